@@ -1,0 +1,37 @@
+"""One matrix: the form that PCA, random projection and truncation have too."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Linear(nn.Module):
+    """Affine projection ``W x + b``.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Teacher width d and reduced width k.
+    bias : bool
+        Whether there is a ``b``.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = False) -> None:
+        super().__init__()
+        self.in_features, self.out_features, self.bias = in_features, out_features, bias
+        self.projection = nn.Linear(in_features, out_features, bias=bias)
+
+    def initialise(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        """Take over a map of shape (k, d), and (k,) where there is a bias."""
+        self.projection.weight.data.copy_(weight)
+        if self.projection.bias is not None:
+            self.projection.bias.data.zero_() if bias is None else self.projection.bias.data.copy_(bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Project rows (n, d) to (n, k), not yet of unit length."""
+        projected: Tensor = self.projection(x)
+        return projected
+
+    def to_sequential(self) -> nn.Sequential:
+        """Return the same function as stock ``nn.Linear`` layers and activations."""
+        return nn.Sequential(self.projection)

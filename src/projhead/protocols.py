@@ -1,0 +1,108 @@
+"""The doors of the house: what an encoder, a reducer, a task, an exporter and an index must do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from projhead.vectors import Vectors
+
+
+class Document(NamedTuple):
+    """One text of a corpus."""
+
+    id: str
+    text: str
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Texts to unit rows: a teacher, a teacher with a reducer, an exported student, vectors made elsewhere.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    revision : str
+        A digest of everything that decides the vectors; two encoders with one revision give the same rows.
+    dimension : int
+        Width of the rows.
+    """
+
+    name: str
+    revision: str
+    dimension: int
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, dimension), float32, in the order of `texts`."""
+        ...
+
+
+class Corpus(Protocol):
+    """Texts to train on or to encode, with a part kept apart for testing."""
+
+    name: str
+
+    def documents(self, split: str) -> Iterator[Document]:
+        """Stream the documents of split "train", "test" or "all"."""
+        ...
+
+
+class Sample(NamedTuple):
+    """What a task measured: one row per query, pair or text, and how rows make the metric.
+
+    Attributes
+    ----------
+    task : str
+        Task and data set, such as ``"retrieval/scifact"``.
+    metric : str
+        Such as ``"ndcg@10"``.
+    items : ndarray of shape (n,) or (n, 2), float64
+        Per-query values for ``"mean"``; pairs (similarity, gold) for ``"spearman"``.
+    statistic : str
+        ``"mean"`` or ``"spearman"``.
+    """
+
+    task: str
+    metric: str
+    items: NDArray[np.float64]
+    statistic: str = "mean"
+
+
+class Task(Protocol):
+    """A measurement that any encoder can take."""
+
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+        """Measure `encoder`; `teacher` is the full-width reference, for tasks that compare with it."""
+        ...
+
+
+class Index(Protocol):
+    """Unit rows in, nearest neighbours by inner product out."""
+
+    def build(self, rows: Vectors) -> None:
+        """Train on and add all rows."""
+        ...
+
+    def search(self, queries: ArrayLike, top_k: int) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return scores and row numbers, both (q, top_k), best first; -1 where nothing was found."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the index whole or not at all."""
+        ...
+
+
+class Exporter(Protocol):
+    """A student on disk in a form that other tools load."""
+
+    def write(self, student: Any, folder: Path, texts: Sequence[str]) -> Encoder:
+        """Write `student` into the existing empty `folder` and return an encoder that reads what was written.
+
+        `texts` are real texts for calibration. The caller measures parity through the returned encoder.
+        """
+        ...

@@ -1,0 +1,174 @@
+"""What all reducers share: unit rows in and out, a torch head, and a folder on disk."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from projhead import spec
+from projhead.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.heads.linear import Linear
+from projhead.vectors import Vectors, unit_rows
+
+#: Rows worked on at once: bounds memory on memory-mapped input.
+BLOCK = 65_536
+
+
+class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of every reducer.
+
+    A subclass stores its arguments, and its `fit` sets ``head_``, a torch module from (n, d) to (n, k).
+
+    Attributes
+    ----------
+    head_ : torch.nn.Module
+        The fitted projection, before rows are made unit length again.
+    teacher_ : Teacher or None
+        The encoder whose vectors were seen, None for bare arrays.
+    training_ : dict
+        Numbers of the fit, for the card.
+    """
+
+    n_components: int
+    head_: nn.Module
+    teacher_: Teacher | None = None
+
+    @property
+    def training_(self) -> dict[str, Any]:
+        """Numbers of the fit that JSON can hold."""
+        return getattr(self, "_training", {})
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.head_.out_features)  # type: ignore[arg-type]
+
+    def _checked(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+        """Validate `X` without copying: float16 and memory-mapped rows stay what they are."""
+        with warnings.catch_warnings():
+            # The sum that scikit-learn tries first as a test of finiteness overflows in float16, harmlessly.
+            warnings.filterwarnings("ignore", message="overflow encountered in reduce")
+            rows: NDArray[Any] = validate_data(
+                self, X, reset=reset, dtype=[np.float32, np.float64, np.float16], ensure_min_samples=2 if reset else 1
+            )
+        if reset and not 1 <= self.n_components <= rows.shape[1]:
+            raise ValueError(
+                f"n_components: expected 1 to n_features = {rows.shape[1]} (the teacher's width), got {self.n_components}"
+            )
+        return rows
+
+    def transform(self, X: ArrayLike) -> Vectors:
+        """Reduce rows (n, d), float, to unit rows (n, k), float32.
+
+        Raises
+        ------
+        ValueError
+            If the width is not that of the fit, or values are not finite.
+        """
+        check_is_fitted(self, "head_")
+        rows = self._checked(X, reset=False)
+        reduced = np.empty((len(rows), self._n_features_out), np.float32)
+        with torch.inference_mode():
+            for block, part in blocks(rows):
+                reduced[block] = self.head_(torch.from_numpy(part)).numpy()
+        return unit_rows(reduced, "reduced rows")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare that output is float32, whatever the input."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _set_linear(self, components: NDArray[Any], mean: NDArray[Any] | None) -> Self:
+        """Finish a closed-form fit: ``components_ (x - mean_)`` as a head."""
+        self.components_, self.mean_ = components, mean
+        head = Linear(components.shape[1], components.shape[0], bias=mean is not None)
+        weight = torch.from_numpy(components)
+        head.initialise(weight.float(), None if mean is None else (-weight @ torch.from_numpy(mean)).float())
+        self.head_ = head.requires_grad_(False)
+        return self
+
+    def save(self, path: str | Path, *, teacher: Teacher | None = None, card: str = "") -> None:
+        """Write the fitted reducer as an artifact folder.
+
+        Parameters
+        ----------
+        path : path
+            The folder; an older artifact there is replaced.
+        teacher : Teacher, optional
+            The encoder that made the vectors, so that another's are refused later.
+        card : str
+            The text of its README.md.
+        """
+        check_is_fitted(self, "head_")
+        self.teacher_ = teacher or self.teacher_
+        fitted = {name: value for name, value in vars(self).items() if name.endswith("_") and name != "head_"}
+        arrays = {name: value for name, value in fitted.items() if isinstance(value, np.ndarray) and value.dtype != object}
+        scalars = {name: value for name, value in fitted.items() if isinstance(value, int | float | str)}
+        tensors = {f"head.{name}": tensor for name, tensor in self.head_.state_dict().items()}
+        tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+        config = {
+            "reducer": spec.spec_of(self),
+            "head": spec.spec_of(self.head_),
+            "fitted": scalars,
+            "teacher": vars(self.teacher_) if self.teacher_ else None,
+            "training": self.training_,
+        }
+        write_artifact(Path(path), json.loads(json.dumps(config)), tensors, card)
+
+
+def load_reducer(path: str | Path) -> Reducer:
+    """Load a fitted reducer from an artifact folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is damaged, of another version, or names a class that is not projhead's.
+    """
+    config, tensors = read_artifact(Path(path))
+    reducer = spec.build(config["reducer"], "projhead.reducers")
+    if not isinstance(reducer, Reducer) or not isinstance(config["fitted"], dict):
+        raise ValueError(f"{path}: {config['reducer']['class']} is not a reducer: refused")
+    with torch.device("meta"):  # no memory is taken for what the config claims, only for what the file holds
+        head = spec.build(config["head"], "projhead.heads")
+    state = {name.removeprefix("head."): tensor for name, tensor in tensors.items() if name.startswith("head.")}
+    try:
+        head.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: weights do not fit the head that config.json names: {error}") from error
+    reducer.head_ = head.requires_grad_(False).eval()
+    for name, tensor in tensors.items():
+        if name.startswith("fitted."):
+            setattr(reducer, _fitted_name(name.removeprefix("fitted.")), tensor.numpy())
+    for name, value in config["fitted"].items():
+        setattr(reducer, _fitted_name(name), value)
+    reducer.teacher_ = read_teacher(config["teacher"])
+    reducer._training = config["training"]
+    reducer.n_features_in_ = head.in_features
+    return reducer
+
+
+def _fitted_name(name: str) -> str:
+    """Accept only names that a fit sets, so that a config cannot shadow a method."""
+    if not name.endswith("_") or name.startswith("_") or hasattr(Reducer, name) or name == "head_":
+        raise ValueError(f"expected the name of a fitted attribute, got {name!r}: refused")
+    return name
+
+
+def blocks(rows: NDArray[Any]) -> Iterator[tuple[slice, Vectors]]:
+    """Yield (which rows, those rows at unit length as float32), block by block."""
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, min(start + BLOCK, len(rows)))
+        yield block, unit_rows(rows[block], "X")

@@ -1,0 +1,124 @@
+"""Unit rows, exact nearest neighbours and their overlap.
+
+Rows are unit length everywhere in projhead, so the inner product is the cosine and higher is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+Vectors = NDArray[np.float32]
+
+#: Rows compared at once; bounds the similarity block to 1,024 x n float32.
+_BLOCK = 1024
+#: Similarities closer than this are ties: float32 inner products of unit rows are no more exact.
+_TIE = 1e-6
+
+
+def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
+    """Return `x` as float32 rows of unit length.
+
+    Parameters
+    ----------
+    x : array-like of shape (n, d), any float or integer dtype
+    name : str
+        What the rows are, for the error.
+
+    Returns
+    -------
+    ndarray of shape (n, d), float32
+        Rows that are all zero stay zero: they have no direction.
+
+    Raises
+    ------
+    ValueError
+        If `x` is not two-dimensional or holds NaN or infinity.
+    """
+    rows = np.asarray(x, dtype=np.float32)
+    if rows.ndim != 2:
+        raise ValueError(f"{name}: expected 2 dimensions (n, d), got shape {rows.shape}")
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.isfinite(norms).all():
+        bad = int(np.flatnonzero(~np.isfinite(norms[:, 0]))[0])
+        raise ValueError(
+            f"{name}: expected finite values, got NaN or infinity (first in row {bad}); drop or repair those rows"
+        )
+    return rows / np.where(norms > 0, norms, 1)
+
+
+def _similarity_blocks(queries: Vectors, rows: Vectors) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Yield (which queries, their similarities to all rows), block by block."""
+    columns = torch.from_numpy(np.ascontiguousarray(rows)).T
+    for start in range(0, len(queries), _BLOCK):
+        block = slice(start, min(start + _BLOCK, len(queries)))
+        yield block, torch.from_numpy(np.ascontiguousarray(queries[block])) @ columns
+
+
+def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, NDArray[np.int64]]:
+    """Find the `top_k` rows most similar to each query by exhaustive comparison.
+
+    Returns
+    -------
+    scores : ndarray of shape (q, top_k), float32, descending
+    indices : ndarray of shape (q, top_k), int64
+        Both have fewer columns where there are fewer than `top_k` rows.
+    """
+    top_k = min(top_k, len(rows))
+    scores = np.empty((len(queries), top_k), np.float32)
+    indices = np.empty((len(queries), top_k), np.int64)
+    for block, similarity in _similarity_blocks(queries, rows):
+        best = torch.topk(similarity, top_k)
+        scores[block], indices[block] = best.values.numpy(), best.indices.numpy()
+    return scores, indices
+
+
+def neighbour_overlap(reference: Vectors, reduced: Vectors, top_k: Sequence[int]) -> Vectors:
+    """Measure which share of each row's nearest neighbours a reduction keeps, ties counted fairly.
+
+    A row's true neighbours are all rows at least as similar to it as the k-th one by `reference`; among rows
+    that `reduced` puts level at the k-th place, the expected share of a random choice counts. A row is never
+    its own neighbour.
+
+    Parameters
+    ----------
+    reference : ndarray of shape (n, d)
+        Unit rows of the teacher.
+    reduced : ndarray of shape (n, k)
+        Unit rows of the same things, in the same order.
+    top_k : sequence of int
+        Neighbourhood sizes, each below n.
+
+    Returns
+    -------
+    ndarray of shape (n, len(top_k)), float32
+        Overlap of each row, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in rows or there are too few rows.
+    """
+    if len(reference) != len(reduced):
+        raise ValueError(f"expected as many reduced rows as reference rows ({len(reference)}), got {len(reduced)}")
+    if len(reference) <= max(top_k):
+        raise ValueError(f"overlap of the {max(top_k)} nearest needs more rows than that, got {len(reference)}")
+    overlap = np.empty((len(reference), len(top_k)), np.float32)
+    pairs = zip(_similarity_blocks(reference, reference), _similarity_blocks(reduced, reduced), strict=True)
+    for (block, true), (_, found) in pairs:
+        own = torch.arange(block.start, block.stop)
+        for similarity in (true, found):
+            similarity[torch.arange(len(own)), own] = -torch.inf
+        true_best = torch.topk(true, max(top_k)).values  # (b, k)
+        found_best = torch.topk(found, max(top_k)).values
+        for column, k in enumerate(top_k):
+            relevant = true >= true_best[:, k - 1 : k] - _TIE
+            above = found > found_best[:, k - 1 : k] + _TIE
+            tied = ~above & (found >= found_best[:, k - 1 : k] - _TIE)
+            share = (tied & relevant).sum(1) / tied.sum(1)
+            hits = (above & relevant).sum(1) + (k - above.sum(1)) * share
+            overlap[block, column] = (hits / k).clamp(max=1).numpy()
+    return overlap
