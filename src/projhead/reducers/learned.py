@@ -1,0 +1,229 @@
+"""The learned head, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import ArrayLike
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import nn
+
+from projhead.heads.residual_mlp import ResidualMLP
+from projhead.losses.neighbour_kl import NeighbourKL
+from projhead.reducers.base import Reducer
+from projhead.reducers.pca import PCA
+from projhead.training.data import NeighbourData
+from projhead.training.distillation import Distillation
+
+# What Lightning says of every small fit and a user of `fit` cannot act on.
+_CHATTER = (
+    "does not have many workers",
+    "The number of training batches",
+    "is smaller than the logging interval",
+    "LeafSpec",
+    "Checkpoint directory .* exists and is not empty",
+    "You have overridden",
+    "GPU available but not used",
+    "Starting from v1.9.0, `tensorboardX` has been removed",
+    "Detected call of `lr_scheduler.step",
+)
+
+
+class LearnedReducer(Reducer):
+    """A head trained to keep each row's neighbours, the trained alternative to PCA.
+
+    The head starts at the uncentred PCA of `X` and is trained by distillation: anchors are compared with
+    candidates that hold their mined neighbours, and the student's similarities follow the teacher's.
+
+    Parameters
+    ----------
+    n_components : int, default=128
+        Reduced width k.
+    head : callable, optional
+        From ``in_features`` and ``out_features`` to a head module; a `ResidualMLP` where not given.
+    loss : Module, optional
+        A loss from `projhead.losses`; `NeighbourKL` where not given.
+    optimizer : callable, optional
+        From parameters to an optimizer; AdamW where not given.
+    n_queries, n_documents : int
+        Anchors of a step that are queries (where `fit` is given any) and that are documents.
+    n_documents_alone : int
+        Anchors of a step where there are no queries.
+    n_neighbours, n_random : int
+        Near documents per anchor, and random documents, among a step's candidates.
+    depth : int
+        Near documents are drawn from this many nearest.
+    max_anchors : int
+        Rows whose neighbours are mined, at most.
+    max_steps : int
+        Optimizer steps, where no `trainer` is given.
+    steps_per_epoch : int
+        Steps between validations.
+    validation_rows : int
+        Rows held out for validation, at most (and at most a twentieth).
+    trainer : callable, optional
+        From keyword arguments to a ``pytorch_lightning.Trainer``: how long, on which device, with which precision.
+    callbacks, logger : mapping of name to object, optional
+        Lightning callbacks and loggers. Where a ``ModelCheckpoint`` is among them its best weights are kept.
+    random_state : int, default=0
+        Seed of everything random.
+
+    Attributes
+    ----------
+    head_ : Module
+        The trained head.
+    training_ : dict
+        Steps done and the last (or best) validation overlap.
+    """
+
+    def __init__(
+        self,
+        n_components: int = 128,
+        *,
+        head: Callable[..., nn.Module] | None = None,
+        loss: nn.Module | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        n_queries: int = 512,
+        n_documents: int = 128,
+        n_documents_alone: int = 768,
+        n_neighbours: int = 3,
+        n_random: int = 1024,
+        depth: int = 32,
+        max_anchors: int = 200_000,
+        max_steps: int = 800,
+        steps_per_epoch: int = 50,
+        validation_rows: int = 1024,
+        trainer: Callable[..., pl.Trainer] | None = None,
+        callbacks: Mapping[str, pl.Callback] | None = None,
+        logger: Mapping[str, Any] | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.head = head
+        self.loss = loss
+        self.optimizer = optimizer
+        self.n_queries = n_queries
+        self.n_documents = n_documents
+        self.n_documents_alone = n_documents_alone
+        self.n_neighbours = n_neighbours
+        self.n_random = n_random
+        self.depth = depth
+        self.max_anchors = max_anchors
+        self.max_steps = max_steps
+        self.steps_per_epoch = steps_per_epoch
+        self.validation_rows = validation_rows
+        self.trainer = trainer
+        self.callbacks = callbacks
+        self.logger = logger
+        self.random_state = random_state
+
+    def fit(
+        self, X: ArrayLike, y: object = None, *, queries: ArrayLike | None = None, resume: str | Path | None = None
+    ) -> Self:
+        """Train on the teacher's vectors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), float16, float32 or float64
+            Documents; made unit length. May be memory-mapped: rows are read as they are needed.
+        y : None
+            Not used.
+        queries : array-like of shape (q, d), optional
+            The same teacher's vectors of query-like texts (real queries, titles, sentences of the documents):
+            their order of the documents is what retrieval needs kept.
+        resume : path, optional
+            A Lightning checkpoint of an interrupted fit with the same settings and data.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit or values are not finite.
+        """
+        rows = self._checked(X, reset=True)
+        if queries is not None:
+            queries = self._checked(queries, reset=False)
+        n, d = rows.shape
+        with _seeded(self.random_state):
+            make_head = self.head or ResidualMLP
+            head = make_head(in_features=d, out_features=self.n_components)
+            start = PCA(min(self.n_components, n), center=False).fit(rows).components_
+            # Fewer rows than components: the directions that no row has stay zero.
+            weight = np.zeros((self.n_components, d))
+            weight[: len(start)] = start
+            head.initialise(torch.from_numpy(weight).float())  # type: ignore[operator]
+            module = Distillation(head, self.loss or NeighbourKL(), self.optimizer or default_optimizer)
+            data = NeighbourData(
+                rows,
+                queries,
+                n_queries=self.n_queries,
+                n_documents=self.n_documents if queries is not None else self.n_documents_alone,
+                n_neighbours=self.n_neighbours,
+                n_random=self.n_random,
+                depth=self.depth,
+                max_anchors=self.max_anchors,
+                steps_per_epoch=self.steps_per_epoch,
+                validation_rows=self.validation_rows,
+                seed=self.random_state,
+            )
+            trainer = self._make_trainer()
+            trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+        self.head_ = head.cpu().requires_grad_(False).eval()
+        self._training = {"steps": trainer.global_step, **_best(trainer, head)}
+        return self
+
+    def _make_trainer(self) -> pl.Trainer:
+        """Build the trainer with what correctness needs: epochs are counted in steps, batches made anew in each."""
+        needed = {"max_epochs": -1, "reload_dataloaders_every_n_epochs": 1, "num_sanity_val_steps": 0}
+        if self.trainer is not None:
+            callbacks, loggers = list((self.callbacks or {}).values()), list((self.logger or {}).values())
+            return self.trainer(callbacks=callbacks, logger=loggers or False, **needed)
+        return pl.Trainer(
+            max_steps=self.max_steps,
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **needed,  # type: ignore[arg-type]
+        )
+
+
+def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) at the best known settings."""
+    return torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01)
+
+
+def _best(trainer: pl.Trainer, head: nn.Module) -> dict[str, float]:
+    """Put the best checkpoint's weights into `head`, where checkpoints were kept; return its overlap."""
+    found = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    for callback in found:
+        if callback.best_model_path and callback.best_model_score is not None:
+            state = torch.load(callback.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
+            prefix = "head."
+            head.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+            return {"val/overlap@10": float(callback.best_model_score)}
+    return {name: float(value) for name, value in trainer.callback_metrics.items() if name == "val/overlap@10"}
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch for the fit, leave the caller's random state as it was, and keep Lightning's chatter quiet."""
+    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = logger.level
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), warnings.catch_warnings():
+        for message in _CHATTER:
+            warnings.filterwarnings("ignore", message=f".*{message}")
+        torch.manual_seed(seed)
+        logger.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""How a head is trained: batches, the one LightningModule, progress and resuming."""
