@@ -42,6 +42,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     n_components: int
     head_: nn.Module
+    #: The name of this kind of reducer in tables.
+    kind: str
     teacher_: Teacher | None = None
 
     @property
@@ -118,6 +120,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tensors = {f"head.{name}": tensor for name, tensor in self.head_.state_dict().items()}
         tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
         config = {
+            "kind": self.kind,
             "reducer": spec.spec_of(self),
             "head": spec.spec_of(self.head_),
             "fitted": scalars,

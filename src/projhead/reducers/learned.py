@@ -84,6 +84,8 @@ class LearnedReducer(Reducer):
         Steps done and the last (or best) validation overlap.
     """
 
+    kind = "learned"
+
     def __init__(
         self,
         n_components: int = 128,

@@ -37,6 +37,11 @@ class PCA(Reducer):
         Variance along each axis (mean square where uncentred), with n - 1 degrees of freedom where centred.
     """
 
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """The name of this form in tables."""
+        return "pca" + ("" if self.center else "_uncentred") + ("_whitened" if self.whiten else "")
+
     def __init__(self, n_components: int = 128, *, center: bool = True, whiten: bool = False) -> None:
         self.n_components = n_components
         self.center = center

@@ -21,6 +21,8 @@ class RandomProjection(Reducer):
         Seed of the matrix.
     """
 
+    kind = "random_projection"
+
     def __init__(self, n_components: int = 128, *, random_state: int = 0) -> None:
         self.n_components = n_components
         self.random_state = random_state

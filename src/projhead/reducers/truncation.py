@@ -22,6 +22,8 @@ class Truncation(Reducer):
         Reduced width k.
     """
 
+    kind = "truncation"
+
     def __init__(self, n_components: int = 128) -> None:
         self.n_components = n_components
 

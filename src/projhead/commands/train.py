@@ -1,0 +1,119 @@
+"""``projhead train``: corpus and teacher to store to artifact, and the head against PCA."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from projhead.commands.measure import System, result_rows, teacher_of
+from projhead.commands.run_folder import claim, run_folder
+from projhead.corpora.split import in_test
+from projhead.encoders.precomputed import Precomputed
+from projhead.protocols import Corpus, Document, Encoder, Sample
+from projhead.reducers.base import Reducer
+from projhead.report.tables import markdown
+from projhead.results import append_results, read_results
+from projhead.store import fingerprint, store_path, write_store
+from projhead.vectors import neighbour_overlap, unit_rows
+
+_TOP_K = (1, 10, 100)
+#: What decides a run's result. How long it trains may change when it is gone on with.
+_DECIDING = ("encoder", "corpus", "queries", "reducer", "n_components", "seed", "dtype")
+
+
+def run(cfg: DictConfig) -> float:
+    """Train, compare, save; return the reducer's overlap of the 10 nearest on held-out vectors."""
+    folder = run_folder()
+    artifact, results = folder / "artifact", folder / "results.jsonl"
+    claim(folder, cfg, _DECIDING)
+    if artifact.exists():
+        print(f"{folder} is finished already; its results:\n")
+        return _conclude(results, artifact)
+    encoder: Encoder = instantiate(cfg.encoder)
+    train, test, queries = teacher_vectors(cfg, encoder)
+    reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
+    print(f"fit {reducer.kind}, {train.shape[1]} -> {cfg.n_components}, on {len(train):,} vectors", end="")
+    print(f" and {len(queries):,} queries" if queries is not None else "")
+    _fit(reducer, train, queries, folder)
+    baselines: dict[str, Reducer] = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+    for baseline in baselines.values():
+        baseline.fit(train)
+    rows = _compare(reducer, baselines, unit_rows(test[: cfg.max_test_rows]), encoder, cfg)
+    results.unlink(missing_ok=True)
+    append_results(results, rows)
+    # The artifact comes last: where it exists, all of the run does.
+    teacher = teacher_of(encoder)
+    for name, baseline in baselines.items():
+        baseline.save(folder / "baselines" / name, teacher=teacher)
+    card = f"# projhead artifact: {reducer.kind}, {teacher.name}, {train.shape[1]} -> {cfg.n_components}\n\n"
+    reducer.save(artifact, teacher=teacher, card=card + markdown(rows))
+    return _conclude(results, artifact)
+
+
+def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> tuple[Any, Any, Any]:
+    """Return the teacher's vectors of training documents, held-out documents and queries (None without any)."""
+    if isinstance(encoder, Precomputed):
+        held_out = np.array([in_test(text) for text in encoder.texts_or_rows()])
+        return encoder.rows[~held_out], encoder.rows[held_out], None
+    corpus: Corpus = instantiate(cfg.corpus)
+    documents = list(corpus.documents("train"))
+    queries = instantiate(cfg.queries)([document.text for document in documents])
+    held_out_documents = list(corpus.documents("test"))
+    train = _store(cfg, encoder, f"{corpus.name}-train", documents)
+    test = _store(cfg, encoder, f"{corpus.name}-test", held_out_documents)
+    if not queries:
+        return train, test, None
+    return train, test, _store(cfg, encoder, f"{corpus.name}-queries", [Document(str(i), q) for i, q in enumerate(queries)])
+
+
+def _store(cfg: DictConfig, encoder: Encoder, name: str, documents: Sequence[Document]) -> Any:
+    """Return the vectors of documents from their store, built if it does not exist yet."""
+    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(document.text for document in documents))
+    print(f"teacher's vectors of {len(documents):,} {name}: {path}")
+    store = write_store(
+        path, encoder, documents, name=name, dtype=cfg.dtype, total=len(documents), show_progress=True, keep_texts=False
+    )
+    return store.rows
+
+
+def _fit(reducer: Reducer, train: Any, queries: Any, folder: Path) -> None:
+    if reducer.kind != "learned":
+        reducer.fit(train)
+        return
+    last = folder / "checkpoints" / "last.ckpt"
+    if last.exists():
+        print(f"going on from {last}")
+    reducer.fit(train, queries=queries, resume=last if last.exists() else None)
+
+
+def _compare(
+    reducer: Reducer, baselines: dict[str, Reducer], test: Any, encoder: Encoder, cfg: DictConfig
+) -> list[Any]:
+    """Measure how much of the held-out vectors' neighbourhoods each reducer keeps."""
+    top_k = [k for k in _TOP_K if k < len(test)]
+    if not top_k:
+        raise ValueError(f"expected at least 2 held-out vectors to compare reducers on, got {len(test)}")
+
+    def samples(fitted: Reducer) -> list[Sample]:
+        overlap = neighbour_overlap(test, fitted.transform(test), top_k)
+        return [Sample("held-out", f"overlap@{k}", overlap[:, i].astype(np.float64)) for i, k in enumerate(top_k)]
+
+    others = [System(name, cfg.n_components, cfg.seed, samples(fitted)) for name, fitted in baselines.items()]
+    rivals = [system for system in others if system.reducer.startswith("pca")]
+    if reducer.kind in baselines:  # a baseline was asked for: it is in the table already
+        return result_rows(others, teacher_of(encoder))
+    systems = [System(reducer.kind, cfg.n_components, cfg.seed, samples(reducer), rivals), *others]
+    return result_rows(systems, teacher_of(encoder))
+
+
+def _conclude(results: Path, artifact: Path) -> float:
+    rows = read_results(results)
+    print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n\nmeasure it on tasks: projhead evaluate artifact={artifact}")
+    kind = json.loads((artifact / "config.json").read_text(encoding="utf-8"))["kind"]
+    return next(row.value for row in rows if (row.reducer, row.metric, row.baseline) == (kind, "overlap@10", ""))

@@ -1,0 +1,157 @@
+"""Docstrings of installed packages: real English text that every machine with projhead has.
+
+Sources are parsed, never imported. A docstring's summary line describes its body, which makes a retrieval task:
+known-item search (Azzopardi et al., "Building simulated queries for known-item topics", 2007).
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from projhead.corpora.retrieval import RetrievalSet
+from projhead.corpora.split import SPLITS
+from projhead.protocols import Document
+
+#: Installed with projhead, directly or through its requirements. Test packages share no authors with the others.
+TRAIN = (
+    "datasets", "faiss", "fsspec", "huggingface_hub", "hydra", "networkx", "omegaconf", "pandas", "pyarrow",
+    "pytorch_lightning", "sentence_transformers", "sympy", "torch", "torchmetrics", "transformers",
+)  # fmt: skip
+TEST = ("numpy", "scipy", "sklearn")
+
+_MIN_SUMMARY_WORDS, _MIN_BODY_WORDS = 4, 20
+_SKIPPED_FOLDERS = {"tests", "test", "testing", "_vendor", "vendor", "externals", "node_modules"}
+#: Largest source file that is parsed: those above are generated.
+_MAX_SOURCE_BYTES = 400_000
+
+
+class Docstring(NamedTuple):
+    """A dotted name, the first line's sentence, and the text below it."""
+
+    name: str
+    summary: str
+    body: str
+
+
+class Docstrings:
+    """Bodies of docstrings, split by package into train and test.
+
+    Parameters
+    ----------
+    max_train, max_test : int
+        Documents of each split, at most.
+    max_words : int
+        Words of a body that are kept.
+    """
+
+    name = "docstrings"
+
+    def __init__(self, *, max_train: int = 4000, max_test: int = 1500, max_words: int = 80) -> None:
+        self.max_train, self.max_test, self.max_words = max_train, max_test, max_words
+
+    def pairs(self, split: str) -> list[Docstring]:
+        """Return (name, summary, body) of one split.
+
+        Raises
+        ------
+        ValueError
+            If the split is unknown, or none of its packages is installed.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+        if split == "all":
+            return self.pairs("train") + self.pairs("test")
+        packages, most = (TRAIN, self.max_train) if split == "train" else (TEST, self.max_test)
+        return list(_pairs(packages, most, self.max_words))
+
+    def documents(self, split: str) -> Iterator[Document]:
+        """Stream the bodies of split "train", "test" or "all"; ids are dotted names."""
+        return (Document(pair.name, pair.body) for pair in self.pairs(split))
+
+
+def known_item() -> RetrievalSet:
+    """Return the task "a summary line finds its body" over the test packages."""
+    pairs = Docstrings().pairs("test")
+    return RetrievalSet(
+        name="docstrings",
+        corpus=[Document(pair.name, pair.body) for pair in pairs],
+        queries=[Document(pair.name, pair.summary) for pair in pairs],
+        qrels={pair.name: {pair.name: 1.0} for pair in pairs},
+    )
+
+
+@cache
+def _pairs(packages: tuple[str, ...], most: int, max_words: int) -> tuple[Docstring, ...]:
+    """Return `most` docstrings, no summary or body twice, in the order of their names."""
+    unique: dict[str, Docstring] = {}
+    seen: set[str] = set()
+    for path, module in _sources(packages):
+        for found in _file_docstrings(path, module, max_words):
+            if found.summary not in seen and found.body not in unique:
+                seen.add(found.summary)
+                unique[found.body] = found
+        if len(unique) >= most:
+            break
+    if not unique:
+        raise ValueError(f"found no docstrings: expected the sources of at least one of {', '.join(packages)}")
+    return tuple(sorted(list(unique.values())[:most]))
+
+
+def _sources(packages: Sequence[str]) -> list[tuple[Path, str]]:
+    """Return (file, module name) of the packages, in an order that mixes them and is the same everywhere."""
+    found = []
+    for package in packages:
+        spec = importlib.util.find_spec(package)
+        for location in (spec.submodule_search_locations or []) if spec else []:
+            for path in Path(location).rglob("*.py"):
+                inside = path.relative_to(location)
+                if not _SKIPPED_FOLDERS & set(inside.parts):
+                    found.append((path, ".".join([package, *inside.with_suffix("").parts])))
+    return sorted(found, key=lambda source: hashlib.sha256(source[1].encode()).digest())
+
+
+def _file_docstrings(path: Path, module: str, max_words: int) -> Iterator[Docstring]:
+    source = path.read_bytes()
+    if len(source) > _MAX_SOURCE_BYTES or source.count(b'"""') < 2:  # need not be parsed
+        return
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # a template, or for another Python
+        return
+    nodes: list[tuple[str, ast.AST]] = [(module, tree)]
+    while nodes:
+        name, node = nodes.pop()
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            pair = _pair(name, ast.get_docstring(node, clean=False), max_words)
+            if pair is not None:
+                yield pair
+            nodes += [(f"{name}.{getattr(child, 'name', '')}", child) for child in node.body if hasattr(child, "name")]
+
+
+def _pair(name: str, docstring: str | None, max_words: int) -> Docstring | None:
+    """Return summary and body of a docstring, None where either says too little."""
+    summary, _, body = inspect.cleandoc(docstring or "").partition("\n\n")
+    summary = " ".join(summary.split())
+    words = _prose(body)[:max_words]
+    if len(summary.split()) < _MIN_SUMMARY_WORDS or len(summary) > 200 or len(words) < _MIN_BODY_WORDS:
+        return None
+    text = " ".join(words)
+    return None if summary.rstrip(".").lower() in text.lower() else Docstring(name, summary, text)
+
+
+def _prose(body: str) -> list[str]:
+    """Return the words of a body without code, headings' rulers and markup."""
+    lines: Sequence[str] = body.splitlines()
+    kept = [
+        line for line in lines
+        if not re.match(r"\s*(>>>|\.\.\.|```|\.\. |[-=~^*]{3,}\s*$|:\w+:$)", line)
+    ]  # fmt: skip
+    return re.sub(r":\w+(?::\w+)?:|[`*]{1,3}|\\\w+", " ", " ".join(kept)).split()

@@ -1,0 +1,1 @@
+"""Ways from texts to unit rows, one file each."""

@@ -1,0 +1,205 @@
+"""Any sentence-transformers model as a teacher."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from projhead.batching import token_batches
+from projhead.vectors import Vectors, unit_rows
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+#: Texts whose tokens are counted at once.
+_WINDOW = 1024
+#: Its token ids tell tokenizers apart: case, accents, punctuation, digits, other scripts.
+_PROBE = "The naïve Café-owner's 1,234.5 €? \t naive cafe; ДОМ, 東京, emoji 🙂 _snake_case_ <b>HTML</b>"
+
+
+class SentenceTransformerEncoder:
+    """A model of the hub or of a local folder, run by sentence-transformers itself.
+
+    Vectors are those of ``SentenceTransformer(path).encode(texts, normalize_embeddings=True)``, with less padding:
+    batches hold texts of like length, as many as fit the token budget. Lone surrogates, which UTF-8 cannot hold,
+    are read as ``?``.
+
+    Parameters
+    ----------
+    path : str
+        A local folder, or a name on the hub.
+    revision_pin : str, optional
+        The hub commit to load.
+    device : str, optional
+        Such as ``"cpu"`` or ``"cuda"``; the best there is where not given.
+    max_seq_length : int, optional
+        Tokens of a text that are read; the model's own limit where not given.
+    token_budget : int, default=8192
+        Padded tokens of a batch: bounds memory.
+    local_files_only : bool, default=False
+        Whether to use only what was downloaded before.
+
+    Attributes
+    ----------
+    model : SentenceTransformer
+        The stock model.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist, or the hub cannot give the model.
+    ValueError
+        If the folder holds no model, or a number is not positive.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        revision_pin: str | None = None,
+        device: str | None = None,
+        max_seq_length: int | None = None,
+        token_budget: int = 8192,
+        local_files_only: bool = False,
+    ) -> None:
+        # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
+        self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
+        self.revision_pin, self.device = revision_pin, device
+        self.max_seq_length, self.token_budget, self.local_files_only = max_seq_length, token_budget, local_files_only
+        if max_seq_length is not None and max_seq_length < 1:
+            raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
+        self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only)
+        if max_seq_length is not None:
+            self.model.max_seq_length = max_seq_length
+        self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
+        self.revision = model_revision(self.model)
+        self.dimension = _dimension(self.model)
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, in the order of `texts`.
+
+        Raises
+        ------
+        TypeError
+            If something is not a string.
+        ValueError
+            If the model gives NaN or infinity.
+        """
+        clean = [_utf8(text) for text in texts]
+        rows = np.empty((len(clean), self.dimension), np.float32)
+        prompt = self.model.prompts.get(self.model.default_prompt_name or "")
+        self.model.eval()
+        with torch.inference_mode(), tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar:
+            for batch in token_batches(self._lengths(clean), self.token_budget):
+                features = self.model.preprocess([clean[i] for i in batch], prompt=prompt)
+                features = {k: v.to(self.model.device) if hasattr(v, "to") else v for k, v in features.items()}
+                rows[batch] = self.model(features)["sentence_embedding"].float().cpu().numpy()
+                bar.update(len(batch))
+        return unit_rows(rows, f"vectors of {self.name}")
+
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text that the model will read."""
+        tokenizer: Any = self.model.tokenizer
+        if not callable(tokenizer):  # models without a transformer: words order texts well enough
+            return [len(text.split()) for text in texts]
+        limit = self.model.max_seq_length
+        lengths: list[int] = []
+        for start in range(0, len(texts), _WINDOW):
+            window = list(texts[start : start + _WINDOW])
+            ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)["input_ids"]
+            lengths += [len(one) for one in ids]
+        return lengths
+
+
+def model_revision(model: SentenceTransformer) -> str:
+    """Return a digest of what decides a model's vectors: weights, modules, tokens and their limit.
+
+    Taken of the loaded model, so a hub download, a local copy and a re-saved one agree.
+
+    Returns
+    -------
+    str
+        16 hex digits.
+    """
+    tensors = []
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+            tensors.append(hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest())
+    # Names of tensors and settings change between library versions: sorted digests and a few plain facts do not.
+    tokenizer: Any = model.tokenizer
+    facts = {
+        "weights": sorted(tensors),
+        "modules": [_facts(module) for module in model],
+        "max_seq_length": model.max_seq_length,
+        "tokens": tokenizer(_PROBE)["input_ids"] if callable(tokenizer) else tokenizer.encode(_PROBE).ids,
+        "prompt": model.prompts.get(model.default_prompt_name or ""),
+        "truncate": model.truncate_dim,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _facts(module: torch.nn.Module) -> list[Any]:
+    config = getattr(module, "config", None)
+    return [
+        type(module).__name__,
+        getattr(module, "pooling_mode", None),
+        type(getattr(module, "activation_function", None)).__name__,
+        *(getattr(config, key, None) for key in ("model_type", "num_attention_heads", "hidden_act")),
+    ]
+
+
+def _utf8(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"expected texts as str, got {type(text).__name__}: {text!r:.80}")
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _dimension(model: SentenceTransformer) -> int:
+    dimension = model.get_embedding_dimension()
+    if dimension is None:
+        with torch.inference_mode():
+            dimension = len(model.encode("width", show_progress_bar=False))
+    return int(dimension)
+
+
+def _load(path: str, revision: str | None, device: str | None, local_files_only: bool) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+
+    local = Path(path).is_dir()
+    if not local and (path.startswith((".", "/", "~")) or path.count("/") > 1):
+        raise FileNotFoundError(f"{path}: expected the folder of a model; no such folder")
+    try:
+        with _no_weight_bars():
+            return SentenceTransformer(path, revision=revision, device=device, local_files_only=local_files_only)
+    except Exception as error:  # each library below raises its own kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if local:
+            raise ValueError(f"{path} holds no model that sentence-transformers can load: {reason}") from error
+        raise FileNotFoundError(
+            f"{path!r} is no folder here, and the hub did not give it ({reason}); check the name and the connection, "
+            "or give a local folder instead: encoder.path=<folder>"
+        ) from error
+
+
+@contextmanager
+def _no_weight_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar for every load; downloads still show theirs."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
