@@ -1,7 +1,7 @@
 """Docstrings of installed packages: real English text that every machine with projhead has.
 
-Sources are parsed, never imported. A docstring's summary line describes its body, which makes a retrieval task:
-known-item search (Azzopardi et al., "Building simulated queries for known-item topics", 2007).
+Sources are parsed, never imported. A docstring's summary line describes its body, which makes a retrieval
+task: known-item search (Azzopardi et al., "Building simulated queries for known-item topics", 2007).
 """
 
 from __future__ import annotations
@@ -10,25 +10,37 @@ import ast
 import hashlib
 import importlib.util
 import inspect
-import re
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from projhead.corpora.prose import prose
 from projhead.corpora.retrieval import RetrievalSet
 from projhead.corpora.split import SPLITS
 from projhead.protocols import Document
 
-#: Installed with projhead, directly or through its requirements. Test packages share no authors with the others.
-TRAIN = (
-    "datasets", "faiss", "fsspec", "huggingface_hub", "hydra", "networkx", "omegaconf", "pandas", "pyarrow",
-    "pytorch_lightning", "sentence_transformers", "sympy", "torch", "torchmetrics", "transformers",
+#: Installed with projhead, directly or through its requirements.
+PACKAGES = (
+    "datasets", "faiss", "fsspec", "huggingface_hub", "hydra", "networkx", "numpy", "omegaconf", "pandas",
+    "pyarrow", "pytorch_lightning", "scipy", "sentence_transformers", "sklearn", "sympy", "torch",
+    "torchmetrics", "transformers",
 )  # fmt: skip
-TEST = ("numpy", "scipy", "sklearn")
 
 _MIN_SUMMARY_WORDS, _MIN_BODY_WORDS = 4, 20
-_SKIPPED_FOLDERS = {"tests", "test", "testing", "_vendor", "vendor", "externals", "node_modules"}
+#: Characters: a longer first paragraph is not a summary.
+_MAX_SUMMARY = 200
+_SKIPPED_FOLDERS = {
+    "tests",
+    "test",
+    "testing",
+    "_vendor",
+    "vendor",
+    "externals",
+    "array_api_extra",
+    "array_api_compat",
+}
 #: Largest source file that is parsed: those above are generated.
 _MAX_SOURCE_BYTES = 400_000
 
@@ -50,12 +62,22 @@ class Docstrings:
         Documents of each split, at most.
     max_words : int
         Words of a body that are kept.
+    test_packages : sequence of str
+        Packages held out for testing; those among them that are not installed are passed over.
     """
 
     name = "docstrings"
 
-    def __init__(self, *, max_train: int = 4000, max_test: int = 1500, max_words: int = 80) -> None:
+    def __init__(
+        self,
+        *,
+        max_train: int = 4000,
+        max_test: int = 1500,
+        max_words: int = 80,
+        test_packages: Sequence[str] = ("numpy", "scipy", "sklearn"),
+    ) -> None:
         self.max_train, self.max_test, self.max_words = max_train, max_test, max_words
+        self.test_packages = tuple(test_packages)
 
     def pairs(self, split: str) -> list[Docstring]:
         """Return (name, summary, body) of one split.
@@ -69,8 +91,10 @@ class Docstrings:
             raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
         if split == "all":
             return self.pairs("train") + self.pairs("test")
-        packages, most = (TRAIN, self.max_train) if split == "train" else (TEST, self.max_test)
-        return list(_pairs(packages, most, self.max_words))
+        if split == "test":
+            return list(_pairs(self.test_packages, self.max_test, self.max_words))
+        others = tuple(package for package in PACKAGES if package not in self.test_packages)
+        return list(_pairs(others, self.max_train, self.max_words))
 
     def documents(self, split: str) -> Iterator[Document]:
         """Stream the bodies of split "train", "test" or "all"; ids are dotted names."""
@@ -90,19 +114,22 @@ def known_item() -> RetrievalSet:
 
 @cache
 def _pairs(packages: tuple[str, ...], most: int, max_words: int) -> tuple[Docstring, ...]:
-    """Return `most` docstrings, no summary or body twice, in the order of their names."""
-    unique: dict[str, Docstring] = {}
+    """Return `most` docstrings, no name, summary or body twice, in the order of their names."""
+    kept: list[Docstring] = []
     seen: set[str] = set()
     for path, module in _sources(packages):
         for found in _file_docstrings(path, module, max_words):
-            if found.summary not in seen and found.body not in unique:
-                seen.add(found.summary)
-                unique[found.body] = found
-        if len(unique) >= most:
+            if not seen & set(found):
+                seen.update(found)
+                kept.append(found)
+        if len(kept) >= most:
             break
-    if not unique:
-        raise ValueError(f"found no docstrings: expected the sources of at least one of {', '.join(packages)}")
-    return tuple(sorted(list(unique.values())[:most]))
+    if not kept:
+        raise ValueError(
+            f"found no docstrings: expected the sources (.py files) of one of {', '.join(packages)}; "
+            "install one of them, or choose another corpus"
+        )
+    return tuple(sorted(kept[:most]))
 
 
 def _sources(packages: Sequence[str]) -> list[tuple[Path, str]]:
@@ -114,7 +141,8 @@ def _sources(packages: Sequence[str]) -> list[tuple[Path, str]]:
             for path in Path(location).rglob("*.py"):
                 inside = path.relative_to(location)
                 if not _SKIPPED_FOLDERS & set(inside.parts):
-                    found.append((path, ".".join([package, *inside.with_suffix("").parts])))
+                    parts = [package, *inside.with_suffix("").parts]
+                    found.append((path, ".".join(part for part in parts if part != "__init__")))
     return sorted(found, key=lambda source: hashlib.sha256(source[1].encode()).digest())
 
 
@@ -123,8 +151,10 @@ def _file_docstrings(path: Path, module: str, max_words: int) -> Iterator[Docstr
     if len(source) > _MAX_SOURCE_BYTES or source.count(b'"""') < 2:  # need not be parsed
         return
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # a template, or for another Python
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are their authors' business
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):  # a template, generated, or for another Python
         return
     nodes: list[tuple[str, ast.AST]] = [(module, tree)]
     while nodes:
@@ -133,25 +163,22 @@ def _file_docstrings(path: Path, module: str, max_words: int) -> Iterator[Docstr
             pair = _pair(name, ast.get_docstring(node, clean=False), max_words)
             if pair is not None:
                 yield pair
-            nodes += [(f"{name}.{getattr(child, 'name', '')}", child) for child in node.body if hasattr(child, "name")]
+            nodes += [
+                (f"{name}.{getattr(child, 'name', '')}", child)
+                for child in node.body
+                if hasattr(child, "name")
+            ]
 
 
 def _pair(name: str, docstring: str | None, max_words: int) -> Docstring | None:
-    """Return summary and body of a docstring, None where either says too little."""
-    summary, _, body = inspect.cleandoc(docstring or "").partition("\n\n")
-    summary = " ".join(summary.split())
-    words = _prose(body)[:max_words]
-    if len(summary.split()) < _MIN_SUMMARY_WORDS or len(summary) > 200 or len(words) < _MIN_BODY_WORDS:
+    """Return summary and body, None where either says too little or the body repeats the summary."""
+    summary, _, rest = inspect.cleandoc(docstring or "").partition("\n\n")
+    summary, words = prose(summary), prose(rest).split()[:max_words]
+    if (
+        len(summary.split()) < _MIN_SUMMARY_WORDS
+        or len(summary) > _MAX_SUMMARY
+        or len(words) < _MIN_BODY_WORDS
+    ):
         return None
-    text = " ".join(words)
-    return None if summary.rstrip(".").lower() in text.lower() else Docstring(name, summary, text)
-
-
-def _prose(body: str) -> list[str]:
-    """Return the words of a body without code, headings' rulers and markup."""
-    lines: Sequence[str] = body.splitlines()
-    kept = [
-        line for line in lines
-        if not re.match(r"\s*(>>>|\.\.\.|```|\.\. |[-=~^*]{3,}\s*$|:\w+:$)", line)
-    ]  # fmt: skip
-    return re.sub(r":\w+(?::\w+)?:|[`*]{1,3}|\\\w+", " ", " ".join(kept)).split()
+    body = " ".join(words)
+    return None if summary.rstrip(".").lower() in body.lower() else Docstring(name, summary, body)

@@ -29,9 +29,9 @@ _PROBE = "The naïve Café-owner's 1,234.5 €? \t naive cafe; ДОМ, 東京, e
 class SentenceTransformerEncoder:
     """A model of the hub or of a local folder, run by sentence-transformers itself.
 
-    Vectors are those of ``SentenceTransformer(path).encode(texts, normalize_embeddings=True)``, with less padding:
-    batches hold texts of like length, as many as fit the token budget. Lone surrogates, which UTF-8 cannot hold,
-    are read as ``?``.
+    Vectors are those of ``SentenceTransformer(path).encode(texts, normalize_embeddings=True)``, with less
+    padding: batches hold texts of like length, as many as fit the token budget. Lone surrogates, which UTF-8
+    cannot hold, are read as ``?``.
 
     Parameters
     ----------
@@ -74,7 +74,11 @@ class SentenceTransformerEncoder:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
         self.revision_pin, self.device = revision_pin, device
-        self.max_seq_length, self.token_budget, self.local_files_only = max_seq_length, token_budget, local_files_only
+        self.max_seq_length, self.token_budget, self.local_files_only = (
+            max_seq_length,
+            token_budget,
+            local_files_only,
+        )
         if max_seq_length is not None and max_seq_length < 1:
             raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
         self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only)
@@ -98,10 +102,15 @@ class SentenceTransformerEncoder:
         rows = np.empty((len(clean), self.dimension), np.float32)
         prompt = self.model.prompts.get(self.model.default_prompt_name or "")
         self.model.eval()
-        with torch.inference_mode(), tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar:
+        with (
+            torch.inference_mode(),
+            tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
+        ):
             for batch in token_batches(self._lengths(clean), self.token_budget):
                 features = self.model.preprocess([clean[i] for i in batch], prompt=prompt)
-                features = {k: v.to(self.model.device) if hasattr(v, "to") else v for k, v in features.items()}
+                features = {
+                    k: v.to(self.model.device) if hasattr(v, "to") else v for k, v in features.items()
+                }
                 rows[batch] = self.model(features)["sentence_embedding"].float().cpu().numpy()
                 bar.update(len(batch))
         return unit_rows(rows, f"vectors of {self.name}")
@@ -115,7 +124,9 @@ class SentenceTransformerEncoder:
         lengths: list[int] = []
         for start in range(0, len(texts), _WINDOW):
             window = list(texts[start : start + _WINDOW])
-            ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)["input_ids"]
+            ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)[
+                "input_ids"
+            ]
             lengths += [len(one) for one in ids]
         return lengths
 
@@ -134,8 +145,10 @@ def model_revision(model: SentenceTransformer) -> str:
     for tensor in model.state_dict().values():
         if tensor.is_floating_point():
             raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-            tensors.append(hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest())
-    # Names of tensors and settings change between library versions: sorted digests and a few plain facts do not.
+            tensors.append(
+                hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest()
+            )
+    # Names of tensors and settings change between library versions; sorted digests and plain facts do not.
     tokenizer: Any = model.tokenizer
     facts = {
         "weights": sorted(tensors),
@@ -178,17 +191,32 @@ def _load(path: str, revision: str | None, device: str | None, local_files_only:
     local = Path(path).is_dir()
     if not local and (path.startswith((".", "/", "~")) or path.count("/") > 1):
         raise FileNotFoundError(f"{path}: expected the folder of a model; no such folder")
+    problem = "" if local or local_files_only else _hub_problem(path, revision)
+    kept = local_files_only or bool(problem)  # what was downloaded before will do
     try:
         with _no_weight_bars():
-            return SentenceTransformer(path, revision=revision, device=device, local_files_only=local_files_only)
+            return SentenceTransformer(path, revision=revision, device=device, local_files_only=kept)
     except Exception as error:  # each library below raises its own kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = problem or (str(error).strip() or type(error).__name__).splitlines()[0]
         if local:
-            raise ValueError(f"{path} holds no model that sentence-transformers can load: {reason}") from error
+            raise ValueError(
+                f"{path}: expected a model that sentence-transformers loads; {reason}"
+            ) from error
         raise FileNotFoundError(
-            f"{path!r} is no folder here, and the hub did not give it ({reason}); check the name and the connection, "
-            "or give a local folder instead: encoder.path=<folder>"
+            f"{path!r} is no folder here, was not downloaded before, and the hub does not give it: {reason}; "
+            "check the name and the connection, or give a local folder: encoder.path=<folder>"
         ) from error
+
+
+def _hub_problem(path: str, revision: str | None) -> str:
+    """Ask the hub for the model once (its loader tries for minutes); return "" where all is well."""
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().model_info(path, revision=revision, timeout=10)
+    except Exception as error:  # of whichever http library this version uses
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ""
 
 
 @contextmanager
@@ -196,10 +224,11 @@ def _no_weight_bars() -> Iterator[None]:
     """Keep transformers from drawing a bar for every load; downloads still show theirs."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    settings: Any = logging  # publishes no types
+    shown = settings.is_progress_bar_enabled()
+    settings.disable_progress_bar()
     try:
         yield
     finally:
         if shown:
-            logging.enable_progress_bar()
+            settings.enable_progress_bar()
