@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -53,11 +54,14 @@ class Result:
 
 
 def append_results(path: Path, results: Iterable[Result]) -> None:
-    """Append rows and sync them to disk."""
+    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(lines)
+    with path.open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            lines = lines if file.read(1) == b"\n" else "\n" + lines
+        file.write(lines.encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -67,17 +71,39 @@ def read_results(path: Path) -> list[Result]:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no file.
     ValueError
         If a line is not a result row; the line is named.
     """
-    names = {field.name for field in fields(Result)}
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file; expected result rows that 'train', 'evaluate' or 'export' wrote"
+        )
     results = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
         try:
-            record = json.loads(line)
-            if not set(record) <= names:
-                raise ValueError(f"unknown fields {sorted(set(record) - names)}")
-            results.append(Result(**record))
+            results.append(_checked(json.loads(line)))
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}, line {number}: expected a result row, got {line:.100!r} ({error})") from error
+            found = f"{line[:100]!r} ({error})"
+            raise ValueError(
+                f"{path}, line {number}: expected a result row, got {found}; remove that line"
+            ) from error
     return results
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
+
+
+def _checked(record: dict[str, object]) -> Result:
+    """Make a row of what a file says, every field of its kind and every number finite."""
+    result = Result(**record)  # type: ignore[arg-type]
+    for field in fields(Result):
+        value = getattr(result, field.name)
+        if not isinstance(value, _KINDS[str(field.type)]) or isinstance(value, bool):
+            raise ValueError(f"{field.name}: expected {field.type}, got {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{field.name}: expected a finite number, got {value}")
+    return result

@@ -20,15 +20,26 @@ def parameters_of(instance: object) -> dict[str, Any]:
 
 
 def spec_of(instance: object) -> dict[str, Any]:
-    """Describe `instance` as ``{"class": ..., "parameters": {...}}``; arguments JSON cannot hold are left out."""
+    """Describe `instance` as ``{"class": ..., "parameters": {...}}``; arguments JSON cannot hold are left out.
+
+    An argument that is itself an object of the same package (an encoder inside an encoder) becomes a record too.
+    """
     kept = {}
     for name, value in parameters_of(instance).items():
+        if _package(value) == _package(instance):
+            kept[name] = spec_of(value)
+            continue
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             continue
         kept[name] = value
     return {"class": f"{type(instance).__module__}.{type(instance).__qualname__}", "parameters": kept}
+
+
+def _package(instance: object) -> str:
+    """Return the first two names of the module that an object's class is defined in."""
+    return ".".join(type(instance).__module__.split(".")[:2])
 
 
 def build(spec: Any, package: str) -> Any:
@@ -57,7 +68,11 @@ def build(spec: Any, package: str) -> Any:
         raise ValueError(f"this version of projhead has no {spec['class']}: {error}") from error
     if not inspect.isclass(cls) or cls.__module__ != match[1]:
         raise ValueError(f"{spec['class']} is not a class defined in {match[1]}: refused")
+    parameters = {
+        name: build(value, package) if isinstance(value, dict) and set(value) == {"class", "parameters"} else value
+        for name, value in spec["parameters"].items()
+    }
     try:
-        return cls(**spec["parameters"])
+        return cls(**parameters)
     except TypeError as error:
         raise ValueError(f"{spec['class']} does not take these parameters: {error}") from error

@@ -1,15 +1,19 @@
 """Vectors on disk: a folder of Arrow shards that `datasets` memory-maps, and a manifest.
 
-A shard is whole or absent. The manifest is written anew after each one, so that an interrupted encode goes on at
-the last whole shard; a shard's bytes depend on its texts and the encoder alone.
+A shard is whole or absent. The manifest is written anew after each one, so that an interrupted encode goes on
+at the last whole shard; a shard's bytes depend on its documents and the encoder alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import json
+import logging
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -21,85 +25,15 @@ from tqdm import tqdm
 
 from projhead import spec
 from projhead.files import atomic_file, sha256_of, write_json
+from projhead.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.protocols import Document, Encoder
 
-_FORMAT = "projhead-store"
-_VERSION = 1
-DTYPES = {"float16": pa.float16(), "float32": pa.float32()}
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One file of the store: its name, rows, digest of its bytes, and digest of the texts in it."""
-
-    file: str
-    rows: int
-    sha256: str
-    texts: str
-
-
-@dataclass
-class Manifest:
-    """What a store holds and where it came from.
-
-    Attributes
-    ----------
-    encoder : dict
-        ``name``, ``revision``, ``dimension``, and ``spec`` to rebuild it (None where that is not possible).
-    corpus : dict
-        ``name`` and ``fingerprint`` (of all texts in order; empty until complete).
-    dtype : str
-        ``"float16"`` or ``"float32"``.
-    shard_rows : int
-        Rows of every shard but the last.
-    keep_texts : bool
-        Whether the texts are in the shards.
-    shards : list of Shard
-    complete : bool
-        Whether the corpus ended; an unfinished store cannot be opened.
-    """
-
-    encoder: dict[str, Any]
-    corpus: dict[str, str]
-    dtype: str
-    shard_rows: int
-    keep_texts: bool
-    shards: list[Shard] = field(default_factory=list)
-    complete: bool = False
-
-    @property
-    def rows(self) -> int:
-        """Rows in whole shards."""
-        return sum(shard.rows for shard in self.shards)
-
-    def write(self, folder: Path) -> None:
-        """Write ``manifest.json``, whole or not at all."""
-        write_json(folder / "manifest.json", {"format": _FORMAT, "version": _VERSION, **asdict(self)})
-
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read ``manifest.json``.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            If there is none; if it is damaged or of another version.
-        """
-        path = folder / "manifest.json"
-        if not path.is_file():
-            raise FileNotFoundError(f"no store in {folder}: expected {path}; 'projhead encode' writes one")
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            found = (record.pop("format"), record.pop("version"))
-            if found != (_FORMAT, _VERSION):
-                raise ValueError(f"expected format and version {(_FORMAT, _VERSION)}, got {found}")
-            record["shards"] = [Shard(**shard) for shard in record["shards"]]
-            for shard in record["shards"]:
-                if Path(shard.file).name != shard.file:
-                    raise ValueError(f"expected a file name, got {shard.file!r}")
-            return cls(**record)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path} is damaged or of another version: {error}") from error
+#: What a process killed while writing may leave behind.
+_LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json)\.\d+\.tmp"
+#: Documents encoded between two steps of the progress bar.
+_WINDOW = 1024
+#: Stores up to this size are verified whenever they are opened: about a second.
+_VERIFIED_BYTES = 1_000_000_000
 
 
 class EmbeddingStore:
@@ -117,14 +51,15 @@ class EmbeddingStore:
         self.folder, self.manifest, self.table = folder, manifest, table
 
     @classmethod
-    def open(cls, path: str | Path, *, verify: bool = True) -> Self:
+    def open(cls, path: str | Path, *, verify: bool | None = None) -> Self:
         """Open a store.
 
         Parameters
         ----------
         path : path
-        verify : bool
-            Compare every shard's sha256 with the manifest's (about a second per GB).
+        verify : bool, optional
+            Compare every shard's sha256 with the manifest's; where not given, of stores up to 1 GB. Sizes are
+            always compared.
 
         Raises
         ------
@@ -137,18 +72,12 @@ class EmbeddingStore:
         manifest = Manifest.read(folder)
         if not manifest.complete:
             raise ValueError(
-                f"{folder} is unfinished ({manifest.rows:,} rows so far): run the same encode again, and it goes on"
+                f"{folder} is unfinished ({manifest.rows:,} rows so far): run the same encode again to go on"
             )
-        tables = []
-        for shard in manifest.shards:
-            file = folder / shard.file
-            if not file.is_file() or (verify and sha256_of(file) != shard.sha256):
-                raise ValueError(f"{file} is missing or damaged: delete the store {folder} and encode again")
-            tables.append(_read_shard(file))
-        table = pa.concat_tables(tables)
-        if table.num_rows != manifest.rows:
-            raise ValueError(f"{folder}: expected {manifest.rows:,} rows, got {table.num_rows:,}; encode again")
-        return cls(folder, manifest, table)
+        if verify is None:
+            verify = sum(shard.bytes for shard in manifest.shards) <= _VERIFIED_BYTES
+        tables = [_read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
+        return cls(folder, manifest, pa.concat_tables(tables))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -163,15 +92,34 @@ class EmbeddingStore:
         for chunk in self.table["embedding"].chunks:
             yield chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, self.dimension)
 
-    @property
+    @cached_property
     def rows(self) -> NDArray[Any]:
-        """All rows (n, dimension) in the store's dtype: zero-copy from one shard, copied together from several."""
+        """All rows (n, dimension) in the store's dtype: zero-copy from one shard, a copy of several."""
         blocks = list(self.blocks())
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
+    @property
+    def ids(self) -> list[str]:
+        """The id of every row."""
+        return list(self.table["id"].to_pylist())
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of every row.
+
+        Raises
+        ------
+        ValueError
+            If texts were not kept.
+        """
+        if not self.manifest.keep_texts:
+            raise ValueError(f"{self.folder} holds no texts: encode again with keep_texts=true")
+        return list(self.table["text"].to_pylist())
+
     def documents(self, numbers: Sequence[int]) -> list[Document]:
         """Return id and text of some rows; the text is empty where texts were not kept."""
-        taken = self.table.select([name for name in ("id", "text") if name in self.table.column_names]).take(numbers)
+        names = ["id", "text"] if self.manifest.keep_texts else ["id"]
+        taken = self.table.select(names).take(pa.array(numbers, pa.int64()))
         return [Document(row["id"], row.get("text", "")) for row in taken.to_pylist()]
 
 
@@ -179,14 +127,14 @@ def fingerprint(texts: Iterable[str]) -> str:
     """Return the digest of texts in order, 64 hex digits."""
     digest = hashlib.sha256()
     for text in texts:
-        encoded = text.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        _add(digest, text)
     return digest.hexdigest()
 
 
 def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str) -> Path:
     """Return where the vectors of a corpus, by its fingerprint, lie below `root`."""
-    return root / f"{Path(encoder.name).name[:40]}-{encoder.revision}-{corpus[:16]}-{dtype}"
+    name = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)[:40]
+    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}"
 
 
 def write_store(
@@ -201,9 +149,9 @@ def write_store(
     total: int | None = None,
     show_progress: bool = False,
 ) -> EmbeddingStore:
-    """Encode documents into a store, or go on with an unfinished one; a finished one is opened.
+    """Encode documents into a store, go on with an unfinished one, or open a finished one.
 
-    Memory holds one shard, whatever the size of the corpus.
+    Memory holds one shard, whatever the size of the corpus. Of several processes one writes, the others wait.
 
     Parameters
     ----------
@@ -211,7 +159,7 @@ def write_store(
         The store's folder.
     encoder : Encoder
     documents : iterable of Document
-        Streamed once. When going on, the same documents must come again: the texts of whole shards are compared.
+        Streamed once, finished store or not: ids and texts are compared with those of whole shards.
     name : str
         What to call the corpus.
     dtype : str
@@ -219,7 +167,7 @@ def write_store(
     shard_rows : int
         Rows of a shard.
     keep_texts : bool
-        Keep texts beside the vectors, for search to answer with.
+        Keep texts beside the vectors, for search to answer with. Lone surrogates become ``?``.
     total : int, optional
         How many documents there are, for the progress bar.
     show_progress : bool
@@ -227,107 +175,193 @@ def write_store(
     Raises
     ------
     ValueError
-        If the folder holds a store of another encoder, dtype or texts, or there are no documents.
+        If the folder holds something else, or a store of another encoder, dtype, shard size or corpus, or is
+        damaged; if there are no documents.
     """
     folder = Path(path)
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if shard_rows < 1:
         raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
-    manifest = _claim(folder, encoder, name, dtype, shard_rows, keep_texts)
-    if manifest.complete:
-        return EmbeddingStore.open(folder)
-    stream = iter(documents)
-    digest = hashlib.sha256()
-    with tqdm(total=total, desc=f"encode {name}", unit="text", disable=not show_progress) as bar:
+    identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
+    wanted = Manifest(
+        {**identity, "spec": _record(encoder)},
+        {"name": name, "fingerprint": ""},
+        dtype,
+        shard_rows,
+        keep_texts,
+    )
+    with _locked(folder):
+        manifest = _begun(folder, wanted)
+        stream, digest = iter(documents), hashlib.sha256()
         for shard in manifest.shards:
-            digest.update(_check(shard, list(islice(stream, shard.rows)), folder).encode())
-            bar.update(shard.rows)
-        while part := list(islice(stream, shard_rows)):
-            shard = _write_shard(folder, len(manifest.shards), encoder, part, manifest)
-            manifest.shards.append(shard)
-            manifest.write(folder)
-            digest.update(shard.texts.encode())
-            bar.update(shard.rows)
-    if not manifest.shards:
-        raise ValueError(f"{name}: expected at least one document, got none")
-    _finish(folder, manifest, digest.hexdigest())
+            part = list(islice(stream, shard.rows))
+            _compare(folder, manifest, shard, part)
+            for document in part:
+                _add(digest, document.text)
+        if manifest.complete:
+            if next(stream, None) is not None:
+                raise ValueError(
+                    f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path"
+                )
+            return EmbeddingStore.open(folder)
+        with tqdm(
+            total=total, initial=manifest.rows, desc=f"encode {name}", unit="text", disable=not show_progress
+        ) as bar:
+            while part := list(islice(stream, shard_rows)):
+                manifest.shards.append(_write_shard(folder, manifest, encoder, part, bar))
+                manifest.write(folder)
+                for document in part:
+                    _add(digest, document.text)
+        if not manifest.shards:
+            raise ValueError(f"{name}: expected at least one document, got none")
+        _finish(folder, manifest, digest.hexdigest())
     return EmbeddingStore.open(folder, verify=False)
 
 
-def _claim(folder: Path, encoder: Encoder, name: str, dtype: str, shard_rows: int, keep_texts: bool) -> Manifest:
-    """Start a store, or read the manifest of the one that is there and check that it is the same."""
-    identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
-    wanted = Manifest(
-        {**identity, "spec": _recorded(encoder)}, {"name": name, "fingerprint": ""}, dtype, shard_rows, keep_texts
-    )
-    if not (folder / "manifest.json").exists():
-        if folder.is_dir() and any(folder.iterdir()):
-            raise ValueError(f"{folder} is not empty and not a store: choose another path")
-        wanted.write(folder)
+def _add(digest: Any, text: str) -> None:
+    """Add a text with its length, so that no two lists of texts read alike."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    digest.update(len(encoded).to_bytes(8, "big") + encoded)
+
+
+def _digest(documents: Sequence[Document]) -> str:
+    return fingerprint(part for document in documents for part in document)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder alone; where nothing was written into it, it goes again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logging.getLogger(__name__).warning(
+                "%s is being written by another process: waiting for it", folder
+            )
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+        os.close(handle)
+
+
+def _begun(folder: Path, wanted: Manifest) -> Manifest:
+    """Return the manifest to go on with: that of the store in the folder, if it is what is wanted."""
+    names = [one.name for one in folder.iterdir()]
+    if "manifest.json" not in names:
+        strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{_LEFTOVER}", name)]
+        if strangers:
+            raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
+    for name in names:
+        if re.fullmatch(_LEFTOVER, name):
+            (folder / name).unlink()
+    if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)
     pairs = {
-        "encoder": (found.encoder["revision"], encoder.revision), "dtype": (found.dtype, dtype),
-        "shard_rows": (found.shard_rows, shard_rows), "keep_texts": (found.keep_texts, keep_texts),
-    }  # fmt: skip
+        "encoder": (found.encoder["revision"], wanted.encoder["revision"]),
+        "dtype": (found.dtype, wanted.dtype),
+        "shard_rows": (found.shard_rows, wanted.shard_rows),
+        "keep_texts": (found.keep_texts, wanted.keep_texts),
+    }
     for what, (old, new) in pairs.items():
         if old != new:
-            raise ValueError(f"{folder} was begun with {what} {old!r}, got {new!r}: give the same, or choose another path")
+            raise ValueError(
+                f"{folder} was begun with {what} {old!r}, got {new!r}: give the same, or choose another path"
+            )
     return found
 
 
-def _recorded(encoder: Encoder) -> dict[str, Any] | None:
+def _record(encoder: Encoder) -> dict[str, Any] | None:
     """Return what `spec.build` needs to make the encoder again; None for one that holds other objects."""
     record = spec.spec_of(encoder)
     return record if set(record["parameters"]) == set(spec.parameters_of(encoder)) else None
 
 
-def _check(shard: Shard, documents: Sequence[Document], folder: Path) -> str:
-    """Compare texts that come again with those of a whole shard."""
-    if fingerprint(document.text for document in documents) != shard.texts:
-        raise ValueError(f"{folder / shard.file} was made from other texts than the corpus has now: choose another path")
-    if not (folder / shard.file).is_file() or sha256_of(folder / shard.file) != shard.sha256:
-        raise ValueError(f"{folder / shard.file} is missing or damaged: delete the store {folder} and encode again")
-    return shard.texts
+def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document]) -> None:
+    """Check that a whole shard is still whole, and of these documents."""
+    if len(documents) < shard.rows:
+        raise ValueError(
+            f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path"
+        )
+    if _digest(documents) != shard.documents:
+        raise ValueError(
+            f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
+        )
+    _read_shard(folder, shard, manifest, verify=not manifest.complete)
 
 
-def _write_shard(folder: Path, number: int, encoder: Encoder, documents: Sequence[Document], manifest: Manifest) -> Shard:
+def _write_shard(
+    folder: Path, manifest: Manifest, encoder: Encoder, documents: Sequence[Document], bar: Any
+) -> Shard:
     """Encode one shard and write it as one Arrow record batch."""
-    vectors = encoder.encode([document.text for document in documents]).astype(manifest.dtype)
-    flat = pa.array(vectors.ravel(), type=DTYPES[manifest.dtype])
-    columns: dict[str, pa.Array] = {"id": pa.array([document.id for document in documents], pa.string())}
-    if manifest.keep_texts:
-        safe = [document.text.encode("utf-8", "replace").decode("utf-8") for document in documents]
-        columns["text"] = pa.array(safe, pa.string())
-    columns["embedding"] = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    width, texts = manifest.encoder["dimension"], [document.text for document in documents]
+    vectors = np.empty((len(texts), width), manifest.dtype)
+    for start in range(0, len(texts), _WINDOW):
+        window = encoder.encode(texts[start : start + _WINDOW])
+        vectors[start : start + _WINDOW] = window
+        bar.update(len(window))
+    columns: dict[str, pa.Array] = {
+        "id": pa.array([_utf8(document.id) for document in documents], pa.string())
+    }
+    if manifest.keep_texts:  # large: a shard of long texts may pass 2 GB
+        columns["text"] = pa.array([_utf8(text) for text in texts], pa.large_string())
+    columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width)
     batch = pa.record_batch(columns)
-    path = folder / f"data-{number:05d}.arrow"
-    with atomic_file(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, batch.schema) as out:
+    path = folder / f"data-{len(manifest.shards):05d}.arrow"
+    with (
+        atomic_file(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_stream(sink, batch.schema) as out,
+    ):
         out.write_batch(batch)
-    return Shard(path.name, len(documents), sha256_of(path), fingerprint(document.text for document in documents))
+    return Shard(path.name, len(texts), path.stat().st_size, sha256_of(path), _digest(documents))
 
 
-def _read_shard(file: Path) -> pa.Table:
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _read_shard(folder: Path, shard: Shard, manifest: Manifest, *, verify: bool) -> pa.Table:
+    """Memory-map a shard, refusing what is not as the manifest says."""
+    file = folder / shard.file
+    advice = f"delete the store {folder} and encode again"
+    size = file.stat().st_size if file.is_file() else 0
+    if size != shard.bytes:
+        raise ValueError(f"{file}: expected {shard.bytes:,} bytes, got {size:,}; {advice}")
+    if verify and sha256_of(file) != shard.sha256:
+        raise ValueError(f"{file} is damaged: its sha256 is not the manifest's; {advice}")
     try:
-        return pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(f"{file} is damaged: {error}") from error
+        table = pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{file} is damaged: {error}; {advice}") from error
+    kind = pa.list_(pa.from_numpy_dtype(np.dtype(manifest.dtype)), manifest.encoder["dimension"])
+    names = ["id", "text", "embedding"] if manifest.keep_texts else ["id", "embedding"]
+    if (
+        table.column_names != names
+        or table.schema.field("embedding").type != kind
+        or table.num_rows != shard.rows
+    ):
+        raise ValueError(f"{file}: expected {shard.rows:,} rows with {names}, embedding as {kind}; {advice}")
+    return table
 
 
 def _finish(folder: Path, manifest: Manifest, digest: str) -> None:
     """Write what `datasets.load_from_disk` looks for, then say that the store is complete."""
-    import datasets
-
-    schema = _read_shard(folder / manifest.shards[0].file).schema
-    features = datasets.Features.from_arrow_schema(schema)
-    info = datasets.DatasetInfo(features=features, dataset_name=manifest.corpus["name"])
-    write_json(folder / "dataset_info.json", asdict(info))
-    state = {
-        "_data_files": [{"filename": shard.file} for shard in manifest.shards], "_fingerprint": digest[:16],
-        "_format_columns": None, "_format_kwargs": {}, "_format_type": None, "_output_all_columns": False,
+    write_json(folder / "dataset_info.json", {"dataset_name": manifest.corpus["name"]})
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": shard.file} for shard in manifest.shards],
+        "_fingerprint": digest[:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
         "_split": None,
-    }  # fmt: skip
+    }
     write_json(folder / "state.json", state)
     manifest.corpus["fingerprint"] = digest
     manifest.complete = True

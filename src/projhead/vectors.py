@@ -5,6 +5,7 @@ Rows are unit length everywhere in projhead, so the inner product is the cosine 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Vectors = NDArray[np.float32]
 
-#: Rows compared at once; bounds the similarity block to 1,024 x n float32.
-_BLOCK = 1024
+#: Similarities held at once; bounds a block to 256 MB of float32.
+_BLOCK = 1 << 26
 #: Similarities closer than this are ties: float32 inner products of unit rows are no more exact.
 _TIE = 1e-6
 
@@ -45,17 +46,27 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
     if not np.isfinite(norms).all():
         bad = int(np.flatnonzero(~np.isfinite(norms[:, 0]))[0])
         raise ValueError(
-            f"{name}: expected finite values, got NaN or infinity (first in row {bad}); drop or repair those rows"
+            f"{name}: expected finite values, got NaN or infinity (first in row {bad}); drop such rows"
         )
-    return rows / np.where(norms > 0, norms, 1)
+    norms[norms == 0] = 1
+    unit: Vectors = rows / norms
+    return unit
+
+
+def _tensor(rows: Vectors) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is only read
+        return torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
 
 
 def _similarity_blocks(queries: Vectors, rows: Vectors) -> Iterator[tuple[slice, torch.Tensor]]:
     """Yield (which queries, their similarities to all rows), block by block."""
-    columns = torch.from_numpy(np.ascontiguousarray(rows)).T
-    for start in range(0, len(queries), _BLOCK):
-        block = slice(start, min(start + _BLOCK, len(queries)))
-        yield block, torch.from_numpy(np.ascontiguousarray(queries[block])) @ columns
+    if queries.shape[1] != rows.shape[1]:
+        raise ValueError(f"queries: expected width {rows.shape[1]}, that of the rows, got {queries.shape[1]}")
+    columns, size = _tensor(rows).T, max(min(_BLOCK // max(len(rows), 1), 1024), 1)
+    for start in range(0, len(queries), size):
+        block = slice(start, min(start + size, len(queries)))
+        yield block, _tensor(queries[block]) @ columns
 
 
 def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, NDArray[np.int64]]:
@@ -66,7 +77,14 @@ def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, N
     scores : ndarray of shape (q, top_k), float32, descending
     indices : ndarray of shape (q, top_k), int64
         Both have fewer columns where there are fewer than `top_k` rows.
+
+    Raises
+    ------
+    ValueError
+        If widths differ, or `top_k` is not positive.
     """
+    if top_k < 1:
+        raise ValueError(f"top_k: expected a positive number, got {top_k}")
     top_k = min(top_k, len(rows))
     scores = np.empty((len(queries), top_k), np.float32)
     indices = np.empty((len(queries), top_k), np.int64)
@@ -100,12 +118,19 @@ def neighbour_overlap(reference: Vectors, reduced: Vectors, top_k: Sequence[int]
     Raises
     ------
     ValueError
-        If the two differ in rows or there are too few rows.
+        If the two differ in rows, there are too few rows, or a neighbourhood is empty.
     """
+    if min(top_k) < 1:
+        raise ValueError(f"top_k: expected positive numbers, got {list(top_k)}")
     if len(reference) != len(reduced):
-        raise ValueError(f"expected as many reduced rows as reference rows ({len(reference)}), got {len(reduced)}")
+        raise ValueError(
+            f"expected as many reduced rows as reference rows ({len(reference)}), got {len(reduced)}"
+        )
     if len(reference) <= max(top_k):
-        raise ValueError(f"overlap of the {max(top_k)} nearest needs more rows than that, got {len(reference)}")
+        raise ValueError(
+            f"overlap of the {max(top_k)} nearest needs more rows than that, got {len(reference)}; "
+            "give more rows or a smaller top_k"
+        )
     overlap = np.empty((len(reference), len(top_k)), np.float32)
     pairs = zip(_similarity_blocks(reference, reference), _similarity_blocks(reduced, reduced), strict=True)
     for (block, true), (_, found) in pairs:

@@ -74,7 +74,7 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> tuple[Any, Any, Any]:
 
 def _store(cfg: DictConfig, encoder: Encoder, name: str, documents: Sequence[Document]) -> Any:
     """Return the vectors of documents from their store, built if it does not exist yet."""
-    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(document.text for document in documents))
+    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(document.text for document in documents), cfg.dtype)
     print(f"teacher's vectors of {len(documents):,} {name}: {path}")
     store = write_store(
         path, encoder, documents, name=name, dtype=cfg.dtype, total=len(documents), show_progress=True, keep_texts=False

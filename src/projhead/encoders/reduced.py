@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 from projhead.protocols import Encoder
+from projhead.reducers.base import Reducer, load_reducer
 from projhead.vectors import Vectors
 
 
@@ -18,8 +18,8 @@ class Reduced:
     ----------
     encoder : Encoder
         The teacher.
-    reducer : Reducer
-        Fitted to that teacher's vectors.
+    reducer : Reducer or path
+        Fitted to that teacher's vectors, or the artifact folder of one.
 
     Raises
     ------
@@ -27,30 +27,31 @@ class Reduced:
         If the reducer was fitted to another teacher, or to another width.
     """
 
-    def __init__(self, encoder: Encoder, reducer: Any) -> None:
-        teacher = reducer.teacher_
+    def __init__(self, encoder: Encoder, reducer: Reducer | str) -> None:
+        self.encoder, self.reducer = encoder, reducer
+        self.fitted = load_reducer(reducer) if isinstance(reducer, str) else reducer
+        teacher = self.fitted.teacher_
         if teacher is not None and teacher.revision != encoder.revision:
             raise ValueError(
                 f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got {encoder.name} "
                 f"(revision {encoder.revision}); choose that teacher with encoder=..., or train again"
             )
-        if reducer.n_features_in_ != encoder.dimension:
+        if self.fitted.n_features_in_ != encoder.dimension:
             raise ValueError(
-                f"the reducer takes vectors of width {reducer.n_features_in_}, {encoder.name} gives {encoder.dimension}"
+                f"the reducer takes vectors of width {self.fitted.n_features_in_}, {encoder.name} gives {encoder.dimension}"
             )
-        self.encoder, self.reducer = encoder, reducer
-        self.name = f"{encoder.name} + {reducer.kind}"
-        self.dimension = int(reducer.n_components)
+        self.name = f"{encoder.name} + {self.fitted.kind}"
+        self.dimension = int(self.fitted.n_components)
 
     @cached_property
     def revision(self) -> str:
         """Digest of the teacher's and of the head's weights."""
         digest = hashlib.sha256(self.encoder.revision.encode())
-        for name, tensor in self.reducer.head_.state_dict().items():
+        for name, tensor in self.fitted.head_.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, k), float32, in the order of `texts`."""
-        rows: Vectors = self.reducer.transform(self.encoder.encode(texts, show_progress=show_progress))
+        rows: Vectors = self.fitted.transform(self.encoder.encode(texts, show_progress=show_progress))
         return rows

@@ -1,0 +1,42 @@
+"""``projhead report``: result rows to Markdown and one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from projhead.commands.measure import paths_of
+from projhead.report.page import write_report
+from projhead.results import Result, read_results
+
+
+def run(cfg: DictConfig) -> int:
+    """Write the report; return the number of rows in it."""
+    rows, curves = gather(paths_of(cfg.results))
+    page = write_report(rows, curves, Path(cfg.path))
+    print(f"{len(rows)} result rows; open {page}")
+    return len(rows)
+
+
+def gather(paths: list[Path]) -> tuple[list[Result], dict[str, Path]]:
+    """Collect result rows, each once, and the training curves of the runs they came from.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path holds no results.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = [path] if path.is_file() else sorted(path.rglob("results.jsonl"))
+        if not found:
+            raise FileNotFoundError(f"{path}: found no results.jsonl; 'train', 'evaluate' and 'export' write them")
+        files += found
+    rows = dict.fromkeys(row for file in files for row in read_results(file))
+    curves = {
+        str(file.parent.name): file.parent / "logs" / "csv" / "metrics.csv"
+        for file in files
+        if (file.parent / "logs" / "csv" / "metrics.csv").is_file()
+    }
+    return list(rows), curves

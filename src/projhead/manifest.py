@@ -1,0 +1,122 @@
+"""What a store of vectors says about itself, in ``manifest.json``."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from projhead.files import write_json
+
+_FORMAT = "projhead-store"
+_VERSION = 1
+DTYPES = ("float16", "float32")
+SHARD_FILE = r"data-\d{5,}\.arrow"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a store.
+
+    Attributes
+    ----------
+    file : str
+    rows, bytes : int
+    sha256 : str
+        Of the file.
+    documents : str
+        Digest of the ids and texts in it.
+    """
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    documents: str
+
+
+@dataclass
+class Manifest:
+    """What a store holds and where it came from.
+
+    Attributes
+    ----------
+    encoder : dict
+        ``name``, ``revision``, ``dimension``, and ``spec`` to build it again (None where that cannot be).
+    corpus : dict
+        ``name`` and ``fingerprint``, that of all texts in order (empty until complete).
+    dtype : str
+        ``"float16"`` or ``"float32"``.
+    shard_rows : int
+        Rows of every shard but the last.
+    keep_texts : bool
+        Whether the texts are in the shards.
+    shards : list of Shard
+    complete : bool
+        Whether the corpus ended; an unfinished store cannot be opened.
+    """
+
+    encoder: dict[str, Any]
+    corpus: dict[str, str]
+    dtype: str
+    shard_rows: int
+    keep_texts: bool
+    shards: list[Shard] = field(default_factory=list)
+    complete: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows in whole shards."""
+        return sum(shard.rows for shard in self.shards)
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.json``, whole or not at all."""
+        write_json(folder / "manifest.json", {"format": _FORMAT, "version": _VERSION, **asdict(self)})
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``manifest.json``.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is none; if it is damaged or of another version.
+        """
+        path = folder / "manifest.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"no store in {folder}: expected {path}; 'projhead encode' writes one")
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            found = (record.pop("format"), record.pop("version"))
+            if found != (_FORMAT, _VERSION):
+                raise ValueError(f"expected format and version {(_FORMAT, _VERSION)}, got {found}")
+            record["shards"] = [Shard(**shard) for shard in record["shards"]]
+            manifest = cls(**record)
+            manifest._check()
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is damaged or of another version: {error}; delete the store and encode again"
+            ) from error
+        return manifest
+
+    def _check(self) -> None:
+        """Raise ValueError, TypeError or KeyError where a file says what `write` never wrote."""
+        sizes = [self.encoder["dimension"], self.shard_rows]
+        sizes += [size for shard in self.shards for size in (shard.rows, shard.bytes)]
+        if not all(type(size) is int and size > 0 for size in sizes):
+            raise ValueError("expected positive sizes")
+        names = [
+            self.encoder["name"],
+            self.encoder["revision"],
+            self.corpus["name"],
+            self.corpus["fingerprint"],
+        ]
+        if self.dtype not in DTYPES or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"expected names as text and a dtype of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if self.complete and not self.shards:
+            raise ValueError("expected at least one shard")
+        for shard in self.shards:
+            if not re.fullmatch(SHARD_FILE, shard.file):
+                raise ValueError(f"expected the file name of a shard, got {shard.file!r}")

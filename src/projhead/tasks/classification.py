@@ -1,0 +1,79 @@
+"""Classification of texts from their vectors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from projhead.corpora.tables import read_columns
+from projhead.protocols import Encoder, Sample
+from projhead.tasks.data_sets import Paths, data_sets, texts_of
+
+_NEIGHBOURS = 10
+
+
+class Classification:
+    """Accuracy of logistic regression and of the 10 nearest neighbours' vote.
+
+    Both are scikit-learn's at their defaults (``C=1``; cosine for neighbours), the same for every width, as
+    all rows are of unit length. Logistic regression asks whether labels are linear in the vectors (Conneau
+    and Kiela, "SentEval", 2018), the vote whether neighbours share them.
+
+    Parameters
+    ----------
+    path : path or list of paths
+        Folders with a file (parquet, csv, tsv, jsonl) for each split, one data set each.
+    train_split, test_split : str
+        Names of those files.
+    text_column, label_column : str
+        Their columns.
+    """
+
+    def __init__(
+        self,
+        path: Paths,
+        train_split: str = "train",
+        test_split: str = "test",
+        text_column: str = "text",
+        label_column: str = "label",
+    ) -> None:
+        self.path, self.train_split, self.test_split = path, train_split, test_split
+        self.text_column, self.label_column = text_column, label_column
+
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+        """Yield 1 or 0 per test text for each data set and classifier; `teacher` is not used.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If a file or column is missing, a text or label too, or there is too little to train on.
+        """
+        for name, path in data_sets(self.path).items():
+            texts, labels = self._read(path, self.train_split)
+            test_texts, test_labels = self._read(path, self.test_split)
+            if len(set(labels)) < 2 or len(labels) < _NEIGHBOURS:
+                raise ValueError(
+                    f"{path}: expected at least {_NEIGHBOURS} training texts with 2 labels, "
+                    f"got {len(labels)} with {len(set(labels))}"
+                )
+            rows, test_rows = encoder.encode(texts), encoder.encode(test_texts)
+            for metric, model in (
+                ("logistic_accuracy", LogisticRegression(max_iter=1000)),
+                ("knn_accuracy", KNeighborsClassifier(_NEIGHBOURS, metric="cosine")),
+            ):
+                right = model.fit(rows, labels).predict(test_rows) == np.array(test_labels)
+                yield Sample(f"classification/{name}", metric, right.astype(np.float64))
+
+    def _read(self, path: Path, split: str) -> tuple[list[str], list[str]]:
+        if not path.is_dir():
+            raise FileNotFoundError(
+                f"{path}: expected a folder with files {self.train_split} and {self.test_split}"
+            )
+        frame = read_columns(path, [self.text_column, self.label_column], split)
+        return texts_of(frame, self.text_column, path / split), texts_of(
+            frame, self.label_column, path / split
+        )

@@ -1,0 +1,88 @@
+"""Retrieval by exact search, with trec_eval's measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from projhead.corpora.docstrings import known_item
+from projhead.corpora.retrieval import RetrievalSet, load_beir
+from projhead.protocols import Encoder, Sample
+from projhead.tasks.data_sets import Paths, data_sets
+from projhead.vectors import exact_top_k
+
+#: Ranks that nDCG and MRR look at, as BEIR does.
+_RANKS = 10
+
+
+class Retrieval:
+    """nDCG@10, MRR@10 and recall@k of each query.
+
+    Gains are linear in the judgement and the ideal ranking is over all judged documents, as in trec_eval and
+    BEIR (Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002). A document with
+    the query's own id counts like any other.
+
+    Parameters
+    ----------
+    path : path or list of paths, optional
+        What `load_beir` reads, one data set each. Where not given, summaries of docstrings find their bodies.
+    split : str
+        Whose judgements.
+    top_k : sequence of int
+        Depths of recall.
+    """
+
+    def __init__(
+        self, path: Paths | None = None, split: str = "test", top_k: Sequence[int] = (10, 100)
+    ) -> None:
+        if not top_k or min(top_k) < 1:
+            raise ValueError(f"top_k: expected positive depths, got {list(top_k)}")
+        self.path, self.split, self.top_k = path, split, top_k
+
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+        """Yield one value per query for each data set and metric; `teacher` is not used.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If a data set is missing or malformed, or has no judgements in the split.
+        """
+        for data in self._sets():
+            for metric, items in _measures(_gains(data, encoder, max(*self.top_k, _RANKS)), data, self.top_k):
+                yield Sample(f"retrieval/{data.name}", metric, items)
+
+    def _sets(self) -> Iterator[RetrievalSet]:
+        if self.path is None:
+            yield known_item()
+        else:
+            for path in data_sets(self.path).values():
+                yield load_beir(path, self.split)
+
+
+def _gains(data: RetrievalSet, encoder: Encoder, depth: int) -> NDArray[np.float64]:
+    """Return the judgements of what was found, best rank first (q, depth); 0 where there are none."""
+    documents = encoder.encode([document.text for document in data.corpus])
+    queries = encoder.encode([query.text for query in data.queries])
+    _, found = exact_top_k(queries, documents, depth)
+    ids = [document.id for document in data.corpus]
+    gains = np.zeros((len(queries), depth))
+    for row, (query, positions) in enumerate(zip(data.queries, found, strict=True)):
+        judged = data.qrels[query.id]
+        gains[row, : len(positions)] = [judged.get(ids[position], 0.0) for position in positions]
+    return gains
+
+
+def _measures(
+    gains: NDArray[np.float64], data: RetrievalSet, top_k: Sequence[int]
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    judged = [sorted(data.qrels[query.id].values(), reverse=True) for query in data.queries]
+    discount = 1 / np.log2(np.arange(_RANKS) + 2)  # rank 1 counts in full
+    ideal = np.array([discount[: len(best[:_RANKS])] @ best[:_RANKS] for best in judged])
+    relevant = gains > 0
+    first = relevant[:, :_RANKS].argmax(1)
+    yield f"ndcg@{_RANKS}", gains[:, :_RANKS] @ discount / ideal
+    for k in top_k:
+        yield f"recall@{k}", relevant[:, :k].sum(1) / np.array([len(best) for best in judged])
+    yield f"mrr@{_RANKS}", np.where(relevant[:, :_RANKS].any(1), 1 / (first + 1), 0.0)

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import torch
+
+from projhead.heads.linear import Linear
+
+
+def test_it_is_the_affine_map_it_was_given() -> None:
+    weight, bias, x = torch.randn(3, 7), torch.randn(3), torch.randn(5, 7)
+    head = Linear(7, 3, bias=True)
+    head.initialise(weight, bias)
+    torch.testing.assert_close(head(x), x @ weight.T + bias)
+    torch.testing.assert_close(head.to_sequential()(x), head(x))
+
+
+def test_a_bias_that_is_not_given_is_zero() -> None:
+    head = Linear(4, 2, bias=True)
+    head.initialise(torch.ones(2, 4))
+    torch.testing.assert_close(head(torch.zeros(1, 4)), torch.zeros(1, 2))

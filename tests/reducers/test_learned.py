@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from projhead.heads.linear import Linear
+from projhead.reducers.learned import LearnedReducer
+from projhead.reducers.pca import PCA
+from projhead.vectors import Vectors, exact_top_k, neighbour_overlap, unit_rows
+
+
+def test_it_keeps_more_neighbours_than_every_pca_form(rows: Vectors) -> None:
+    train, test = rows[:450], rows[450:]
+
+    def overlap(reducer: object) -> float:
+        return float(neighbour_overlap(test, reducer.fit(train).transform(test), [10]).mean())  # type: ignore[attr-defined]
+
+    best = max(overlap(PCA(4)), overlap(PCA(4, center=False)), overlap(PCA(4, whiten=True)))
+    assert overlap(LearnedReducer(4, max_steps=150)) > best + 0.02
+
+
+def test_queries_move_the_head_towards_their_own_neighbours() -> None:
+    # Documents vary alike in all directions, queries ask about four of them: only queries can tell which matter.
+    generator = np.random.default_rng(1)
+    documents = unit_rows(generator.normal(size=(400, 32)))
+    asked = generator.normal(size=(300, 32)) * np.array([1.0] * 4 + [0.05] * 28)
+    unseen, seen = unit_rows(asked[:100]), unit_rows(asked[100:])
+
+    def kept(reducer: LearnedReducer) -> float:
+        _, true = exact_top_k(unseen, documents, 10)
+        _, found = exact_top_k(reducer.transform(unseen), reducer.transform(documents), 10)
+        return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(true, found, strict=True)]))
+
+    alone = LearnedReducer(4, max_steps=150).fit(documents)
+    assert kept(LearnedReducer(4, max_steps=150).fit(documents, queries=seen)) > kept(alone) + 0.2
+
+
+def test_the_same_seed_gives_the_same_head_and_leaves_the_callers_randomness_alone(rows: Vectors) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = LearnedReducer(4, max_steps=20).fit(rows).transform(rows)
+    torch.testing.assert_close(torch.rand(1), expected)
+    np.testing.assert_array_equal(LearnedReducer(4, max_steps=20).fit(rows).transform(rows), first)
+    assert not np.allclose(LearnedReducer(4, max_steps=20, random_state=1).fit(rows).transform(rows), first, atol=1e-4)
+
+
+def _reducer(folder: Path, max_steps: int, stop_after: int) -> LearnedReducer:
+    return LearnedReducer(
+        4,
+        head=partial(Linear, bias=False),
+        steps_per_epoch=10,
+        trainer=partial(
+            pl.Trainer, max_steps=max_steps, enable_progress_bar=False, enable_model_summary=False, logger=False
+        ),
+        callbacks={
+            "checkpoint": ModelCheckpoint(folder, "best", "val/overlap@10", mode="max", save_last=True),
+            "stop": _StopAfter(stop_after),
+        },
+    )
+
+
+class _StopAfter(pl.Callback):
+    """Interrupt a fit, as a kill does, after an epoch's checkpoint is written."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step == self.steps:
+            raise InterruptedError
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_head(rows: Vectors, tmp_path: Path) -> None:
+    whole = _reducer(tmp_path / "whole", 40, -1).fit(rows)
+    with pytest.raises(InterruptedError):
+        _reducer(tmp_path / "cut", 40, 25).fit(rows)
+    assert torch.load(tmp_path / "cut" / "last.ckpt", weights_only=True)["global_step"] == 20
+    resumed = _reducer(tmp_path / "cut", 40, -1).fit(rows, resume=tmp_path / "cut" / "last.ckpt")
+    np.testing.assert_allclose(resumed.transform(rows), whole.transform(rows), atol=1e-6)
+    assert resumed.training_ == whole.training_
+
+
+def test_the_best_checkpoint_is_kept(rows: Vectors, tmp_path: Path) -> None:
+    reducer = _reducer(tmp_path, 30, -1).fit(rows)
+    state = torch.load(tmp_path / "best.ckpt", weights_only=True)["state_dict"]
+    torch.testing.assert_close(reducer.head_.projection.weight, state["head.projection.weight"])
