@@ -277,9 +277,12 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
 
 
 def _record(encoder: Encoder) -> dict[str, Any] | None:
-    """Return what `spec.build` needs to make the encoder again; None for one that holds other objects."""
-    record = spec.spec_of(encoder)
-    return record if set(record["parameters"]) == set(spec.parameters_of(encoder)) else None
+    """Return what `spec.build` needs to make the encoder again; None where that cannot be."""
+    try:
+        record = spec.spec_of(encoder)
+        return record if set(record["parameters"]) == set(spec.parameters_of(encoder)) else None
+    except AttributeError:  # an encoder of the user's own that does not keep its arguments
+        return None
 
 
 def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document]) -> None:
