@@ -163,22 +163,14 @@ def _file_docstrings(path: Path, module: str, max_words: int) -> Iterator[Docstr
             pair = _pair(name, ast.get_docstring(node, clean=False), max_words)
             if pair is not None:
                 yield pair
-            nodes += [
-                (f"{name}.{getattr(child, 'name', '')}", child)
-                for child in node.body
-                if hasattr(child, "name")
-            ]
+            nodes += [(f"{name}.{getattr(child, 'name', '')}", child) for child in node.body if hasattr(child, "name")]
 
 
 def _pair(name: str, docstring: str | None, max_words: int) -> Docstring | None:
     """Return summary and body, None where either says too little or the body repeats the summary."""
     summary, _, rest = inspect.cleandoc(docstring or "").partition("\n\n")
     summary, words = prose(summary), prose(rest).split()[:max_words]
-    if (
-        len(summary.split()) < _MIN_SUMMARY_WORDS
-        or len(summary) > _MAX_SUMMARY
-        or len(words) < _MIN_BODY_WORDS
-    ):
+    if len(summary.split()) < _MIN_SUMMARY_WORDS or len(summary) > _MAX_SUMMARY or len(words) < _MIN_BODY_WORDS:
         return None
     body = " ".join(words)
     return None if summary.rstrip(".").lower() in body.lower() else Docstring(name, summary, body)

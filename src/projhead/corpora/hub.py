@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
-from projhead.corpora.files import documents_of
+from projhead.corpora.readers import checked
 from projhead.corpora.split import select
+from projhead.corpora.usable import documents_of
 from projhead.protocols import Document
 
 
@@ -29,6 +31,8 @@ class HubDataset:
         Share of the texts held out as our split "test".
     max_documents : int, optional
         Stop after so many.
+    skip_bad : bool
+        Leave out texts that are blank or not UTF-8, which are an error otherwise.
     """
 
     def __init__(
@@ -41,16 +45,52 @@ class HubDataset:
         revision: str | None = None,
         test_fraction: float = 0.1,
         max_documents: int | None = None,
+        skip_bad: bool = False,
     ) -> None:
         self.path, self.configuration, self.hub_split, self.column = path, name, split, column
         self.revision, self.test_fraction, self.max_documents = revision, test_fraction, max_documents
+        self.skip_bad = skip_bad
         self.name = path.rsplit("/", 1)[-1]
 
     def documents(self, split: str) -> Iterator[Document]:
-        """Stream the documents of split "train", "test" or "all"."""
-        import datasets
+        """Stream the documents of split "train", "test" or "all".
 
-        rows = datasets.load_dataset(
-            self.path, self.configuration, split=self.hub_split, revision=self.revision, streaming=True
+        Raises
+        ------
+        FileNotFoundError
+            If the hub does not give the data set.
+        ValueError
+            If the column is missing, or texts are bad.
+        """
+        rows = load_hub(self.path, self.configuration, self.hub_split, self.revision, streaming=True)
+        found = documents_of(
+            checked(iter(rows), [self.column], self.path),
+            self.column,
+            None,
+            skip_bad=self.skip_bad,
+            source=self.path,
         )
-        return select(islice(documents_of(iter(rows), self.column, None), self.max_documents), split, self.test_fraction)
+        return select(islice(found, self.max_documents), split, self.test_fraction)
+
+
+def load_hub(path: str, name: str | None, split: str, revision: str | None = None, *, streaming: bool) -> Any:
+    """Load a data set of the hub.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the hub does not give it; with what to do.
+    """
+    import datasets
+    from huggingface_hub import HfApi, constants
+
+    try:
+        if not constants.HF_HUB_OFFLINE:  # asked once: the loader itself tries for half a minute
+            HfApi().dataset_info(path, revision=revision, timeout=10)
+        return datasets.load_dataset(path, name, split=split, revision=revision, streaming=streaming)
+    except Exception as error:  # of datasets, the hub's client and whichever http library it uses
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise FileNotFoundError(
+            f"{path!r} is nothing here, and the hub does not give it: {reason}; check the name and the "
+            "connection, give a local path, or set HF_HUB_OFFLINE=1 to use what was downloaded before"
+        ) from error

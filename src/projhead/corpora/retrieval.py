@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from projhead.corpora.hub import load_hub
 from projhead.corpora.split import select
-from projhead.corpora.tables import READERS, read_columns
+from projhead.corpora.tables import read_columns
 from projhead.protocols import Document
 
 
@@ -44,11 +46,11 @@ class Beir:
 
     def __init__(self, path: str, *, test_fraction: float = 0.1) -> None:
         self.path, self.test_fraction = path, test_fraction
-        self.name = Path(path).name
+        self.name = _checked(path)
 
     def documents(self, split: str) -> Iterator[Document]:
         """Stream title and text of the documents of split "train", "test" or "all"."""
-        return select(_documents(_table(self.path, "corpus", ["_id", "text"])), split, self.test_fraction)
+        return select(_documents(self.path, "corpus"), split, self.test_fraction)
 
 
 def load_beir(path: str | Path, split: str = "test") -> RetrievalSet:
@@ -57,26 +59,38 @@ def load_beir(path: str | Path, split: str = "test") -> RetrievalSet:
     Parameters
     ----------
     path : path
-        A folder with ``corpus`` and ``queries`` (columns _id, text, title where there is one; parquet, jsonl, csv)
-        and ``qrels`` (query-id, corpus-id, score; one file with a column split, or ``qrels/<split>.tsv``), or a
-        data set of the hub with configurations corpus and queries and its judgements in ``<name>-qrels``.
+        A folder with ``corpus`` and ``queries`` (columns _id, text, and title where there is one; parquet,
+        jsonl, csv or tsv) and ``qrels`` (columns query-id, corpus-id, score): one file, with a column split where
+        there are several splits, or ``qrels/<split>.tsv``. Or a data set of the hub in the layout of
+        ``BeIR/scifact``, its judgements in ``BeIR/scifact-qrels``.
     split : str
         Whose judgements; queries without any are dropped.
+
+    Returns
+    -------
+    RetrievalSet
+        Documents are title and text with a space between.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If a part is missing, or the split has no judged query.
+        If a part is missing or malformed, or the split has no judged query.
     """
+    name = _checked(path)
     qrels = _judgements(str(path), split)
-    queries = [query for query in _documents(_table(str(path), "queries", ["_id", "text"])) if query.id in qrels]
+    queries = [query for query in _documents(str(path), "queries") if query.id in qrels]
     if not queries:
-        raise ValueError(f"{path}: no query has a judgement in split {split!r}")
-    corpus = list(_documents(_table(str(path), "corpus", ["_id", "text"])))
-    return RetrievalSet(Path(path).name, corpus, queries, {query.id: qrels[query.id] for query in queries})
+        raise ValueError(f"{path}: expected queries with judgements in split {split!r}, got none")
+    judged = {query.id: qrels[query.id] for query in queries}
+    return RetrievalSet(name, list(_documents(str(path), "corpus")), queries, judged)
 
 
-def _documents(frame: pd.DataFrame) -> Iterator[Document]:
+def _documents(path: str, part: str) -> Iterator[Document]:
+    """Stream the corpus or the queries; ids that come twice would be counted twice."""
+    frame = _table(path, part)
+    twice = frame["_id"].astype(str).duplicated()
+    if twice.any():
+        raise ValueError(f"{path}: expected unique ids in {part}, got {frame['_id'][twice].iloc[0]!r} twice")
     titles = frame["title"].fillna("") if "title" in frame.columns else [""] * len(frame)
     for key, title, text in zip(frame["_id"], titles, frame["text"].fillna(""), strict=True):
         yield Document(str(key), f"{title} {text}".strip())
@@ -92,23 +106,22 @@ def _judgements(path: str, split: str) -> dict[str, dict[str, float]]:
         if "split" in frame.columns:
             frame = frame[frame["split"] == split]
     else:
-        frame = _hub(f"{path}-qrels", None, split)
+        frame = load_hub(f"{path}-qrels", None, split, streaming=False).to_pandas()
     qrels: dict[str, dict[str, float]] = defaultdict(dict)
     for query, document, score in zip(*(frame[column] for column in columns), strict=True):
-        if score > 0:
+        if float(score) > 0:
             qrels[str(query)][str(document)] = float(score)
     return dict(qrels)
 
 
-def _table(path: str, name: str, columns: list[str]) -> pd.DataFrame:
+def _table(path: str, part: str) -> pd.DataFrame:
     if Path(path).is_dir():
-        return read_columns(path, columns, name)
-    if Path(path).suffix in READERS or path.startswith((".", "/")):
-        raise FileNotFoundError(f"{path}: expected a folder with corpus, queries and qrels")
-    return _hub(path, name, name)
+        return read_columns(path, ["_id", "text"], part)
+    return load_hub(path, part, part, streaming=False).to_pandas()
 
 
-def _hub(path: str, configuration: str | None, split: str) -> pd.DataFrame:
-    import datasets
-
-    return datasets.load_dataset(path, configuration, split=split).to_pandas()
+def _checked(path: str | Path) -> str:
+    """Return the name of a data set; refuse what is neither a folder nor looks like owner/name."""
+    if not Path(path).is_dir() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(path)):
+        raise FileNotFoundError(f"{path}: no such folder; expected one with corpus, queries and qrels")
+    return Path(path).resolve().name

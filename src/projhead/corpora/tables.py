@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
+#: Ids keep their leading zeros, and words such as "null" stay words.
+_CSV = {
+    "dtype": dict.fromkeys(["_id", "query-id", "corpus-id", "text", "title"], str),
+    "keep_default_na": False,
+    "na_values": [""],
+}
+
 READERS = {
     ".parquet": pd.read_parquet,
-    ".csv": pd.read_csv,
-    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+    ".csv": lambda path: pd.read_csv(path, **_CSV),
+    ".tsv": lambda path: pd.read_csv(path, sep="\t", **_CSV),
     ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False),
     ".json": lambda path: pd.read_json(path, dtype=False),
 }
@@ -28,9 +35,9 @@ def read_columns(path: str | Path, columns: Sequence[str], name: str | None = No
     """
     found = Path(path)
     if found.is_dir() and name is not None:
-        candidates = [found / f"{name}{suffix}" for suffix in READERS if (found / f"{name}{suffix}").is_file()]
+        candidates = [one for suffix in READERS if (one := found / f"{name}{suffix}").is_file()]
         if not candidates:
-            raise FileNotFoundError(f"{found}: expected a file {name} with one of the endings {', '.join(READERS)}")
+            raise FileNotFoundError(f"{found}: expected a file {name} ending in one of {', '.join(READERS)}")
         found = candidates[0]
     if not found.is_file():
         raise FileNotFoundError(f"{found}: no such file")
@@ -41,5 +48,5 @@ def read_columns(path: str | Path, columns: Sequence[str], name: str | None = No
     except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
         raise ValueError(f"{found} cannot be read: {error}") from error
     if missing := [column for column in columns if column not in frame.columns]:
-        raise ValueError(f"{found}: expected the columns {', '.join(columns)}; missing {missing}, got {list(frame.columns)}")
+        raise ValueError(f"{found}: expected the columns {missing}, got {list(frame.columns)}")
     return frame
