@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.corpora.files import TextFiles
+from projhead.corpora.readers import read_rows
 from projhead.files import sha256_of
 from projhead.vectors import Vectors, unit_rows
+
+#: Rows checked at once.
+_BLOCK = 65_536
 
 
 class Precomputed:
@@ -25,28 +28,50 @@ class Precomputed:
         .npy (memory-mapped), .safetensors (the tensor ``embedding``, or the only one) or .parquet (column
         ``embedding``).
     texts : str, optional
-        A file that `TextFiles` reads, one text per row in the same order. Without it a row's text is its number.
+        A file with one text per row in the same order: .txt (one a line), or .jsonl, .json, .csv, .parquet with a
+        column ``text``. Without it a digest of the row stands in for its text.
     name : str, optional
         What to call the encoder that made the vectors.
 
     Attributes
     ----------
     rows : ndarray of shape (n, d), float16, float32 or float64
-        As they are in the file.
+        As they are in the file, of any length but zero.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds something else than rows of finite floats, or a row is all zero.
     """
 
     def __init__(self, path: str, *, texts: str | None = None, name: str | None = None) -> None:
-        self.path, self.texts = str(path), texts
-        self.name = name or Path(self.path).stem
-        self.rows = _load(Path(self.path))
-        if self.rows.ndim != 2 or not np.issubdtype(self.rows.dtype, np.floating):
-            raise ValueError(f"{path}: expected floats of shape (n, d), got {self.rows.dtype} of shape {self.rows.shape}")
+        self.path, self.texts = str(Path(path).absolute()), texts and str(Path(texts).absolute())
+        self.name = name or Path(path).stem
+        self.rows = _load(Path(path))
+        _check(self.rows, self.path)
         self.dimension = int(self.rows.shape[1])
 
     @cached_property
     def revision(self) -> str:
         """Digest of the file."""
         return sha256_of(Path(self.path))[:16]
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        if self.texts is None:
+            return [hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows]
+        texts = [row["text"] for row in read_rows(self.texts, ["text"])]
+        if len(texts) != len(self.rows):
+            raise ValueError(
+                f"{self.texts}: expected {len(self.rows):,} texts, one per row of {self.path}, got {len(texts):,}"
+            )
+        return texts
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {text: position for position, text in enumerate(self._texts)}
 
     def texts_or_rows(self) -> list[str]:
         """Return the text of each row; where there are no texts, a digest of the row stands in.
@@ -56,16 +81,7 @@ class Precomputed:
         ValueError
             If there are not as many texts as rows.
         """
-        if self.texts is None:
-            return [hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows]
-        texts = [document.text for document in TextFiles(self.texts).documents("all")]
-        if len(texts) != len(self.rows):
-            raise ValueError(f"{self.texts}: expected {len(self.rows)} texts, one per row of {self.path}, got {len(texts)}")
-        return texts
-
-    @cached_property
-    def _positions(self) -> dict[str, int]:
-        return {text: position for position, text in enumerate(self.texts_or_rows())}
+        return list(self._texts)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return the unit rows (n, d), float32, of texts that the file has vectors of.
@@ -75,37 +91,63 @@ class Precomputed:
         ValueError
             If there is no vector of a text: the encoder itself is not here.
         """
-        try:
-            positions = [self._positions[text] for text in texts]
-        except KeyError as error:
+        unknown = [text for text in texts if text not in self._positions]
+        if unknown:
+            hint = "" if self.texts else "; name the file of their texts with encoder.texts=<file>"
             raise ValueError(
-                f"{self.path} has no vector of the text {str(error.args[0])[:80]!r}: precomputed vectors cannot encode "
-                "new texts"
-                + ("" if self.texts else "; name the file of their texts with encoder.texts=...")
-            ) from None
-        return unit_rows(self.rows[positions])
+                f"{self.path} has no vectors of {len(unknown):,} of {len(texts):,} texts (the first is "
+                f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts{hint}"
+            )
+        return unit_rows(self.rows[[self._positions[text] for text in texts]])
+
+
+def _check(rows: NDArray[Any], path: str) -> None:
+    """Raise ValueError for what is not (n, d) finite floats with a direction."""
+    if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating) or not rows.size:
+        raise ValueError(f"{path}: expected floats of shape (n, d), got {rows.dtype} of shape {rows.shape}")
+    for start in range(0, len(rows), _BLOCK):
+        directed = unit_rows(rows[start : start + _BLOCK], f"{path}, from row {start:,}").any(axis=1)
+        if not directed.all():
+            raise ValueError(
+                f"{path}: expected rows with a direction, got one that is all zero (row "
+                f"{start + int(directed.argmin()):,}); drop or repair such rows"
+            )
 
 
 def _load(path: Path) -> NDArray[Any]:
     """Read rows from a file; memory-mapped where the format allows it."""
     if not path.is_file():
         raise FileNotFoundError(f"encoder.path: no file {path}; expected .npy, .safetensors or .parquet")
+    readers = {".npy": _npy, ".safetensors": _safetensors, ".parquet": _parquet}
+    if path.suffix not in readers:
+        raise ValueError(f"{path}: expected .npy, .safetensors or .parquet")
     try:
-        if path.suffix == ".npy":
-            rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-            return rows
-        if path.suffix == ".safetensors":
-            from safetensors.numpy import load_file
-
-            tensors = load_file(path)
-            if "embedding" not in tensors and len(tensors) != 1:
-                raise ValueError(f"expected one tensor, or one called 'embedding', got {sorted(tensors)}")
-            return tensors.get("embedding", next(iter(tensors.values())))
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            column = pq.read_table(path, columns=["embedding"])["embedding"].combine_chunks()
-            return np.asarray(column.flatten()).reshape(len(column), -1)
+        return readers[path.suffix](path)
     except Exception as error:  # numpy, pyarrow and safetensors raise many kinds for a damaged file
         raise ValueError(f"{path} cannot be read: {error}") from error
-    raise ValueError(f"{path}: expected .npy, .safetensors or .parquet")
+
+
+def _npy(path: Path) -> NDArray[Any]:
+    rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return rows
+
+
+def _safetensors(path: Path) -> NDArray[Any]:
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    if "embedding" not in tensors and len(tensors) != 1:
+        raise ValueError(f"expected one tensor, or one called 'embedding', got {sorted(tensors)}")
+    return tensors.get("embedding", next(iter(tensors.values())))
+
+
+def _parquet(path: Path) -> NDArray[Any]:
+    import pyarrow.parquet as pq
+
+    column = pq.read_table(path, columns=["embedding"])["embedding"].combine_chunks()
+    if column.null_count or column.flatten().null_count:
+        raise ValueError("expected a vector in every row of column 'embedding', got missing ones")
+    widths = np.unique([len(row) for row in column])
+    if len(widths) != 1:
+        raise ValueError(f"expected vectors of one width, got {widths.tolist()[:5]}")
+    return np.asarray(column.flatten()).reshape(len(column), -1)
