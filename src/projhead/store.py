@@ -238,9 +238,7 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logging.getLogger(__name__).warning(
-                "%s is being written by another process: waiting for it", folder
-            )
+            logging.getLogger(__name__).warning("%s is being written by another process: waiting for it", folder)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -288,9 +286,7 @@ def _record(encoder: Encoder) -> dict[str, Any] | None:
 def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document]) -> None:
     """Check that a whole shard is still whole, and of these documents."""
     if len(documents) < shard.rows:
-        raise ValueError(
-            f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path"
-        )
+        raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
     if _digest(documents) != shard.documents:
         raise ValueError(
             f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
@@ -298,9 +294,7 @@ def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence
     _read_shard(folder, shard, manifest, verify=not manifest.complete)
 
 
-def _write_shard(
-    folder: Path, manifest: Manifest, encoder: Encoder, documents: Sequence[Document], bar: Any
-) -> Shard:
+def _write_shard(folder: Path, manifest: Manifest, encoder: Encoder, documents: Sequence[Document], bar: Any) -> Shard:
     """Encode one shard and write it as one Arrow record batch."""
     width, texts = manifest.encoder["dimension"], [document.text for document in documents]
     vectors = np.empty((len(texts), width), manifest.dtype)
@@ -308,9 +302,7 @@ def _write_shard(
         window = encoder.encode(texts[start : start + _WINDOW])
         vectors[start : start + _WINDOW] = window
         bar.update(len(window))
-    columns: dict[str, pa.Array] = {
-        "id": pa.array([_utf8(document.id) for document in documents], pa.string())
-    }
+    columns: dict[str, pa.Array] = {"id": pa.array([_utf8(document.id) for document in documents], pa.string())}
     if manifest.keep_texts:  # large: a shard of long texts may pass 2 GB
         columns["text"] = pa.array([_utf8(text) for text in texts], pa.large_string())
     columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width)
@@ -344,11 +336,7 @@ def _read_shard(folder: Path, shard: Shard, manifest: Manifest, *, verify: bool)
         raise ValueError(f"{file} is damaged: {error}; {advice}") from error
     kind = pa.list_(pa.from_numpy_dtype(np.dtype(manifest.dtype)), manifest.encoder["dimension"])
     names = ["id", "text", "embedding"] if manifest.keep_texts else ["id", "embedding"]
-    if (
-        table.column_names != names
-        or table.schema.field("embedding").type != kind
-        or table.num_rows != shard.rows
-    ):
+    if table.column_names != names or table.schema.field("embedding").type != kind or table.num_rows != shard.rows:
         raise ValueError(f"{file}: expected {shard.rows:,} rows with {names}, embedding as {kind}; {advice}")
     return table
 

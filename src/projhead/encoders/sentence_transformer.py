@@ -108,9 +108,7 @@ class SentenceTransformerEncoder:
         ):
             for batch in token_batches(self._lengths(clean), self.token_budget):
                 features = self.model.preprocess([clean[i] for i in batch], prompt=prompt)
-                features = {
-                    k: v.to(self.model.device) if hasattr(v, "to") else v for k, v in features.items()
-                }
+                features = {k: v.to(self.model.device) if hasattr(v, "to") else v for k, v in features.items()}
                 rows[batch] = self.model(features)["sentence_embedding"].float().cpu().numpy()
                 bar.update(len(batch))
         return unit_rows(rows, f"vectors of {self.name}")
@@ -124,9 +122,7 @@ class SentenceTransformerEncoder:
         lengths: list[int] = []
         for start in range(0, len(texts), _WINDOW):
             window = list(texts[start : start + _WINDOW])
-            ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)[
-                "input_ids"
-            ]
+            ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)["input_ids"]
             lengths += [len(one) for one in ids]
         return lengths
 
@@ -145,9 +141,7 @@ def model_revision(model: SentenceTransformer) -> str:
     for tensor in model.state_dict().values():
         if tensor.is_floating_point():
             raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-            tensors.append(
-                hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest()
-            )
+            tensors.append(hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest())
     # Names of tensors and settings change between library versions; sorted digests and plain facts do not.
     tokenizer: Any = model.tokenizer
     facts = {
@@ -199,9 +193,7 @@ def _load(path: str, revision: str | None, device: str | None, local_files_only:
     except Exception as error:  # each library below raises its own kinds
         reason = problem or (str(error).strip() or type(error).__name__).splitlines()[0]
         if local:
-            raise ValueError(
-                f"{path}: expected a model that sentence-transformers loads; {reason}"
-            ) from error
+            raise ValueError(f"{path}: expected a model that sentence-transformers loads; {reason}") from error
         raise FileNotFoundError(
             f"{path!r} is no folder here, was not downloaded before, and the hub does not give it: {reason}; "
             "check the name and the connection, or give a local folder: encoder.path=<folder>"
