@@ -17,20 +17,26 @@ class Cached:
     ----------
     encoder : Encoder
         What encodes.
-    root : Path
+    root : path
         Folder of the stores.
     """
 
-    def __init__(self, encoder: Encoder, root: Path) -> None:
-        self.encoder, self.root = encoder, root
+    def __init__(self, encoder: Encoder, root: str | Path) -> None:
+        self.encoder, self.root = encoder, Path(root)
         self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, in the order of `texts`."""
-        path = store_path(self.root, self.encoder, fingerprint(texts), "float32")
-        documents = (Document(str(number), text) for number, text in enumerate(texts))
+        if not texts:
+            return self.encoder.encode(texts)
         store = write_store(
-            path, self.encoder, documents, name="texts", dtype="float32", total=len(texts),
-            show_progress=show_progress, keep_texts=False,
-        )  # fmt: skip
+            store_path(self.root, self.encoder, fingerprint(texts), "float32"),
+            self.encoder,
+            (Document(str(number), text) for number, text in enumerate(texts)),
+            name="texts",
+            dtype="float32",
+            keep_texts=False,
+            total=len(texts),
+            show_progress=show_progress,
+        )
         return unit_rows(store.rows)

@@ -62,7 +62,7 @@ class Precomputed:
     def _texts(self) -> list[str]:
         if self.texts is None:
             return [hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows]
-        texts = [row["text"] for row in read_rows(self.texts, ["text"])]
+        texts = [str(row["text"] or "") for row in read_rows(self.texts, ["text"])]
         if len(texts) != len(self.rows):
             raise ValueError(
                 f"{self.texts}: expected {len(self.rows):,} texts, one per row of {self.path}, got {len(texts):,}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer, load_reducer
@@ -21,15 +23,22 @@ class Reduced:
     reducer : Reducer or path
         Fitted to that teacher's vectors, or the artifact folder of one.
 
+    Attributes
+    ----------
+    fitted : Reducer
+        The reducer itself.
+
     Raises
     ------
     ValueError
         If the reducer was fitted to another teacher, or to another width.
     """
 
-    def __init__(self, encoder: Encoder, reducer: Reducer | str) -> None:
-        self.encoder, self.reducer = encoder, reducer
-        self.fitted = load_reducer(reducer) if isinstance(reducer, str) else reducer
+    def __init__(self, encoder: Encoder, reducer: Reducer | str | Path) -> None:
+        self.encoder = encoder
+        # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
+        self.reducer = os.path.abspath(reducer) if isinstance(reducer, str | Path) else reducer
+        self.fitted = load_reducer(self.reducer) if isinstance(self.reducer, str) else self.reducer
         teacher = self.fitted.teacher_
         if teacher is not None and teacher.revision != encoder.revision:
             raise ValueError(
@@ -38,7 +47,8 @@ class Reduced:
             )
         if self.fitted.n_features_in_ != encoder.dimension:
             raise ValueError(
-                f"the reducer takes vectors of width {self.fitted.n_features_in_}, {encoder.name} gives {encoder.dimension}"
+                f"the reducer takes vectors of width {self.fitted.n_features_in_}, "
+                f"{encoder.name} gives width {encoder.dimension}"
             )
         self.name = f"{encoder.name} + {self.fitted.kind}"
         self.dimension = int(self.fitted.n_components)
