@@ -25,7 +25,11 @@ def test_a_reducer_comes_back_whole(artifact: Path, rows: Vectors) -> None:
     np.testing.assert_array_equal(loaded.components_, original.components_)
     assert loaded.get_params() == original.get_params()
     assert loaded.teacher_ == Teacher("t", "0123", 32)
-    assert sorted(path.name for path in artifact.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(path.name for path in artifact.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
 
 
 def _change(artifact: Path, **changes: object) -> None:
@@ -40,8 +44,8 @@ def _change(artifact: Path, **changes: object) -> None:
         ({"version": 2}, "version 1, got 2"),
         ({"reducer": {"class": "os.system", "parameters": {}}}, "refused"),
         ({"head": {"class": "torch.nn.Linear", "parameters": {}}}, "refused"),
-        ({"head": {"class": "projhead.heads.linear.Linear", "parameters": {"in_features": 10**9, "out_features": 10**9}}},
-         "do not fit"),
+        ({"head": {"class": "projhead.heads.linear.Linear",
+                   "parameters": {"in_features": 10**9, "out_features": 10**9}}}, "do not fit"),
         ({"fitted": {"transform": 1}}, "refused"),
         ({"fitted": {"__class__": 1}}, "refused"),
         ({"teacher": {"name": "x"}}, "teacher"),

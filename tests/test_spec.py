@@ -22,7 +22,10 @@ def test_an_object_is_rebuilt_with_its_arguments() -> None:
         {"class": "subprocess.Popen", "parameters": {"args": "true"}},
         {"class": "projhead.reducers.pca.PCA", "parameters": {}},  # ours, but not of the package asked for
         {"class": "projhead.heads.residual_mlp.nn", "parameters": {}},
-        {"class": "projhead.heads.residual_mlp.Tensor", "parameters": {}},  # reached through our module, not ours
+        {
+            "class": "projhead.heads.residual_mlp.Tensor",
+            "parameters": {},
+        },  # reached through our module, not ours
         {"class": "projhead.heads.nothing.Nothing", "parameters": {}},
         {"class": "projhead.heads.linear.Linear", "parameters": {"no_such": 1}},
         {"class": "projhead.heads.linear.Linear", "parameters": {}, "extra": 1},

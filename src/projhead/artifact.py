@@ -42,7 +42,8 @@ def write_artifact(folder: Path, config: dict[str, Any], tensors: dict[str, torc
         model = temporary / "model.safetensors"
         save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, model)
         write_json(
-            temporary / "config.json", {"format": _FORMAT, "version": _VERSION, **config, "sha256": sha256_of(model)}
+            temporary / "config.json",
+            {"format": _FORMAT, "version": _VERSION, **config, "sha256": sha256_of(model)},
         )
         (temporary / "README.md").write_text(card, encoding="utf-8")
 

@@ -57,10 +57,15 @@ def _reducer(folder: Path, max_steps: int, stop_after: int) -> LearnedReducer:
         head=partial(Linear, bias=False),
         steps_per_epoch=10,
         trainer=partial(
-            pl.Trainer, max_steps=max_steps, enable_progress_bar=False, enable_model_summary=False, logger=False
+            pl.Trainer,
+            max_steps=max_steps,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            logger=False,
         ),
         callbacks={
-            "checkpoint": ModelCheckpoint(folder, "best", "val/overlap@10", mode="max", save_last=True),
+            "best": ModelCheckpoint(folder, "best", "val/overlap@10", mode="max"),
+            "last": ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True),
             "stop": _StopAfter(stop_after),
         },
     )

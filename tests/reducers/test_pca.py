@@ -23,7 +23,10 @@ def test_centred_equals_scikit_learn(rows: Vectors) -> None:
 
 def test_whitened_equals_scikit_learn(rows: Vectors) -> None:
     oracle = sklearn.decomposition.PCA(8, svd_solver="full", whiten=True).fit(rows.astype(np.float64))
-    projected, ours = unit_rows(oracle.transform(rows.astype(np.float64))), PCA(8, whiten=True).fit(rows).transform(rows)
+    projected, ours = (
+        unit_rows(oracle.transform(rows.astype(np.float64))),
+        PCA(8, whiten=True).fit(rows).transform(rows),
+    )
     np.testing.assert_allclose(ours @ ours.T, projected @ projected.T, atol=1e-5)
 
 

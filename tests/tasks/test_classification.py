@@ -18,8 +18,7 @@ def data(tmp_path, known):
         labels = [LABELS[i % 3] for i in range(size)]
         texts = [f"{split} {i}" for i in range(size)]
         vectors |= {
-            text: centres[label] + 0.1 * generator.standard_normal(2)
-            for text, label in zip(texts, labels, strict=True)
+            text: centres[label] + 0.1 * generator.standard_normal(2) for text, label in zip(texts, labels, strict=True)
         }
         if split == "test":
             labels[-2:] = ["east", "unheard of"]
@@ -38,11 +37,7 @@ def test_both_classifiers_find_the_directions_and_miss_the_wrong_labels(data):
 
 def test_the_vote_is_over_ten_neighbours_by_cosine(tmp_path, known):
     # Nine texts "a" lie on the query, ten "b" a little off it: of the ten nearest nine are "a".
-    vectors = (
-        {f"a{i}": [5, 0] for i in range(9)}
-        | {f"b{i}": [0.1, 0.01 * (i + 1)] for i in range(10)}
-        | {"q": [1, 0]}
-    )
+    vectors = {f"a{i}": [5, 0] for i in range(9)} | {f"b{i}": [0.1, 0.01 * (i + 1)] for i in range(10)} | {"q": [1, 0]}
     for split, texts, labels in (("train", list(vectors)[:-1], "a" * 9 + "b" * 10), ("test", ["q"], "a")):
         pd.DataFrame({"body": texts, "intent": list(labels)}).to_csv(tmp_path / f"{split}.csv", index=False)
     encoder = known(vectors)

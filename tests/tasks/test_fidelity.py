@@ -48,9 +48,9 @@ def test_split_test_is_what_training_on_that_file_holds_out(tmp_path, random_enc
     texts = write_texts(tmp_path / "all.txt", 400)
     held_out = [text for text in texts if in_test(text)]
     encoder = random_encoder(held_out, 4)  # any other text would be unknown to it
-    assert len(
-        measure(Fidelity(tmp_path / "all.txt", split="test", top_k=[1]), encoder, encoder)["overlap@1"]
-    ) == len(held_out)
+    assert len(measure(Fidelity(tmp_path / "all.txt", split="test", top_k=[1]), encoder, encoder)["overlap@1"]) == len(
+        held_out
+    )
 
 
 def test_precomputed_vectors_need_no_texts(tmp_path):
@@ -80,9 +80,7 @@ def test_without_a_path_held_out_docstrings_are_compared():
 
 def test_too_few_texts_are_refused(tmp_path, random_encoder):
     encoder = random_encoder(write_texts(tmp_path / "few.txt", 100), 4)
-    with pytest.raises(
-        ValueError, match=r"fidelity/few: expected more texts than the largest of top_k.*got 100"
-    ):
+    with pytest.raises(ValueError, match=r"fidelity/few: expected more texts than the largest of top_k.*got 100"):
         measure(Fidelity(tmp_path / "few.txt"), encoder, encoder)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         measure(Fidelity(tmp_path / "nowhere.txt"), encoder, encoder)

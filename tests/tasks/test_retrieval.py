@@ -47,9 +47,7 @@ def test_measures_agree_with_oracles_on_many_queries(tmp_path, random_encoder):
     encoder = random_encoder([*corpus.values(), *queries.values()], 6)
     judged = generator.integers(0, 4, size=(25, 60)) * (generator.random((25, 60)) < 0.1)
     judged[:, 0] = 1
-    qrels = [
-        (q, d, judged[i, j]) for i, q in enumerate(queries) for j, d in enumerate(corpus) if judged[i, j]
-    ]
+    qrels = [(q, d, judged[i, j]) for i, q in enumerate(queries) for j, d in enumerate(corpus) if judged[i, j]]
     found = measure(write_set(tmp_path / "many", corpus, queries, qrels), encoder)
     scores = encoder.encode(list(queries.values())) @ encoder.encode(list(corpus.values())).T
     expected = [ndcg_score(judged[i : i + 1], scores[i : i + 1], k=10) for i in range(25)]
@@ -92,9 +90,7 @@ def test_without_a_path_docstring_summaries_find_their_bodies():
         name, revision, dimension = "letters", "0" * 16, 26
 
         def encode(self, texts, *, show_progress=False):
-            counts = np.array(
-                [[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], np.float32
-            )
+            counts = np.array([[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], np.float32)
             return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
     task = Retrieval()

@@ -54,9 +54,7 @@ def test_real_sentences_are_ranked_as_people_would(tmp_path, minilm):
     ],
 )
 def test_malformed_files_are_refused(pairs, known, change, message):
-    frame = pd.read_parquet(pairs / "stsb" / "test.parquet").assign(
-        **{k: pd.Series(v) for k, v in change.items()}
-    )
+    frame = pd.read_parquet(pairs / "stsb" / "test.parquet").assign(**{k: pd.Series(v) for k, v in change.items()})
     frame.to_json(pairs / "bad.jsonl", orient="records", lines=True)
     with pytest.raises(ValueError, match=message):
         list(STS(pairs / "bad.jsonl").run(known({"a": [1.0]}), known({"a": [1.0]})))

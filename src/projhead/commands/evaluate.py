@@ -78,7 +78,10 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
     ]
     pca = [system for system in measured if system.reducer.startswith("pca")]
     own = System(reducer.kind, reducer.n_components, seed, measure(Reduced(teacher, reducer)), pca)
-    return [own if not own.reducer.startswith("pca") else System(own.reducer, own.n_components, seed, own.samples), *measured]
+    return [
+        own if not own.reducer.startswith("pca") else System(own.reducer, own.n_components, seed, own.samples),
+        *measured,
+    ]
 
 
 def _export(path: Path, stores: Path, measure: Measure) -> System:

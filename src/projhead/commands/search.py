@@ -67,7 +67,9 @@ class Searcher:
     def __call__(self, query: str, top_k: int) -> list[tuple[float, str, str]]:
         """Return (score, id, text) of the nearest documents, best first."""
         scores, numbers = self.index.search(self.encoder.encode([query]), top_k)
-        found = [(float(score), int(number)) for score, number in zip(scores[0], numbers[0], strict=True) if number >= 0]
+        found = [
+            (float(score), int(number)) for score, number in zip(scores[0], numbers[0], strict=True) if number >= 0
+        ]
         documents = self.store.documents([number for _, number in found])
         return [(score, document.id, document.text) for (score, _), document in zip(found, documents, strict=True)]
 

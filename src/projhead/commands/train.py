@@ -69,7 +69,11 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> tuple[Any, Any, Any]:
     test = _store(cfg, encoder, f"{corpus.name}-test", held_out_documents)
     if not queries:
         return train, test, None
-    return train, test, _store(cfg, encoder, f"{corpus.name}-queries", [Document(str(i), q) for i, q in enumerate(queries)])
+    return (
+        train,
+        test,
+        _store(cfg, encoder, f"{corpus.name}-queries", [Document(str(i), q) for i, q in enumerate(queries)]),
+    )
 
 
 def _store(cfg: DictConfig, encoder: Encoder, name: str, documents: Sequence[Document]) -> Any:
@@ -77,7 +81,14 @@ def _store(cfg: DictConfig, encoder: Encoder, name: str, documents: Sequence[Doc
     path = store_path(Path(cfg.paths.stores), encoder, fingerprint(document.text for document in documents), cfg.dtype)
     print(f"teacher's vectors of {len(documents):,} {name}: {path}")
     store = write_store(
-        path, encoder, documents, name=name, dtype=cfg.dtype, total=len(documents), show_progress=True, keep_texts=False
+        path,
+        encoder,
+        documents,
+        name=name,
+        dtype=cfg.dtype,
+        total=len(documents),
+        show_progress=True,
+        keep_texts=False,
     )
     return store.rows
 

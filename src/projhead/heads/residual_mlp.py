@@ -20,7 +20,7 @@ class ResidualMLP(nn.Module):
         Width h of the network beside the linear map.
     """
 
-    def __init__(self, in_features: int, out_features: int, hidden_features: int = 1024) -> None:
+    def __init__(self, in_features: int, out_features: int, hidden_features: int = 768) -> None:
         super().__init__()
         self.in_features, self.out_features, self.hidden_features = in_features, out_features, hidden_features
         self.projection = nn.Linear(in_features, out_features, bias=False)

@@ -48,9 +48,13 @@ class FaissIndex:
             index = faiss.index_factory(rows.shape[1], self.factory, faiss.METRIC_INNER_PRODUCT)
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(f"FAISS refuses the factory string {self.factory!r} for width {rows.shape[1]}: {reason}") from None
+            raise ValueError(
+                f"FAISS refuses the factory string {self.factory!r} for width {rows.shape[1]}: {reason}"
+            ) from None
         if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise ValueError(f"{self.factory!r} does not use the inner product, which projhead's scores are; choose another")
+            raise ValueError(
+                f"{self.factory!r} does not use the inner product, which projhead's scores are; choose another"
+            )
         if not index.is_trained:
             sample = np.random.default_rng(0).permutation(len(rows))[: 4 * _BLOCK]
             index.train(unit_rows(rows[np.sort(sample)]))
@@ -77,7 +81,9 @@ class FaissIndex:
             raise ValueError("the index is empty: build or load it first")
         rows = unit_rows(queries, "queries")
         if rows.shape[1] != self.index.d:
-            raise ValueError(f"queries: expected width {self.index.d}, the index's, got {rows.shape[1]}; use its encoder")
+            raise ValueError(
+                f"queries: expected width {self.index.d}, the index's, got {rows.shape[1]}; use its encoder"
+            )
         scores, found = self.index.search(rows, top_k)
         return scores, found
 

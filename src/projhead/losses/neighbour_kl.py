@@ -16,16 +16,21 @@ class NeighbourKL(nn.Module):
 
     Parameters
     ----------
-    teacher_temperature, student_temperature : float
-        What similarities are divided by; smaller looks at fewer neighbours.
+    teacher_temperature : float
+        What the teacher's similarities are divided by; smaller looks at fewer neighbours.
+    student_temperature : float, optional
+        The student's; where not given it starts at the teacher's and is learned, as the student's cosines spread
+        wider in fewer dimensions.
     """
 
-    def __init__(self, teacher_temperature: float = 0.05, student_temperature: float = 0.05) -> None:
+    def __init__(self, teacher_temperature: float = 0.05, student_temperature: float | None = None) -> None:
         super().__init__()
         self.teacher_temperature, self.student_temperature = teacher_temperature, student_temperature
+        start = torch.tensor(student_temperature or teacher_temperature).log()
+        self.log_temperature = nn.Parameter(start, requires_grad=student_temperature is None)
 
     def forward(self, student: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
         """Return the mean divergence over anchors."""
         target = torch.log_softmax((teacher / self.teacher_temperature).masked_fill(own, -1e4), dim=1)
-        found = torch.log_softmax((student / self.student_temperature).masked_fill(own, -1e4), dim=1)
+        found = torch.log_softmax((student / self.log_temperature.exp()).masked_fill(own, -1e4), dim=1)
         return nn.functional.kl_div(found, target, reduction="batchmean", log_target=True)

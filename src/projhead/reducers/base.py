@@ -61,11 +61,16 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             # The sum that scikit-learn tries first as a test of finiteness overflows in float16, harmlessly.
             warnings.filterwarnings("ignore", message="overflow encountered in reduce")
             rows: NDArray[Any] = validate_data(
-                self, X, reset=reset, dtype=[np.float32, np.float64, np.float16], ensure_min_samples=2 if reset else 1
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float32, np.float64, np.float16],
+                ensure_min_samples=2 if reset else 1,
             )
         if reset and not 1 <= self.n_components <= rows.shape[1]:
             raise ValueError(
-                f"n_components: expected 1 to n_features = {rows.shape[1]} (the teacher's width), got {self.n_components}"
+                f"n_components: expected 1 to n_features = {rows.shape[1]}, the teacher's width, "
+                f"got {self.n_components}"
             )
         return rows
 
@@ -115,7 +120,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "head_")
         self.teacher_ = teacher or self.teacher_
         fitted = {name: value for name, value in vars(self).items() if name.endswith("_") and name != "head_"}
-        arrays = {name: value for name, value in fitted.items() if isinstance(value, np.ndarray) and value.dtype != object}
+        arrays = {
+            name: value for name, value in fitted.items() if isinstance(value, np.ndarray) and value.dtype != object
+        }
         scalars = {name: value for name, value in fitted.items() if isinstance(value, int | float | str)}
         tensors = {f"head.{name}": tensor for name, tensor in self.head_.state_dict().items()}
         tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}

@@ -34,14 +34,16 @@ _CHATTER = (
     "GPU available but not used",
     "Starting from v1.9.0, `tensorboardX` has been removed",
     "Detected call of `lr_scheduler.step",
+    # A resumed fit ends the epoch that was already over once more, without a validation.
+    "could not find the monitored key in the returned metrics: \\['epoch', 'step'\\]",
 )
 
 
 class LearnedReducer(Reducer):
     """A head trained to keep each row's neighbours, the trained alternative to PCA.
 
-    The head starts at the uncentred PCA of `X` and is trained by distillation: anchors are compared with
-    candidates that hold their mined neighbours, and the student's similarities follow the teacher's.
+    The head starts at the uncentred PCA of `X` and is trained by distillation: rows of a step are compared with each
+    other, mined neighbours among them, and the student's similarities follow the teacher's.
 
     Parameters
     ----------
@@ -54,13 +56,13 @@ class LearnedReducer(Reducer):
     optimizer : callable, optional
         From parameters to an optimizer; AdamW where not given.
     n_queries, n_documents : int
-        Anchors of a step that are queries (where `fit` is given any) and that are documents.
-    n_documents_alone : int
-        Anchors of a step where there are no queries.
-    n_neighbours, n_random : int
-        Near documents per anchor, and random documents, among a step's candidates.
+        Queries (where `fit` is given any) and documents of a step.
+    group : int
+        An anchor and the near documents it brings are so many rows of a step.
     depth : int
         Near documents are drawn from this many nearest.
+    document_weight : float
+        Where there are queries: what the documents' similarities to each other count beside the queries' to them.
     max_anchors : int
         Rows whose neighbours are mined, at most.
     max_steps : int
@@ -94,14 +96,13 @@ class LearnedReducer(Reducer):
         loss: nn.Module | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         n_queries: int = 512,
-        n_documents: int = 128,
-        n_documents_alone: int = 768,
-        n_neighbours: int = 3,
-        n_random: int = 1024,
+        n_documents: int = 1024,
+        group: int = 8,
         depth: int = 32,
+        document_weight: float = 0.3,
         max_anchors: int = 200_000,
-        max_steps: int = 800,
-        steps_per_epoch: int = 50,
+        max_steps: int = 400,
+        steps_per_epoch: int = 25,
         validation_rows: int = 1024,
         trainer: Callable[..., pl.Trainer] | None = None,
         callbacks: Mapping[str, pl.Callback] | None = None,
@@ -114,10 +115,9 @@ class LearnedReducer(Reducer):
         self.optimizer = optimizer
         self.n_queries = n_queries
         self.n_documents = n_documents
-        self.n_documents_alone = n_documents_alone
-        self.n_neighbours = n_neighbours
-        self.n_random = n_random
+        self.group = group
         self.depth = depth
+        self.document_weight = document_weight
         self.max_anchors = max_anchors
         self.max_steps = max_steps
         self.steps_per_epoch = steps_per_epoch
@@ -128,7 +128,12 @@ class LearnedReducer(Reducer):
         self.random_state = random_state
 
     def fit(
-        self, X: ArrayLike, y: object = None, *, queries: ArrayLike | None = None, resume: str | Path | None = None
+        self,
+        X: ArrayLike,
+        y: object = None,
+        *,
+        queries: ArrayLike | None = None,
+        resume: str | Path | None = None,
     ) -> Self:
         """Train on the teacher's vectors.
 
@@ -161,14 +166,15 @@ class LearnedReducer(Reducer):
             weight = np.zeros((self.n_components, d))
             weight[: len(start)] = start
             head.initialise(torch.from_numpy(weight).float())  # type: ignore[operator]
-            module = Distillation(head, self.loss or NeighbourKL(), self.optimizer or default_optimizer)
+            module = Distillation(
+                head, self.loss or NeighbourKL(), self.optimizer or default_optimizer, self.document_weight
+            )
             data = NeighbourData(
                 rows,
                 queries,
                 n_queries=self.n_queries,
-                n_documents=self.n_documents if queries is not None else self.n_documents_alone,
-                n_neighbours=self.n_neighbours,
-                n_random=self.n_random,
+                n_documents=self.n_documents,
+                group=self.group,
                 depth=self.depth,
                 max_anchors=self.max_anchors,
                 steps_per_epoch=self.steps_per_epoch,
@@ -200,14 +206,14 @@ class LearnedReducer(Reducer):
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) at the best known settings."""
-    return torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01)
+    return torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.0)
 
 
 def _best(trainer: pl.Trainer, head: nn.Module) -> dict[str, float]:
     """Put the best checkpoint's weights into `head`, where checkpoints were kept; return its overlap."""
     found = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
     for callback in found:
-        if callback.best_model_path and callback.best_model_score is not None:
+        if callback.monitor and callback.best_model_path and callback.best_model_score is not None:
             state = torch.load(callback.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
             prefix = "head."
             head.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})

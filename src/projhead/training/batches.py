@@ -1,8 +1,7 @@
-"""What a step compares: anchors against candidates, near neighbours mined into the candidates."""
+"""What a step compares: queries with documents, and documents with each other, near neighbours among them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,62 +18,38 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    anchors : Tensor of shape (b, d), float32
-        Rows whose neighbour order the student is to keep: queries first, then documents.
-    candidates : Tensor of shape (m, d), float32
-        Documents they are compared with.
-    own : Tensor of shape (b, m), bool
-        True where a candidate is the anchor itself.
+    queries : Tensor of shape (b, d), float32
+        Rows that are compared with the documents; b is 0 where there are no queries.
+    documents : Tensor of shape (m, d), float32
+        Rows that are compared with each other too.
     """
 
-    anchors: Tensor
-    candidates: Tensor
-    own: Tensor
-
-
-@dataclass(frozen=True)
-class Anchors:
-    """Rows to anchor on, and for each the documents nearest to it by the teacher.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n, d), float
-        Where anchors come from: queries, or the documents themselves.
-    chosen : ndarray of shape (a,), int64
-        Which of `rows` are anchors.
-    neighbours : ndarray of shape (a, j), int64
-        Numbers of near documents, best first.
-    """
-
-    rows: Rows
-    chosen: NDArray[np.int64]
-    neighbours: NDArray[np.int64]
-
-    def draw(
-        self, size: int, n_neighbours: int, generator: np.random.Generator
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (numbers of `size` rows, numbers of documents near to them)."""
-        picked = np.unique(generator.integers(len(self.chosen), size=min(size, len(self.chosen))))
-        depth = self.neighbours.shape[1]
-        columns = generator.integers(depth, size=(len(picked), min(n_neighbours, depth)))
-        return self.chosen[picked], self.neighbours[picked[:, None], columns].ravel()
+    queries: Tensor
+    documents: Tensor
 
 
 class NeighbourBatches(Dataset[Batch]):
     """Batches as a function of seed and step alone, so that a resumed run sees what it would have seen.
 
+    Random rows of a large corpus hold few near neighbours, and those are what has to be kept: each batch is made of
+    groups, an anchor and some of the documents nearest to it.
+
     Parameters
     ----------
-    documents : Anchors
-        The documents; they are the candidates too.
-    queries : Anchors or None
-        Query-like rows, where there are any.
-    n_queries, n_documents : int
-        Anchors of a step that are queries, and that are documents.
-    n_neighbours : int
-        Near documents that each anchor brings into the candidates.
-    n_random : int
-        Random documents among the candidates.
+    documents : ndarray of shape (n, d), float
+        Perhaps memory-mapped.
+    queries : ndarray of shape (q, d), float, or None
+        Where given, anchors are drawn from them, else from the documents.
+    anchors : ndarray of shape (a,), int64
+        Which queries, or documents, may be drawn.
+    neighbours : ndarray of shape (a, j), int64
+        For each anchor the numbers of the documents nearest to it.
+    n_queries : int
+        Queries of a step.
+    n_documents : int
+        Documents of a step.
+    group : int
+        An anchor and its neighbours are so many rows together.
     steps : range
         Which steps these batches are for.
     seed : int
@@ -83,19 +58,19 @@ class NeighbourBatches(Dataset[Batch]):
 
     def __init__(
         self,
-        documents: Anchors,
-        queries: Anchors | None,
+        documents: Rows,
+        queries: Rows | None,
+        anchors: NDArray[np.int64],
+        neighbours: NDArray[np.int64],
         *,
         n_queries: int,
         n_documents: int,
-        n_neighbours: int,
-        n_random: int,
+        group: int,
         steps: range,
         seed: int,
     ) -> None:
-        self.documents, self.queries = documents, queries
-        self.n_queries, self.n_documents = n_queries, n_documents
-        self.n_neighbours, self.n_random = n_neighbours, n_random
+        self.documents, self.queries, self.anchors, self.neighbours = documents, queries, anchors, neighbours
+        self.n_queries, self.n_documents, self.group = n_queries, n_documents, group
         self.steps, self.seed = steps, seed
 
     def __len__(self) -> int:
@@ -103,19 +78,19 @@ class NeighbourBatches(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         generator = np.random.default_rng([self.seed, self.steps[index]])
-        rows = self.documents.rows
-        anchors, near = self.documents.draw(self.n_documents, self.n_neighbours, generator)
-        candidates = [anchors, near, generator.integers(len(rows), size=min(self.n_random, len(rows)))]
-        anchor_rows = [rows[anchors]]
-        if self.queries is not None:
-            queries, near = self.queries.draw(self.n_queries, self.n_neighbours, generator)
-            candidates.append(near)
-            anchor_rows.insert(0, self.queries.rows[queries])
-        # Sorted, as memory-mapped rows like to be read.
-        numbers = np.unique(np.concatenate(candidates))
-        own = np.zeros((sum(map(len, anchor_rows)), len(numbers)), bool)
-        own[len(own) - len(anchors) :] = anchors[:, None] == numbers[None, :]
-        return Batch(_unit(np.concatenate(anchor_rows)), _unit(rows[numbers]), torch.from_numpy(own))
+        n, depth = len(self.documents), self.neighbours.shape[1]
+        size = max(self.n_documents // self.group, 2) if self.queries is None else self.n_queries
+        picked = np.unique(generator.integers(len(self.anchors), size=size))
+        near = self.neighbours[picked[:, None], generator.integers(depth, size=(len(picked), self.group - 1))].ravel()
+        anchors = self.anchors[picked]
+        if self.queries is None:
+            numbers, queries = np.unique(np.concatenate([anchors, near])), self.documents[:0]
+        else:
+            near = np.unique(near)
+            more = generator.integers(n, size=max(self.n_documents - len(near), 0))
+            numbers, queries = np.unique(np.concatenate([near, more])), self.queries[anchors]
+        # Numbers are sorted, as memory-mapped rows like to be read.
+        return Batch(_unit(queries), _unit(self.documents[numbers]))
 
 
 def _unit(rows: Rows) -> Tensor:

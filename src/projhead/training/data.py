@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from projhead.indexes.faiss import FaissIndex
-from projhead.training.batches import Anchors, Batch, NeighbourBatches, Rows
+from projhead.training.batches import Batch, NeighbourBatches, Rows
 from projhead.vectors import unit_rows
 
 #: Above this many documents neighbours are found by an inverted file instead of comparing all with all.
@@ -29,7 +28,7 @@ def mine_neighbours(anchors: Rows, documents: Rows, depth: int) -> NDArray[np.in
     index.build(documents)
     found = [index.search(anchors[start : start + _BLOCK], depth)[1] for start in range(0, len(anchors), _BLOCK)]
     neighbours = np.concatenate(found)
-    # A visited list can hold fewer rows than asked for: the nearest stands in.
+    # The lists visited can hold fewer rows than asked for: the nearest stands in.
     return np.where(neighbours < 0, neighbours[:, :1].clip(min=0), neighbours)
 
 
@@ -42,7 +41,7 @@ class NeighbourData(pl.LightningDataModule):
         Perhaps memory-mapped: only rows of the current step are read.
     queries : ndarray of shape (q, d), float, or None
         Query-like rows of the same teacher.
-    n_queries, n_documents, n_neighbours, n_random, seed
+    n_queries, n_documents, group, seed
         As in `NeighbourBatches`.
     depth : int
         How many near documents of each anchor are mined to draw from.
@@ -61,8 +60,7 @@ class NeighbourData(pl.LightningDataModule):
         *,
         n_queries: int,
         n_documents: int,
-        n_neighbours: int,
-        n_random: int,
+        group: int,
         depth: int,
         max_anchors: int,
         steps_per_epoch: int,
@@ -70,53 +68,47 @@ class NeighbourData(pl.LightningDataModule):
         seed: int,
     ) -> None:
         super().__init__()
-        self.rows, self.query_rows, self.depth, self.max_anchors = documents, queries, depth, max_anchors
-        self.draws = {
-            "n_queries": n_queries, "n_documents": n_documents, "n_neighbours": n_neighbours, "n_random": n_random
-        }  # fmt: skip
+        self.documents, self.queries = documents, queries
+        self.depth, self.max_anchors = depth, max_anchors
+        self.sizes = {"n_queries": n_queries, "n_documents": n_documents, "group": group}
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
-        self.documents: Anchors | None = None
+        self.neighbours: NDArray[np.int64] | None = None
 
     def setup(self, stage: str) -> None:
         """Hold rows out and mine neighbours; the same for the same seed."""
-        if self.documents is not None:
+        if self.neighbours is not None:
             return
-        generator = np.random.default_rng(self.seed)
-        anchor_rows = self.rows if self.query_rows is None else self.query_rows
-        order = generator.permutation(len(anchor_rows))
-        held_out = np.sort(order[: min(self.validation_rows, len(order) // 20)])
-        kept = np.sort(order[len(held_out) :][: self.max_anchors])
-        # Too few rows to hold any out: the training rows validate, which is better than nothing.
-        self.validation = anchor_rows[held_out] if len(held_out) > 20 else anchor_rows[: self.validation_rows]
-        if self.query_rows is None:
-            self.documents = self._anchors(self.rows, kept)
-            self.queries = None
-        else:
-            every = np.sort(generator.permutation(len(self.rows))[: self.max_anchors])
-            self.documents = self._anchors(self.rows, every)
-            self.queries = self._anchors(self.query_rows, kept)
-
-    def _anchors(self, rows: Rows, chosen: NDArray[np.int64]) -> Anchors:
-        return Anchors(rows, chosen, mine_neighbours(rows[chosen], self.rows, self.depth))
+        pool = self.documents if self.queries is None else self.queries
+        order = np.random.default_rng(self.seed).permutation(len(pool))
+        n_held_out = min(self.validation_rows, len(order) // 20)
+        # With too few rows to hold any out the training rows validate, which is better than nothing.
+        self.validation = pool[np.sort(order[:n_held_out])] if n_held_out > 20 else pool[: self.validation_rows]
+        self.anchors = np.sort(order[n_held_out:][: self.max_anchors])
+        self.neighbours = mine_neighbours(pool[self.anchors], self.documents, self.depth)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the batches of the current epoch, numbered by step."""
         assert self.trainer is not None
-        assert self.documents is not None
-        first = self.trainer.current_epoch * self.steps_per_epoch
-        steps = range(first, first + self.steps_per_epoch)
-        batches = NeighbourBatches(self.documents, self.queries, steps=steps, seed=self.seed, **self.draws)
+        assert self.neighbours is not None
+        done = self.trainer.global_step
+        steps = range(done, done + self.steps_per_epoch)
+        batches = NeighbourBatches(
+            self.documents,
+            self.queries,
+            self.anchors,
+            self.neighbours,
+            steps=steps,
+            seed=self.seed,
+            **self.sizes,
+        )
         return DataLoader(batches, batch_size=None, shuffle=False)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Return one batch: held-out rows against documents (themselves, where there are no queries)."""
-        anchors = torch.from_numpy(unit_rows(self.validation))
-        if self.query_rows is None:
-            batch = Batch(anchors, anchors, torch.eye(len(anchors), dtype=torch.bool))
+        """Return one batch: held-out queries with a sample of documents, or held-out documents."""
+        held_out = torch.from_numpy(unit_rows(self.validation))
+        if self.queries is None:
+            batch = Batch(held_out[:0], held_out)
         else:
-            chosen = np.sort(np.random.default_rng(self.seed).permutation(len(self.rows))[: 4 * self.validation_rows])
-            documents = torch.from_numpy(unit_rows(self.rows[chosen]))
-            batch = Batch(anchors, documents, torch.zeros(len(anchors), len(documents), dtype=torch.bool))
-        return DataLoader([batch], batch_size=None)
-
-
+            chosen = np.random.default_rng(self.seed).permutation(len(self.documents))[: 4 * self.validation_rows]
+            batch = Batch(held_out, torch.from_numpy(unit_rows(self.documents[np.sort(chosen)])))
+        return DataLoader([batch], batch_size=None)  # type: ignore[arg-type]

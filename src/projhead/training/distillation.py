@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -28,35 +27,55 @@ class Distillation(pl.LightningModule):
     optimizer : callable
         From parameters to a ``torch.optim.Optimizer``; its rate is warmed up over 5% of the steps and falls to
         zero along a cosine (Loshchilov and Hutter, "SGDR", 2017).
+    document_weight : float
+        Where there are queries, how much the documents' similarities to each other count beside the queries' to
+        documents: more keeps neighbourhoods, less is better for retrieval.
     """
 
     def __init__(
-        self, head: nn.Module, loss: nn.Module, optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+        self,
+        head: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        document_weight: float,
     ) -> None:
         super().__init__()
-        self.head, self.loss, self._optimizer = head, loss, optimizer
+        self.head, self.loss, self._optimizer, self.document_weight = head, loss, optimizer, document_weight
 
     def forward(self, rows: Tensor) -> Tensor:
         """Reduce teacher rows (n, d) to unit rows (n, k)."""
         return nn.functional.normalize(self.head(rows), dim=1)
 
     def similarities(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return similarities of anchors to candidates, the student's and the teacher's, both (b, m)."""
-        return self(batch.anchors) @ self(batch.candidates).T, batch.anchors @ batch.candidates.T
+        """Return similarities of all rows, queries first, to the documents: student's and teacher's (b + m, m)."""
+        rows = torch.cat([batch.queries, batch.documents])
+        reduced = self(rows)
+        return reduced @ reduced[len(batch.queries) :].T, rows @ batch.documents.T
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch."""
-        loss: Tensor = self.loss(*self.similarities(batch), batch.own)
-        self.log("train/loss", loss, batch_size=len(batch.anchors))
+        student, teacher = self.similarities(batch)
+        b = len(batch.queries)
+        own = torch.eye(len(batch.documents), dtype=torch.bool, device=student.device)
+        loss: Tensor = self.loss(student[b:], teacher[b:], own)
+        if b:
+            nothing = own.new_zeros(b, len(batch.documents))
+            loss = self.loss(student[:b], teacher[:b], nothing) + self.document_weight * loss
+        self.log("train/loss", loss, batch_size=1)
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Log the share of the teacher's nearest candidates that the student keeps."""
-        student, teacher = (similarity.masked_fill(batch.own, -torch.inf) for similarity in self.similarities(batch))
-        top_k = min(TOP_K, teacher.shape[1] - 1)
+        """Log the share of the teacher's nearest documents that the student keeps."""
+        student, teacher = self.similarities(batch)
+        if len(batch.queries):
+            student, teacher = student[: len(batch.queries)], teacher[: len(batch.queries)]
+        else:
+            student.fill_diagonal_(-torch.inf)
+            teacher.fill_diagonal_(-torch.inf)
+        top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
         nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
         kept = nearest.gather(1, student.topk(top_k).indices).float().mean()
-        self.log("val/overlap@10", kept, batch_size=len(batch.anchors))
+        self.log("val/overlap@10", kept, batch_size=1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
@@ -72,7 +91,3 @@ class Distillation(pl.LightningModule):
             milestones=[warm],
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep only what resuming needs, so that it loads with ``weights_only=True``."""
-        checkpoint.pop("hyper_parameters", None)
