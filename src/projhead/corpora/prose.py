@@ -17,7 +17,7 @@ _GOOGLE_FIELD = re.compile(r"^(\s*[*`]{0,3}[\w.]+[`*]{0,3}) \([^)]*\):")
 _LIST_ITEM = re.compile(r"^\s*([-*+•]|\d+[.)]) ")
 #: :func:`name` and :class:`~package.name` keep the name; other markup goes.
 _ROLE = re.compile(r":[\w:]+:`~?([^`<]*)(?: <[^`]*>)?`")
-_MARKUP = re.compile(r"`{1,2}|\*{1,2}(?=\S)|(?<=\S)\*{1,2}|\\\w+|^> ?|\[[0-9]+\]_?|%\(\w+\)s", re.MULTILINE)
+_MARKUP = re.compile(r"`{1,2}|\*{1,2}(?=\S)|(?<=\S)\*{1,2}|\\\w+|^> ?| ?\[\d+\]_|%\(\w+\)s", re.MULTILINE)
 
 
 def prose(docstring: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'(]?[A-Z0-9])|\n{2,}")
-_MIN_WORDS, _MAX_WORDS = 4, 40
+#: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows ("e.g. this"); after a blank line.
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[^\sa-z])|(?<=[。\uff01\uff1f])|\n\s*\n")
+_MIN_WORDS, _MAX_WORDS = 3, 40
 
 
 def sentences(text: str) -> list[str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer, load_reducer
+from projhead.spec import spec_of
 from projhead.vectors import Vectors
 
 
@@ -55,13 +59,16 @@ class Reduced:
 
     @cached_property
     def revision(self) -> str:
-        """Digest of the teacher's and of the head's weights."""
-        digest = hashlib.sha256(self.encoder.revision.encode())
+        """Digest of the teacher's revision, the head's kind and its weights."""
+        head = json.dumps(spec_of(self.fitted.head_), sort_keys=True)
+        digest = hashlib.sha256(f"{self.encoder.revision} {head}".encode())
         for name, tensor in self.fitted.head_.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, k), float32, in the order of `texts`."""
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
         rows: Vectors = self.fitted.transform(self.encoder.encode(texts, show_progress=show_progress))
         return rows

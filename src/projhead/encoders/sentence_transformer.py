@@ -94,11 +94,11 @@ class SentenceTransformerEncoder:
         Raises
         ------
         TypeError
-            If something is not a string.
+            If `texts` is one string, or something in it is not a string.
         ValueError
             If the model gives NaN or infinity.
         """
-        clean = [_utf8(text) for text in texts]
+        clean = _clean(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
         prompt = self.model.prompts.get(self.model.default_prompt_name or "")
         self.model.eval()
@@ -165,10 +165,11 @@ def _facts(module: torch.nn.Module) -> list[Any]:
     ]
 
 
-def _utf8(text: str) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"expected texts as str, got {type(text).__name__}: {text!r:.80}")
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _clean(texts: Sequence[str]) -> list[str]:
+    strangers = [texts] if isinstance(texts, str) else [text for text in texts if not isinstance(text, str)]
+    if strangers:
+        raise TypeError(f"texts: expected a list of str, got {type(strangers[0]).__name__} {strangers[0]!r:.80}")
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def _dimension(model: SentenceTransformer) -> int:

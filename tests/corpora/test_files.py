@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import datasets
+import pandas as pd
+import pytest
+
+from projhead.corpora.files import TextFiles
+from projhead.protocols import Document
+
+TEXTS = ["plain", 'with "quotes", commas', "a tab\tinside", "Ünïcödé 東京 🙂", "separator\u2028inside", "null", "0012"]
+DOCUMENTS = [Document(f"id{i}", text) for i, text in enumerate(TEXTS)]
+
+
+def _write(folder: Path, kind: str) -> str:
+    frame = pd.DataFrame({"key": [one.id for one in DOCUMENTS], "body": TEXTS, "other": 1.5})
+    path = folder / f"docs.{kind}"
+    if kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in frame.to_dict("records")) + "\n")
+    elif kind == "json":
+        path.write_text(json.dumps(frame.to_dict("records"), ensure_ascii=False), encoding="utf-8")
+    else:
+        datasets.Dataset.from_pandas(frame).save_to_disk(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl", "json", "saved"])
+def test_every_format_gives_the_same_documents(tmp_path: Path, kind: str) -> None:
+    corpus = TextFiles(_write(tmp_path, kind), column="body", id_column="key")
+    assert list(corpus.documents("all")) == DOCUMENTS
+    assert corpus.name == "docs"
+
+
+def test_lines_are_texts(tmp_path: Path) -> None:
+    (tmp_path / "docs.txt").write_bytes("\ufeff".encode() + "\r\n".join(TEXTS).encode())
+    assert [one.text for one in TextFiles(str(tmp_path / "docs.txt")).documents("all")] == TEXTS
+
+
+def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(TEXTS).encode())))
+    corpus = TextFiles("-")
+    with pytest.raises(ValueError, match="only once: expected split=all, got 'train'"):
+        corpus.documents("train")
+    assert [one.text for one in corpus.documents("all")] == TEXTS
+
+
+def test_folders_and_globs_are_read_in_order_of_name_and_numbered_through(tmp_path: Path) -> None:
+    for name, text in (("b", "two"), ("a", "one"), ("c", "three")):
+        (tmp_path / f"{name}.txt").write_text(text + "\n")
+    expected = [Document("0", "one"), Document("1", "two"), Document("2", "three")]
+    assert list(TextFiles(str(tmp_path)).documents("all")) == expected
+    assert list(TextFiles(str(tmp_path / "[ab].txt")).documents("all")) == expected[:2]
+    assert list(TextFiles(str(tmp_path), max_documents=2).documents("all")) == expected[:2]
+
+
+def test_texts_are_on_the_side_of_the_split_that_they_have_alone(tmp_path: Path) -> None:
+    (tmp_path / "docs.txt").write_text("".join(f"text {i}\n" for i in range(500)))
+    corpus = TextFiles(str(tmp_path / "docs.txt"), test_fraction=0.3)
+    train, test = (list(corpus.documents(split)) for split in ("train", "test"))
+    assert sorted(train + test, key=lambda one: int(one.id)) == list(corpus.documents("all"))
+    assert len(test) == pytest.approx(150, abs=40)
+    alone = TextFiles(str(tmp_path / "docs.txt"), test_fraction=0.3, max_documents=50)
+    assert set(alone.documents("test")) <= set(test)
+
+
+def test_a_file_is_read_as_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "docs.jsonl"
+    path.write_text('{"text": "good"}\n' * 3 + '{"text": "cut of')
+    stream = TextFiles(str(path)).documents("all")
+    assert [next(stream).text for _ in range(3)] == ["good"] * 3
+    with pytest.raises(ValueError, match=r"docs.jsonl, after 3 rows: "):
+        next(stream)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("docs.txt", None, FileNotFoundError, "no such file"),
+        ("docs.pdf", b"x", ValueError, r"ending of .txt, .jsonl, .json, .csv, .parquet, got .pdf"),
+        ("docs.txt", b"", ValueError, "expected texts, got none"),
+        ("docs.csv", b"", ValueError, "No columns"),
+        ("docs.csv", b"title,body\na,b\n", ValueError, "expected a column 'text', got 'title', 'body'"),
+        ("docs.csv", b"text,b\n1,2\n1,2,3,4\n", ValueError, "Expected 2 fields in line 3, saw 4"),
+        ("docs.parquet", b"PAR1 not really", ValueError, "docs.parquet"),
+        ("docs.jsonl", b'["text"]\n', ValueError, "expected an object with columns"),
+        (
+            "docs.jsonl",
+            b'{"text": "a"}\n{"body": "b"}\n',
+            ValueError,
+            "after 1 rows: expected a column 'text', got 'body'",
+        ),
+        ("docs.jsonl", b'{"text": 3}\n', ValueError, "row 0: expected text in column 'text', got 3"),
+        ("docs.json", b'[{"text": "a"}', ValueError, "docs.json"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    tmp_path: Path, name: str, content: bytes | None, error: type[Exception], message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(error, match=message):
+        list(TextFiles(str(tmp_path / name)).documents("all"))
+
+
+def test_mixed_endings_and_split_folders_are_refused(tmp_path: Path) -> None:
+    _write(tmp_path, "csv")
+    _write(tmp_path, "jsonl")
+    with pytest.raises(ValueError, match=r"one ending .* got .csv, .jsonl"):
+        list(TextFiles(str(tmp_path)).documents("all"))
+    splits = datasets.DatasetDict({"train": datasets.Dataset.from_dict({"text": TEXTS})})
+    splits.save_to_disk(tmp_path / "splits")
+    with pytest.raises(ValueError, match="got the splits train: name the folder of one"):
+        list(TextFiles(str(tmp_path / "splits")).documents("all"))
