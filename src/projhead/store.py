@@ -275,12 +275,11 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
 
 
 def _record(encoder: Encoder) -> dict[str, Any] | None:
-    """Return what `spec.build` needs to make the encoder again; None where that cannot be."""
-    try:
-        record = spec.spec_of(encoder)
-        return record if set(record["parameters"]) == set(spec.parameters_of(encoder)) else None
-    except AttributeError:  # an encoder of the user's own that does not keep its arguments
+    """Return what `spec.build` needs to make the encoder again; None for one of the user's own, or holding objects."""
+    if not type(encoder).__module__.startswith("projhead."):
         return None
+    record = spec.spec_of(encoder)
+    return record if set(record["parameters"]) == set(spec.parameters_of(encoder)) else None
 
 
 def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows ("e.g. this"); after a blank line.
+#: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows; after a blank line.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[^\sa-z])|(?<=[。\uff01\uff1f])|\n\s*\n")
 _MIN_WORDS, _MAX_WORDS = 3, 40
 
