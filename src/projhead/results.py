@@ -88,9 +88,7 @@ def read_results(path: Path) -> list[Result]:
             results.append(_checked(json.loads(line)))
         except (ValueError, TypeError) as error:
             found = f"{line[:100]!r} ({error})"
-            raise ValueError(
-                f"{path}, line {number}: expected a result row, got {found}; remove that line"
-            ) from error
+            raise ValueError(f"{path}, line {number}: expected a result row, got {found}; remove that line") from error
     return results
 
 

@@ -81,9 +81,7 @@ def _estimate(sample: Sample, baseline: Sample | None, seed: int) -> Estimate:
 
     value = metric(np.arange(n)[None])[0] if n else np.nan
     if not np.isfinite(value):
-        raise ValueError(
-            f"{sample.task} {sample.metric}: expected finite items that differ, got {n} without a value"
-        )
+        raise ValueError(f"{sample.task} {sample.metric}: expected finite items that differ, got {n} without a value")
     generator, rows = np.random.default_rng(seed), max(_BLOCK // n, 1)
     sizes = [min(rows, _RESAMPLES - start) for start in range(0, _RESAMPLES, rows)]
     drawn = np.concatenate([metric(generator.integers(n, size=(size, n))) for size in sizes])

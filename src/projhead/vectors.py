@@ -45,9 +45,7 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(norms).all():
         bad = int(np.flatnonzero(~np.isfinite(norms[:, 0]))[0])
-        raise ValueError(
-            f"{name}: expected finite values, got NaN or infinity (first in row {bad}); drop such rows"
-        )
+        raise ValueError(f"{name}: expected finite values, got NaN or infinity (first in row {bad}); drop such rows")
     norms[norms == 0] = 1
     unit: Vectors = rows / norms
     return unit
@@ -123,9 +121,7 @@ def neighbour_overlap(reference: Vectors, reduced: Vectors, top_k: Sequence[int]
     if min(top_k) < 1:
         raise ValueError(f"top_k: expected positive numbers, got {list(top_k)}")
     if len(reference) != len(reduced):
-        raise ValueError(
-            f"expected as many reduced rows as reference rows ({len(reference)}), got {len(reduced)}"
-        )
+        raise ValueError(f"expected as many reduced rows as reference rows ({len(reference)}), got {len(reduced)}")
     if len(reference) <= max(top_k):
         raise ValueError(
             f"overlap of the {max(top_k)} nearest needs more rows than that, got {len(reference)}; "

@@ -70,10 +70,6 @@ class Classification:
 
     def _read(self, path: Path, split: str) -> tuple[list[str], list[str]]:
         if not path.is_dir():
-            raise FileNotFoundError(
-                f"{path}: expected a folder with files {self.train_split} and {self.test_split}"
-            )
+            raise FileNotFoundError(f"{path}: expected a folder with files {self.train_split} and {self.test_split}")
         frame = read_columns(path, [self.text_column, self.label_column], split)
-        return texts_of(frame, self.text_column, path / split), texts_of(
-            frame, self.label_column, path / split
-        )
+        return texts_of(frame, self.text_column, path / split), texts_of(frame, self.label_column, path / split)

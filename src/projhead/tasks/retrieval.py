@@ -34,9 +34,7 @@ class Retrieval:
         Depths of recall.
     """
 
-    def __init__(
-        self, path: Paths | None = None, split: str = "test", top_k: Sequence[int] = (10, 100)
-    ) -> None:
+    def __init__(self, path: Paths | None = None, split: str = "test", top_k: Sequence[int] = (10, 100)) -> None:
         if not top_k or min(top_k) < 1:
             raise ValueError(f"top_k: expected positive depths, got {list(top_k)}")
         self.path, self.split, self.top_k = path, split, top_k

@@ -50,9 +50,7 @@ def _scores(frame: pd.DataFrame, path: Path) -> NDArray[np.float64]:
     gold: NDArray[np.float64] = pd.to_numeric(frame["score"], errors="coerce").to_numpy(np.float64)
     if not np.isfinite(gold).all():
         bad = int(np.flatnonzero(~np.isfinite(gold))[0])
-        raise ValueError(
-            f"{path}: column 'score': expected numbers, got {frame['score'].iloc[bad]!r} in row {bad}"
-        )
+        raise ValueError(f"{path}: column 'score': expected numbers, got {frame['score'].iloc[bad]!r} in row {bad}")
     if (gold == gold[0]).all():
         raise ValueError(
             f"{path}: column 'score': expected scores that differ, got only {gold[0]:g}; nothing to rank by"

@@ -1,0 +1,135 @@
+"""One static page of everything measured; it needs no network and no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from projhead.files import atomic_file
+from projhead.report import pictures
+from projhead.report.rows import frame_of, is_export, leading, metric_name, rank
+from projhead.report.tables import markdown, tables
+from projhead.results import Result
+
+
+class Finding(NamedTuple):
+    """A head against the best PCA on one task, at the fewest dimensions where both were measured."""
+
+    task: str
+    metric: str
+    width: int
+    reducer: str
+    value: str
+    baseline: str
+    baseline_value: str
+    difference: str
+    verdict: str
+
+
+def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: Path) -> Path:
+    """Write ``index.html`` and ``tables.md`` into `folder`.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        What is shown.
+    curves : mapping of a run's name to the ``metrics.csv`` that Lightning's logger wrote of it
+    folder : path
+        Made where there is none.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or a file of curves is not one.
+    ImportError
+        If matplotlib is missing.
+    """
+    frame = frame_of(results)
+    here = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    page = here.get_template("page.html.jinja").render(_contents(frame, _read_curves(curves)))
+    for name, text in (("tables.md", markdown(results) + "\n"), ("index.html", page)):
+        with atomic_file(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return folder / "index.html"
+
+
+def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return what the template shows."""
+    measured, exported = frame[~is_export(frame)], frame[is_export(frame)]
+    looks = pictures.styles([name for name in measured["series"] if name != "teacher"])
+    runs = pictures.styles(list(curves))
+    sections = groupby(tables(frame), key=lambda table: table.section)
+    teachers = frame[["encoder", "revision"]].drop_duplicates().to_dict("records")
+    return {
+        "teachers": list(dict.fromkeys(frame["encoder"])),
+        "findings": list(_findings(measured)),
+        "retention": [_drawn(picture) for picture in pictures.retention(measured, looks)],
+        "series": [(name, Markup(pictures.swatch(look))) for name, look in [*looks.items(), ("teacher", None)]],
+        "training": [_drawn(picture) for picture in pictures.training(curves, runs)],
+        "runs": [(name, Markup(pictures.swatch(look._replace(marker="")))) for name, look in runs.items()],
+        "exports": [_drawn(picture) for picture in pictures.exports(exported)],
+        "sections": [(section, list(found)) for section, found in sections],
+        "provenance": teachers,
+        "commits": list(dict.fromkeys(frame["commit"])),
+        "seeds": sorted(set(frame["seed"])),
+        "rows": len(frame),
+    }
+
+
+def _drawn(picture: pictures.Picture) -> tuple[str, Markup]:
+    return picture.title, Markup(pictures.labelled(picture))
+
+
+def _findings(measured: pd.DataFrame) -> Iterator[Finding]:
+    rows = leading(measured).sort_values("n_components", kind="stable")
+    for _, task in rows.groupby(["teacher", "task"], sort=False):
+        differences = task[task["paired"]]
+        if differences.empty:
+            continue
+        widest = differences[differences["n_components"] == differences["n_components"].min()]
+        best = widest.loc[min(widest.index, key=lambda place: rank(widest["reducer"][place]))]
+        alike = ["n_components", "codec", "index", "seed"]
+        at = task[~task["paired"] & (task[alike] == best[alike]).all(axis=1)]
+        own, other = at[at["reducer"] == best["reducer"]], at[at["reducer"] == best["baseline"]]
+        if own.empty or other.empty:
+            continue
+        verdict = "a clear gain" if best["low"] > 0 else "a clear loss" if best["high"] < 0 else "no clear difference"
+        yield Finding(
+            task=best["task"], metric=metric_name(best["metric"]), width=best["n_components"],
+            reducer=best["reducer"], value=_share(own.iloc[0]), baseline=best["baseline"],
+            baseline_value=_share(other.iloc[0]), verdict=verdict,
+            difference=f"{best['value']:+.3f} [{best['low']:+.3f}, {best['high']:+.3f}]",
+        )  # fmt: skip
+
+
+def _share(row: pd.Series) -> str:
+    return f"{row['value']:.3f}" if pd.isna(row["kept_value"]) else f"{row['kept_value']:.1%}"
+
+
+def _read_curves(curves: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
+    found = {}
+    for run, path in curves.items():
+        try:
+            frame = pd.read_csv(path).astype("float64")
+        except (ValueError, OSError) as error:  # pandas raises many kinds of ValueError for a damaged file
+            raise ValueError(f"{path} cannot be read as training curves: {error}") from error
+        if "step" not in frame.columns:
+            raise ValueError(
+                f"{path}: expected a column 'step', as Lightning's CSVLogger writes, got {list(frame.columns)}"
+            )
+        found[run] = frame
+    return found

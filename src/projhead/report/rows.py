@@ -1,0 +1,90 @@
+"""Result rows as one frame, in the order that tables and pictures show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from projhead.results import Result
+
+#: Rows equal in these measure the same thing.
+_KEY = ["encoder", "revision", "task", "metric", "paired", "reducer", "n_components", "codec", "index", "seed"]
+_BASELINES = ("pca", "pca_uncentred", "pca_whitened", "random_projection", "truncation")
+_LEADING = ("ndcg@10", "spearman", "overlap@10", "logistic_accuracy")
+_NAMES = {
+    "ndcg@10": "nDCG@10",
+    "mrr@10": "MRR@10",
+    "spearman": "Spearman",
+    "logistic_accuracy": "accuracy, logistic regression",
+    "knn_accuracy": "accuracy, 10 neighbours",
+    "megabytes": "size, MB",
+}
+
+
+def frame_of(results: Sequence[Result]) -> pd.DataFrame:
+    """Return a row per measurement, with what tables and pictures are sorted and divided by.
+
+    Of a measurement taken more than once the last counts.
+
+    Returns
+    -------
+    DataFrame
+        The fields of `Result` and: ``paired``, whether it is a difference; ``teacher``, the encoder's name, with
+        its revision where that is needed to tell two apart; ``series``, the reducer and how its vectors were
+        stored and searched; ``kept_value``, ``kept_low``, ``kept_high``, the retention: the metric over the
+        full-width teacher's, missing where that was not measured (neighbour overlap is a retention itself).
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
+    """
+    if not results:
+        raise ValueError("expected at least one result row, got none; run 'projhead evaluate' and report on its rows")
+    frame = pd.DataFrame([asdict(result) for result in results])
+    frame["paired"] = frame["baseline"] != ""
+    frame = frame.drop_duplicates(_KEY, keep="last", ignore_index=True)
+    revisions = frame.groupby("encoder")["revision"].transform("nunique")
+    frame["teacher"] = frame["encoder"].where(revisions == 1, frame["encoder"] + " (" + frame["revision"] + ")")
+    codec = (", " + frame["codec"]).where(frame["codec"] != "float32", "")
+    frame["series"] = frame["reducer"] + codec + (", " + frame["index"]).where(frame["index"] != "exact", "")
+    same = ["teacher", "task", "metric"]
+    full = frame[(frame["series"] == "teacher") & ~frame["paired"]].drop_duplicates(same)
+    frame = frame.merge(full[[*same, "value"]], how="left", on=same, suffixes=("", "_full"))
+    whole = frame["value_full"].mask(is_overlap(frame), 1.0)
+    for end in ("value", "low", "high"):
+        frame[f"kept_{end}"] = frame[end] / whole.where(whole > 0)
+    return frame
+
+
+def is_export(frame: pd.DataFrame) -> pd.Series:
+    """Say which rows are of an exported student's files, their size, speed and parity."""
+    return frame["task"].str.startswith("export/")
+
+
+def is_overlap(frame: pd.DataFrame) -> pd.Series:
+    """Say which rows are of neighbour overlap with the teacher, of which the teacher itself has all."""
+    return frame["metric"].str.startswith("overlap@")
+
+
+def leading(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep one metric of each task: the field's usual one, else the first."""
+
+    def lead(metrics: pd.Series) -> str:
+        return next((metric for metric in _LEADING if metric in set(metrics)), metrics.iloc[0])
+
+    return frame[frame["metric"] == frame.groupby(["teacher", "task"], sort=False)["metric"].transform(lead)]
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric's name as people write it."""
+    return _NAMES.get(metric, metric.replace("_", " "))
+
+
+def rank(reducer: str) -> tuple[int, str]:
+    """Sort key of reducers: the teacher, learned heads, others, baselines."""
+    if reducer in _BASELINES:
+        return 3 + _BASELINES.index(reducer), reducer
+    return {"teacher": 0, "learned": 1}.get(reducer, 2), reducer

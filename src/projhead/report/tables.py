@@ -1,0 +1,139 @@
+"""Tables of result rows, for Markdown and for the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from tabulate import tabulate
+
+from projhead.report.rows import frame_of, is_export, is_overlap, leading, metric_name, rank
+from projhead.results import Result
+
+
+class Table(NamedTuple):
+    """A table to be shown.
+
+    Attributes
+    ----------
+    section, title : str
+        What the table is of, and what it shows of it.
+    header : list of str
+    rows : list of list of str
+        Cells, as many as the header has.
+    """
+
+    section: str
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """Return all tables as Markdown.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
+    """
+    parts, section = [], None
+    for table in tables(frame_of(results)):
+        if table.section != section:
+            parts.append(f"### {_markdown_safe(table.section)}")
+            section = table.section
+        rows = [[_markdown_safe(cell) for cell in row] for row in table.rows]
+        header = [_markdown_safe(cell) for cell in table.header]
+        parts.append(_markdown_safe(table.title) + ":")
+        parts.append(tabulate(rows, header, tablefmt="github", disable_numparse=True))
+    return "\n\n".join(parts)
+
+
+def tables(frame: pd.DataFrame) -> Iterator[Table]:
+    """Yield an overview where there is more than one task, three tables for each task, and the exports."""
+    measured = frame[~is_export(frame)]
+    for teacher, part in measured.groupby("teacher", sort=False):
+        if part["task"].nunique() > 1:
+            values = leading(part[~part["paired"]])
+            values = values.assign(column=values["task"] + " " + values["metric"].map(metric_name))
+            yield from _table(f"{teacher}: all tasks", _RETENTION, values, "column", _kept)
+        for task, rows in part.groupby("task", sort=False):
+            section = f"{teacher}: {task} (n = {', '.join(f'{n:,}' for n in rows['n'].unique())})"
+            values = rows[~rows["paired"]]
+            yield from _table(section, "Values with 95% intervals", values, "name", _value)
+            yield from _table(section, _RETENTION, values[~is_overlap(values)], "name", _kept_interval)
+            yield from _table(section, "Difference to the best PCA, paired", rows[rows["paired"]], "name", _difference)
+    for teacher, part in frame[is_export(frame)].groupby("teacher", sort=False):
+        yield from _table(f"{teacher}: exports", "Size, speed and parity of the written files", part, "name", _amount)
+
+
+_HEADS = {"n_components": "dimensions", "task": "export"}
+_RETENTION = "Retention: the metric over the full-width teacher's"
+
+
+def _table(
+    section: str, title: str, rows: pd.DataFrame, column: str, cell: Callable[[pd.Series], str]
+) -> Iterator[Table]:
+    """Pivot rows to reducer and width by metric; yield nothing where there are none to show."""
+    rows = rows.assign(name=rows["metric"].map(metric_name), cell=[cell(row) for _, row in rows.iterrows()])
+    if not (rows["cell"] != "").any():
+        return
+    keys = _keys(rows)
+    pivot = rows.pivot(index=keys, columns=column, values="cell").fillna("")[list(rows[column].unique())]
+    pivot = pivot.loc[sorted(pivot.index, key=lambda key: _order(dict(zip(keys, key, strict=True))))]
+    header = [_HEADS.get(key, key) for key in keys] + list(pivot.columns)
+    shown = [
+        [*(str(part).removeprefix("export/") for part in key), *cells]
+        for key, cells in zip(pivot.index, pivot.to_numpy().tolist(), strict=True)
+    ]
+    yield Table(section, title, header, shown)
+
+
+def _keys(rows: pd.DataFrame) -> list[str]:
+    """Return what tells rows apart: reducer and width always, the rest where it must."""
+    export = ["task"] if is_export(rows).all() else []
+    keys = [*export, "reducer", "n_components"]
+    return keys + [key for key in ("codec", "index", "seed") if (rows.groupby(keys)[key].nunique() > 1).any()]
+
+
+def _order(key: dict[str, str | int]) -> tuple[object, ...]:
+    reducer, width = str(key["reducer"]), int(key["n_components"])
+    return reducer != "teacher", -width, rank(reducer), *(str(value) for value in key.values())
+
+
+def _value(row: pd.Series) -> str:
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _kept(row: pd.Series) -> str:
+    return "" if pd.isna(row["kept_value"]) else f"{row['kept_value']:.1%}"
+
+
+def _kept_interval(row: pd.Series) -> str:
+    return _kept(row) and f"{_kept(row)} [{row['kept_low']:.1%}, {row['kept_high']:.1%}]"
+
+
+def _difference(row: pd.Series) -> str:
+    return f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] to {row['baseline']}"
+
+
+def _amount(row: pd.Series) -> str:
+    return number(row["value"])
+
+
+def number(value: float) -> str:
+    """Write a number of any size: enough digits to tell exports apart, no more."""
+    size = abs(value)
+    if 0 < size < 1e-3:
+        return f"{value:.1e}"
+    if 0.9 < size < 1:  # cosines: what is missing to one gets two digits, as far as float32 goes
+        return f"{value:.{min(math.ceil(-math.log10(1 - size)) + 1, 7)}f}"
+    return f"{value:,.3f}" if size < 10 else f"{value:,.1f}" if size < 1000 else f"{value:,.0f}"
+
+
+def _markdown_safe(text: str) -> str:
+    """Keep a stranger's name from breaking a table, or from being HTML."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return " ".join(escaped.split())
