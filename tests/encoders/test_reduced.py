@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,19 @@ def test_a_record_builds_it_again_from_its_artifact(
     np.testing.assert_array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
 
 
-def test_a_revision_is_of_teacher_and_weights(minilm: MiniLM, rows: Vectors) -> None:
+def test_a_revision_is_of_the_weights(minilm: MiniLM) -> None:
     vectors = minilm.encode(TEXTS)
     revisions = {Reduced(minilm, fitted).revision for fitted in (PCA(3).fit(vectors), PCA(3).fit(vectors[:5]))}
     assert len(revisions | {minilm.revision}) == 3
     assert Reduced(minilm, PCA(3).fit(vectors)).revision in revisions
+
+
+def test_a_revision_is_of_the_teacher(minilm: MiniLM) -> None:
+    pca = PCA(3).fit(minilm.encode(TEXTS))
+    before = Reduced(minilm, pca).revision
+    other = copy(minilm)
+    other.revision = "0" * 16
+    assert Reduced(other, pca).revision != before
 
 
 def test_another_teacher_or_width_is_refused(minilm: MiniLM, teacher: Teacher, rows: Vectors) -> None:
