@@ -20,13 +20,13 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.add(tag)
         self.attributes += attributes
-        self.inside = tag
+        self.inside = self.inside if tag == "wbr" else tag
         if tag == "td":
             self.cells.append("")
 
     def handle_data(self, data):
         if self.inside == "td":
-            self.cells[-1] += data
+            self.cells[-1] += data.replace("\u00a0", " ")  # which keep an interval on one line
 
     def handle_endtag(self, tag):
         self.inside = None
