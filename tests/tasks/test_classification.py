@@ -56,7 +56,7 @@ def test_malformed_sets_are_refused(data, tmp_path):
         run(folder / "train.parquet")
     with pytest.raises(FileNotFoundError, match="expected a file dev"):
         run(folder, test_split="dev")
-    with pytest.raises(ValueError, match=r"missing \['intent'\]"):
+    with pytest.raises(ValueError, match=r"expected the columns \['intent'\]"):
         run(folder, label_column="intent")
     train = pd.read_parquet(folder / "train.parquet")
     train.assign(label="one").to_parquet(folder / "single.parquet")

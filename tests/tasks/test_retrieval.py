@@ -72,7 +72,7 @@ def test_queries_without_judgements_are_left_out_and_empty_splits_refused(tmp_pa
         tmp_path / "some", {"d": "text"}, {"a": "asked", "b": "never encoded"}, [("a", "d", 1), ("b", "d", 0)]
     )
     assert len(measure(path, encoder)["mrr@10"]) == 1
-    with pytest.raises(ValueError, match="no query has a judgement in split 'test'"):
+    with pytest.raises(ValueError, match="expected queries with judgements in split 'test', got none"):
         measure(write_set(tmp_path / "none", {"d": "text"}, {"b": "asked"}, [("b", "d", 0)]), encoder)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         measure(tmp_path / "nowhere", encoder)
