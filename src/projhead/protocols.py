@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -98,11 +98,26 @@ class Index(Protocol):
 
 
 class Exporter(Protocol):
-    """A student on disk in a form that other tools load."""
+    """A student, or a head alone, on disk in a form that other tools load.
 
-    def write(self, student: Any, folder: Path, texts: Sequence[str]) -> Encoder:
-        """Write `student` into the existing empty `folder` and return an encoder that reads what was written.
+    Attributes
+    ----------
+    title, usage : str
+        What it is and a snippet that loads it, for the card.
+    head_only : bool
+        Whether it takes a reducer and vectors, instead of a student and texts.
+    min_mean_cosine : float
+        Parity below which an export is refused, where the user sets no other.
+    """
 
-        `texts` are real texts for calibration. The caller measures parity through the returned encoder.
+    title: str
+    usage: str
+    head_only: bool
+    min_mean_cosine: float
+
+    def write(self, subject: Any, folder: Path, items: Any) -> Callable[[Any], Vectors]:
+        """Write `subject` into the existing folder; return a function that reads the written files.
+
+        `items` are real texts (or vectors) for calibration. The caller measures parity through what is returned.
         """
         ...

@@ -15,8 +15,9 @@ from typing import Any
 
 def parameters_of(instance: object) -> dict[str, Any]:
     """Return the constructor arguments of `instance`, read from its attributes of the same names."""
-    names = inspect.signature(type(instance).__init__).parameters
-    return {name: getattr(instance, name) for name in names if name != "self"}
+    parameters = inspect.signature(type(instance)).parameters.values()
+    names = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    return {name: getattr(instance, name) for name in names}
 
 
 def spec_of(instance: object) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from projhead.files import write_json
 
+#: How long, on what and how loudly a reducer is trained may change when its run is gone on with.
+_UNDECIDING = {"trainer", "callbacks", "logger"}
+
 
 def run_folder() -> Path:
     """Return the folder of the current run (or of the current job of a sweep)."""
@@ -27,7 +30,10 @@ def claim(folder: Path, cfg: DictConfig, keys: Sequence[str]) -> None:
         If the folder holds a run with other settings; the first that differ are named.
     """
     record = folder / "settings.json"
-    wanted = {key: OmegaConf.to_container(cfg, resolve=True)[key] for key in keys}  # type: ignore[index,call-overload]
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    wanted = {key: settings[key] for key in keys}
+    for name in _UNDECIDING & set(wanted.get("reducer", {})):
+        del wanted["reducer"][name]
     if not record.exists():
         write_json(record, wanted)
         return

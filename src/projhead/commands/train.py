@@ -23,7 +23,7 @@ from projhead.store import fingerprint, store_path, write_store
 from projhead.vectors import neighbour_overlap, unit_rows
 
 _TOP_K = (1, 10, 100)
-#: What decides a run's result. How long it trains may change when it is gone on with.
+#: What decides a run's result.
 _DECIDING = ("encoder", "corpus", "queries", "reducer", "n_components", "seed", "dtype")
 
 

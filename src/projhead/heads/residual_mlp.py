@@ -26,10 +26,6 @@ class ResidualMLP(nn.Module):
         self.projection = nn.Linear(in_features, out_features, bias=False)
         self.hidden = nn.Linear(in_features, hidden_features)
         self.output = nn.Linear(hidden_features, out_features, bias=False)
-        # Rows are of unit length, so their entries are near 1/sqrt(d): unit-variance weights put the
-        # pre-activations near one, where gelu bends.
-        nn.init.normal_(self.hidden.weight)
-        nn.init.zeros_(self.hidden.bias)
         nn.init.zeros_(self.output.weight)
 
     def initialise(self, weight: Tensor, bias: Tensor | None = None) -> None:

@@ -1,0 +1,93 @@
+"""``projhead demo``: every other verb in a row, on text that every machine has."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from projhead.commands.run_folder import run_folder
+from projhead.results import read_results
+
+_QUERIES = (
+    "how do I split data into training and test parts",
+    "solve a system of linear equations",
+    "nearest neighbours of a point",
+    "draw random numbers from a normal distribution",
+)
+
+
+def run(cfg: DictConfig) -> float:
+    """Run everything; return the head's share of the full-width teacher's nDCG@10 at the middle width."""
+    started, folder = time.perf_counter(), run_folder()
+    widths = list(cfg.widths)
+    middle = widths[len(widths) // 2]
+    _say("Train a head at each width, beside every PCA form")
+    for width in widths:
+        _verb(folder / f"train-{width}", "train", f"n_components={width}")
+    artifacts = [str(folder / f"train-{width}" / "artifact") for width in widths]
+    artifact = artifacts[len(widths) // 2]
+    _say("Measure the heads where it counts: does a summary find its docstring?")
+    _verb(folder / "evaluate", "evaluate", f"artifact=[{','.join(artifacts)}]")
+    _say("Write the encoder with the head inside, for stock tools")
+    student = folder / "students"
+    for export in ("sentence_transformers", "onnx_fp32", "onnx_int8"):
+        _verb(
+            folder / f"export-{export}",
+            "export",
+            f"artifact={artifact}",
+            f"export={export}",
+            f"path={student / export}",
+        )
+    _say("Measure the quantised student as it will be used")
+    _verb(folder / "evaluate-students", "evaluate", f"exported=[{student / 'onnx_fp32'},{student / 'onnx_int8'}]")
+    _say("Encode with the quantised student, index, and search")
+    store, index = folder / "store", folder / "index"
+    encoder = ("encoder=exported", f"encoder.path={student / 'onnx_int8'}")
+    _verb(folder / "encode", "encode", *encoder, "split=test", f"path={store}")
+    _verb(folder / "index-run", "index", f"store={store}", f"path={index}")
+    queries = ",".join(f"'{query}'" for query in _QUERIES)
+    _verb(folder / "search", "search", f"path={index}", f"query=[{queries}]", "top_k=3")
+    _say("Put it all on one page")
+    _verb(folder / "report-run", "report", f"results={folder}", f"path={folder / 'report'}")
+    kept = _retention(folder / "evaluate" / "results.jsonl", middle)
+    seconds = time.perf_counter() - started
+    print(
+        f"\nDone in {seconds:.0f} s. At {middle} dimensions the head keeps {kept['learned']:.1%} of the teacher's "
+        f"nDCG@10, the best PCA {kept['pca']:.1%}.\nOpen {folder / 'report' / 'index.html'}"
+    )
+    return kept["learned"]
+
+
+def _say(text: str) -> None:
+    print(f"\n\n=== {text}", flush=True)
+
+
+def _verb(folder: Path, verb: str, *overrides: str) -> Any:
+    """Run another verb in this process, as its command line would."""
+    print(f"\n$ projhead {verb} {shlex.join(overrides)}\n", flush=True)
+    cfg = compose(verb, [*overrides, f"run_dir={folder}"], return_hydra_config=True)
+    OmegaConf.set_readonly(cfg.hydra, False)
+    cfg.hydra.runtime.output_dir = str(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    HydraConfig.instance().set_config(cfg)
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    return importlib.import_module(f"projhead.commands.{verb}").run(cfg)
+
+
+def _retention(results: Path, width: int) -> dict[str, float]:
+    """Return the share of the teacher's nDCG@10 that the head, and the best PCA form, keep at one width."""
+    rows = [row for row in read_results(results) if row.metric == "ndcg@10" and not row.baseline]
+    full = next(row.value for row in rows if row.reducer == "teacher")
+    at_width = {row.reducer: row.value / full for row in rows if row.n_components == width}
+    return {
+        "learned": at_width["learned"],
+        "pca": max(value for name, value in at_width.items() if name.startswith("pca")),
+    }

@@ -1,0 +1,96 @@
+"""``projhead export``: an artifact and its teacher as one model for stock tools, or the head alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from projhead.artifact import Teacher
+from projhead.commands.measure import commit, teacher_of
+from projhead.commands.run_folder import run_folder
+from projhead.encoders.precomputed import Precomputed
+from projhead.encoders.reduced import Reduced
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.exporters.export import export, sample_texts
+from projhead.protocols import Corpus, Encoder, Exporter
+from projhead.reducers.base import Reducer, load_reducer
+from projhead.report.tables import markdown
+from projhead.results import Result, append_results, read_results
+from projhead.student import build_student
+from projhead.vectors import Vectors
+
+
+def run(cfg: DictConfig) -> float:
+    """Export, measure size and speed, record; return the mean cosine to the fp32 student."""
+    exporter: Exporter = instantiate(cfg.export)
+    reducer = load_reducer(cfg.artifact)
+    encoder: Encoder = instantiate(cfg.encoder)
+    combined = Reduced(encoder, reducer)  # refuses another teacher's head
+    subject, items = _subject(cfg, exporter, encoder, reducer)
+    read = combined.encode if not exporter.head_only else reducer.transform
+    results = Path(cfg.artifact).parent / "results.jsonl"
+    record = export(
+        exporter,
+        subject,
+        Path(cfg.path),
+        items,
+        read(items),
+        teacher=teacher_of(encoder),
+        reducer=reducer.kind,
+        min_mean_cosine=cfg.min_mean_cosine,
+        measured=markdown(read_results(results)) if results.is_file() else "",
+    )
+    rows = _rows(f"export/{Path(cfg.path).name}", record, teacher_of(encoder), reducer)
+    append_results(run_folder() / "results.jsonl", rows)
+    parity = record["parity"]
+    print(
+        f"{cfg.path}: {record['bytes'] / 1e6:.1f} MB; over {parity['n']} items the cosine to the fp32 student is "
+        f"{parity['mean_cosine']:.5f} on average and {parity['worst_cosine']:.5f} at worst, "
+        f"{parity['overlap_at_10']:.1%} of the 10 nearest stay"
+    )
+    return float(parity["mean_cosine"])
+
+
+def _subject(cfg: DictConfig, exporter: Exporter, encoder: Encoder, reducer: Reducer) -> tuple[Any, Any]:
+    """Return what is exported, and what it reads."""
+    if exporter.head_only and isinstance(encoder, Precomputed):
+        chosen = np.linspace(0, len(encoder.rows) - 1, min(cfg.max_texts, len(encoder.rows))).astype(int)
+        return reducer, np.asarray(encoder.rows[np.unique(chosen)], np.float32)
+    corpus: Corpus = instantiate(cfg.corpus)
+    texts = sample_texts([document.text for document in corpus.documents("test")], cfg.max_texts)
+    if exporter.head_only:
+        return reducer, encoder.encode(texts)
+    if not isinstance(encoder, SentenceTransformerEncoder):
+        raise ValueError(
+            f"expected a sentence-transformers teacher to put the head in, got {encoder.name}; try export=head_onnx"
+        )
+    return build_student(encoder.model, reducer, encoder.revision), texts
+
+
+def _rows(task: str, record: dict[str, Any], teacher: Teacher, reducer: Reducer) -> list[Result]:
+    """Return size and parity as result rows."""
+    values = {"megabytes": record["bytes"] / 1e6}
+    values |= {name: value for name, value in record["parity"].items() if name != "n"}
+    k = record["dimension"]
+    return [
+        Result(
+            task=task, metric=metric, value=value, low=value, high=value, reducer=reducer.kind, n_components=k,
+            n=record["parity"]["n"], encoder=teacher.name, revision=teacher.revision, bytes_per_vector=4 * k,
+            seed=int(getattr(reducer, "random_state", 0)), commit=commit(),
+        )
+        for metric, value in values.items()
+    ]  # fmt: skip
+
+
+def texts_per_second(read: Callable[[list[str]], Vectors], texts: list[str]) -> float:
+    """Return how many texts a second an encoder encodes, after warming up."""
+    read(texts[:8])
+    started = time.perf_counter()
+    read(texts)
+    return len(texts) / (time.perf_counter() - started)

@@ -1,0 +1,93 @@
+"""Write an export whole or not at all: write, measure on the written files, record, rename."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from projhead import spec
+from projhead.artifact import Teacher
+from projhead.encoders.export_record import read_record, write_record
+from projhead.exporters.card import card
+from projhead.exporters.parity import measure
+from projhead.files import atomic_folder
+from projhead.protocols import Exporter
+from projhead.vectors import Vectors
+
+
+def export(
+    exporter: Exporter,
+    subject: Any,
+    path: Path,
+    items: Any,
+    reference: Vectors,
+    *,
+    teacher: Teacher | None,
+    reducer: str,
+    min_mean_cosine: float | None = None,
+    measured: str = "",
+) -> dict[str, Any]:
+    """Export `subject`, or leave nothing behind.
+
+    Parameters
+    ----------
+    exporter : Exporter
+    subject : SentenceTransformer or Reducer
+        A student, or a reducer for exporters of the head alone.
+    path : Path
+        The folder to write; an older one is replaced.
+    items : sequence of str, or ndarray of shape (n, d)
+        What the subject reads: real texts of several lengths, or vectors; for calibration and parity.
+    reference : ndarray of shape (n, k), float32
+        The fp32 subject's unit rows of `items`.
+    teacher : Teacher or None
+        Whose vectors the head was fitted to.
+    reducer : str
+        The kind of reducer, for the record.
+    min_mean_cosine : float, optional
+        Below this mean cosine nothing is written; the exporter's own threshold where not given.
+    measured : str
+        Markdown tables of measured quality, for the card.
+
+    Returns
+    -------
+    dict
+        What ``export.json`` records.
+
+    Raises
+    ------
+    ValueError
+        If parity is below the threshold.
+    """
+    threshold = exporter.min_mean_cosine if min_mean_cosine is None else min_mean_cosine
+    with atomic_folder(path) as folder:
+        read = exporter.write(subject, folder, items)
+        parity = measure(reference, read(items))
+        if not parity.mean_cosine >= threshold:
+            raise ValueError(
+                f"{path}: the written files' mean cosine to the fp32 student is {parity.mean_cosine:.5f} "
+                f"(worst {parity.worst_cosine:.5f}), expected at least {threshold}: nothing was written. "
+                "Choose another exporter, or accept it with min_mean_cosine=..."
+            )
+        record = {
+            "exporter": spec.spec_of(exporter),
+            "teacher": vars(teacher) if teacher else None,
+            "reducer": reducer,
+            "dimension": int(reference.shape[1]),
+            "parity": asdict(parity),
+            "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        }
+        (folder / "README.md").write_text(card(exporter, record, measured), encoding="utf-8")
+        write_record(folder, record)
+    return read_record(path)
+
+
+def sample_texts(texts: Sequence[str], most: int) -> list[str]:
+    """Return at most `most` texts of all lengths: evenly spaced from the shortest to the longest."""
+    ordered = sorted(set(texts), key=lambda text: (len(text), text))
+    positions = np.unique(np.linspace(0, len(ordered) - 1, min(most, len(ordered))).astype(int))
+    return [ordered[position] for position in positions]

