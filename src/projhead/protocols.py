@@ -33,9 +33,14 @@ class Encoder(Protocol):
         Width of the rows.
     """
 
-    name: str
-    revision: str
-    dimension: int
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def revision(self) -> str: ...  # noqa: D102
+
+    @property
+    def dimension(self) -> int: ...  # noqa: D102
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, dimension), float32, in the order of `texts`."""
@@ -84,8 +89,12 @@ class Task(Protocol):
 class Index(Protocol):
     """Unit rows in, nearest neighbours by inner product out."""
 
-    def build(self, rows: Vectors) -> None:
+    def build(self, rows: Vectors) -> Any:
         """Train on and add all rows."""
+        ...
+
+    def load(self, path: Path) -> Any:
+        """Read what `save` wrote."""
         ...
 
     def search(self, queries: ArrayLike, top_k: int) -> tuple[Vectors, NDArray[np.int64]]:

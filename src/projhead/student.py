@@ -73,7 +73,11 @@ def build_student(model: SentenceTransformer, reducer: Reducer, revision: str | 
     if not isinstance(modules[-1], Normalize):
         modules.append(Normalize())
     modules += [*dense_modules(copy.deepcopy(reducer.head_)), Normalize()]
-    student = SentenceTransformer(modules=modules, device=str(model.device), prompts=dict(model.prompts))
+    student = SentenceTransformer(
+        modules=modules,
+        device=str(model.device),
+        prompts={name: text for name, text in model.prompts.items() if text is not None},
+    )
     student.requires_grad_(False)
     return student.eval()
 

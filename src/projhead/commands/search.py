@@ -54,7 +54,7 @@ class Searcher:
         if self.store.manifest.corpus != record["corpus"] or self.store.manifest.encoder != record["encoder"]:
             raise ValueError(f"{record['store']} was written again after the index {path}: build the index again")
         self.index: Index = spec.build(record["index"], "projhead.indexes")
-        self.index.load(path / "index.bin")  # type: ignore[attr-defined]
+        self.index.load(path / "index.bin")
         if record["encoder"]["spec"] is None:
             raise ValueError(f"{path}: its encoder cannot be built from a record ({record['encoder']['name']})")
         self.encoder: Encoder = spec.build(record["encoder"]["spec"], "projhead.encoders")

@@ -211,7 +211,8 @@ def _or_one(scale: Array) -> Array:
 def _smoothing(maxima: Array, weights: list[Array]) -> Array:
     """Return by how much each channel of an activation is divided, and its weights are multiplied."""
     largest = np.max([np.abs(weight).max(1) for weight in weights], axis=0)
-    return (maxima.clip(1e-5) ** _SMOOTHING / largest.clip(1e-5) ** (1 - _SMOOTHING)).astype(np.float32)
+    smooth: Array = (maxima.clip(1e-5) ** _SMOOTHING / largest.clip(1e-5) ** (1 - _SMOOTHING)).astype(np.float32)
+    return smooth
 
 
 def _column_scale(weight: Array) -> Array:

@@ -113,8 +113,8 @@ def save_tokenizer(student: SentenceTransformer, folder: Path) -> None:
     backend.no_padding()
     backend.enable_truncation(max_length=student.max_seq_length)
     backend.save(str(folder / "tokenizer.json"))
-    config = student[0].auto_model.config
-    config.save_pretrained(folder)
+    network: Any = student[0]
+    network.auto_model.config.save_pretrained(folder)
 
 
 @contextmanager

@@ -89,6 +89,8 @@ class FaissIndex:
 
     def save(self, path: Path) -> None:
         """Write the index to one file that stock FAISS reads."""
+        if self.index is None:
+            raise ValueError("the index is empty: build it first")
         with atomic_file(path) as temporary:
             faiss.write_index(self.index, str(temporary))
 

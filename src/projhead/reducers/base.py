@@ -25,7 +25,7 @@ from projhead.vectors import Vectors, unit_rows
 BLOCK = 65_536
 
 
-class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of every reducer.
 
     A subclass stores its arguments, and its `fit` sets ``head_``, a torch module from (n, d) to (n, k).
