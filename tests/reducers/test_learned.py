@@ -64,7 +64,7 @@ def _reducer(folder: Path, max_steps: int, stop_after: int) -> LearnedReducer:
             logger=False,
         ),
         callbacks={
-            "best": ModelCheckpoint(folder, "best", "val/overlap@10", mode="max"),
+            "best": ModelCheckpoint(folder, "best", "val/overlap@10", mode="max", save_on_train_epoch_end=False),
             "last": ModelCheckpoint(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True),
             "stop": _StopAfter(stop_after),
         },

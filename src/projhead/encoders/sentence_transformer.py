@@ -148,7 +148,9 @@ def model_revision(model: SentenceTransformer) -> str:
         "weights": sorted(tensors),
         "modules": [_facts(module) for module in model],
         "max_seq_length": model.max_seq_length,
-        "tokens": tokenizer(_PROBE)["input_ids"] if callable(tokenizer) else tokenizer.encode(_PROBE).ids,
+        "tokens": tokenizer(_PROBE, truncation=True, max_length=model.max_seq_length)["input_ids"]
+        if callable(tokenizer)
+        else tokenizer.encode(_PROBE).ids,
         "prompt": model.prompts.get(model.default_prompt_name or ""),
         "truncate": model.truncate_dim,
     }

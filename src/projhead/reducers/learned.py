@@ -34,8 +34,6 @@ _CHATTER = (
     "GPU available but not used",
     "Starting from v1.9.0, `tensorboardX` has been removed",
     "Detected call of `lr_scheduler.step",
-    # A resumed fit ends the epoch that was already over once more, without a validation.
-    "could not find the monitored key in the returned metrics: \\['epoch', 'step'\\]",
 )
 
 
@@ -206,7 +204,7 @@ class LearnedReducer(Reducer):
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) at the best known settings."""
-    return torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.0)
+    return torch.optim.AdamW(parameters, lr=5e-4, weight_decay=0.0)
 
 
 def _best(trainer: pl.Trainer, head: nn.Module) -> dict[str, float]:

@@ -1,0 +1,162 @@
+"""The verbs as a user types them, on real text with the real teacher, in small."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from projhead.results import read_results
+from projhead.store import EmbeddingStore
+
+SUBJECTS = ("the harbour", "a violin", "our garden", "the old library", "her bicycle", "the football team", "this soup")
+VERBS = ("was painted by", "belongs to", "was repaired for", "is admired by", "was forgotten by", "was sold to")
+OBJECTS = ("a retired doctor", "the new teacher", "two tourists", "my neighbour", "a famous singer", "the mayor")
+TEXTS = [f"{subject} {verb} {thing}".capitalize() for subject in SUBJECTS for verb in VERBS for thing in OBJECTS]
+
+
+def projhead(*arguments: object, root: Path, fails: bool = False) -> str:
+    """Run a command line; return what it printed."""
+    command = [sys.executable, "-W", "error::UserWarning:projhead", "-m", "projhead.cli", *map(str, arguments)]
+    environment = os.environ | {"PROJHEAD_ROOT": str(root), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode != 0) == fails, done.stdout[-2000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("projhead")
+    (folder / "texts.txt").write_text("\n".join(TEXTS))
+    vectors = np.random.default_rng(0).normal(size=(900, 24)) + 0.2
+    np.save(folder / "vectors.npy", vectors.astype(np.float16))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(root: Path) -> Path:
+    """A finished training run on the texts."""
+    projhead(
+        "train", "corpus=file", f"corpus.path={root / 'texts.txt'}", "corpus.test_fraction=0.45", "n_components=8",
+        "encoder.max_seq_length=32", "trainer.max_steps=20", "reducer.steps_per_epoch=10", "reducer.n_documents=64",
+        f"run_dir={root / 'run'}", root=root,
+    )  # fmt: skip
+    return root / "run"
+
+
+def test_train_compares_the_head_with_every_pca_form_and_keeps_what_it_made(run: Path) -> None:
+    rows = read_results(run / "results.jsonl")
+    measured = {row.reducer for row in rows if row.metric == "overlap@10" and not row.baseline}
+    assert measured == {"learned", "pca", "pca_uncentred", "pca_whitened", "random_projection", "truncation"}
+    difference = next(row for row in rows if row.metric == "overlap@10" and row.baseline)
+    values = {row.reducer: row.value for row in rows if row.metric == "overlap@10" and not row.baseline}
+    best = max(value for name, value in values.items() if name.startswith("pca"))
+    assert difference.value == pytest.approx(values["learned"] - best)
+    assert json.loads((run / "artifact" / "config.json").read_text())["teacher"]["dimension"] == 384
+    assert (run / "logs" / "csv" / "metrics.csv").read_text().count("\n") >= 3
+    assert list((run / "logs" / "tensorboard").glob("events.out*"))
+
+
+def test_a_finished_run_is_not_trained_again_and_other_settings_are_refused(run: Path, root: Path) -> None:
+    same = ["train", "corpus=file", f"corpus.path={root / 'texts.txt'}", "corpus.test_fraction=0.45",
+            "encoder.max_seq_length=32", "reducer.steps_per_epoch=10", "reducer.n_documents=64",
+            f"run_dir={run}"]  # fmt: skip
+    before = (run / "artifact" / "model.safetensors").stat().st_mtime_ns
+    assert "is finished already" in projhead(*same, "n_components=8", root=root)
+    assert (run / "artifact" / "model.safetensors").stat().st_mtime_ns == before
+    said = projhead(*same, "n_components=16", root=root, fails=True)
+    assert "n_components was 8, now 16" in said
+
+
+def test_encode_index_and_search_find_the_text_itself(run: Path, root: Path) -> None:
+    teacher = ["encoder.max_seq_length=32", f"artifact={run / 'artifact'}"]
+    corpus = ["corpus=file", f"corpus.path={root / 'texts.txt'}"]
+    projhead("encode", *teacher, *corpus, f"path={root / 'store'}", root=root)
+    store = EmbeddingStore.open(root / "store")
+    assert [document.text for document in store.documents([0, 100])] == [TEXTS[0], TEXTS[100]]
+    np.testing.assert_allclose(np.linalg.norm(store.rows.astype(np.float32), axis=1), 1, atol=1e-3)
+    projhead("index", f"store={root / 'store'}", f"path={root / 'index'}", 'index.factory="IVF4,Flat"',
+             "index.nprobe=4", root=root)  # fmt: skip
+    said = projhead("search", f"path={root / 'index'}", f"query='{TEXTS[100]}'", "top_k=3", root=root)
+    first = next(line for line in said.splitlines() if line.strip().startswith("1  "))
+    assert TEXTS[100] in first
+    assert float(first.split()[1]) == pytest.approx(1, abs=2e-3)
+
+
+def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_them(run: Path, root: Path) -> None:
+    pairs = [{"sentence1": TEXTS[i], "sentence2": TEXTS[(7 * i) % 200], "score": i % 5} for i in range(60)]
+    (root / "sts.jsonl").write_text("\n".join(json.dumps(pair) for pair in pairs))
+    projhead("evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[sts,fidelity]",
+             f"task.sts.path={root / 'sts.jsonl'}", f"task.fidelity.path={root / 'texts.txt'}",
+             f"run_dir={root / 'evaluation'}", root=root)  # fmt: skip
+    rows = read_results(root / "evaluation" / "results.jsonl")
+    spearman = {row.reducer: row for row in rows if row.metric == "spearman" and not row.baseline}
+    assert {"teacher", "learned", "pca", "pca_uncentred", "pca_whitened"} <= set(spearman)
+    assert next(row.value for row in rows if (row.reducer, row.metric) == ("teacher", "overlap@10")) == 1
+    projhead("report", f"results={root / 'evaluation'}", f"path={root / 'report'}", root=root)
+    assert f"{spearman['learned'].value:.3f}" in (root / "report" / "index.html").read_text()
+
+
+def test_export_writes_a_student_that_encode_takes(run: Path, root: Path) -> None:
+    corpus = ["corpus=file", f"corpus.path={root / 'texts.txt'}"]
+    projhead("export", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", *corpus, "export=onnx_fp32",
+             f"path={root / 'student'}", root=root)  # fmt: skip
+    student = ["encoder=exported", f"encoder.path={root / 'student'}"]
+    projhead("encode", *student, *corpus, f"path={root / 'by-student'}", "dtype=float32", root=root)
+    teacher = ["encoder.max_seq_length=32", f"artifact={run / 'artifact'}"]
+    projhead("encode", *teacher, *corpus, f"path={root / 'by-teacher'}", "dtype=float32", root=root)
+    by_student, by_teacher = (EmbeddingStore.open(root / name).rows for name in ("by-student", "by-teacher"))
+    np.testing.assert_allclose(by_student, by_teacher, atol=1e-5)
+
+
+def test_vectors_without_an_encoder_train_and_export(root: Path) -> None:
+    vectors = ["encoder=precomputed", f"encoder.path={root / 'vectors.npy'}"]
+    projhead("train", *vectors, "n_components=6", "head=linear", "trainer.max_steps=10", "reducer.steps_per_epoch=5",
+             f"run_dir={root / 'vectors'}", root=root)  # fmt: skip
+    said = projhead("export", *vectors, f"artifact={root / 'vectors' / 'artifact'}", "export=head_faiss",
+                    f"path={root / 'head'}", root=root)  # fmt: skip
+    assert "100.0% of the 10 nearest stay" in said
+    assert (root / "head" / "head.vt").is_file()
+
+
+def test_a_sweep_runs_every_combination(root: Path) -> None:
+    projhead("train", "-m", "reducer=pca,truncation", "n_components=2,4", "encoder=precomputed",
+             f"encoder.path={root / 'vectors.npy'}", f"run_dir={root / 'sweep'}", root=root)  # fmt: skip
+    found = {
+        (config["kind"], config["reducer"]["parameters"]["n_components"])
+        for config in (json.loads(path.read_text()) for path in (root / "sweep").glob("*/artifact/config.json"))
+    }
+    assert found == {("pca", 2), ("pca", 4), ("truncation", 2), ("truncation", 4)}
+
+
+def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
+    def arguments(name: str) -> list[str]:
+        return ["train", "encoder=precomputed", f"encoder.path={root / 'vectors.npy'}", "n_components=6",
+                "trainer.max_steps=600", "reducer.steps_per_epoch=10", "reducer.n_documents=64",
+                "callbacks.early_stopping.patience=1000", f"run_dir={root / name}"]  # fmt: skip
+
+    environment = os.environ | {"PROJHEAD_ROOT": str(root)}
+    command = [sys.executable, "-m", "projhead.cli", *arguments("killed")]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    last = root / "killed" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not last.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert last.exists()
+    assert not (root / "killed" / "artifact").exists()
+    assert "going on from" in projhead(*arguments("killed"), root=root)
+    projhead(*arguments("whole"), root=root)
+    values = [
+        {(row.reducer, row.metric, row.baseline): row.value for row in read_results(root / name / "results.jsonl")}
+        for name in ("killed", "whole")
+    ]
+    assert values[0] == pytest.approx(values[1], abs=1e-6)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from projhead.training.batches import NeighbourBatches
+from projhead.training.data import mine_neighbours
+from projhead.vectors import Vectors, exact_top_k
+
+
+def _batches(rows: Vectors, queries: Vectors | None, steps: range) -> NeighbourBatches:
+    anchors = np.arange(len(rows if queries is None else queries))
+    neighbours = mine_neighbours(rows if queries is None else queries, rows, 6)
+    return NeighbourBatches(
+        rows, queries, anchors, neighbours, n_queries=10, n_documents=40, group=4, steps=steps, seed=3
+    )
+
+
+def test_mined_neighbours_are_the_nearest_documents(rows: Vectors) -> None:
+    np.testing.assert_array_equal(mine_neighbours(rows[:50], rows, 6), exact_top_k(rows[:50], rows, 6)[1])
+
+
+def test_a_step_is_the_same_whichever_batches_it_is_asked_of(rows: Vectors) -> None:
+    whole, later = _batches(rows, None, range(0, 20)), _batches(rows, None, range(12, 20))
+    torch.testing.assert_close(whole[15].documents, later[3].documents)
+    assert not torch.equal(whole[15].documents, whole[16].documents)
+
+
+def test_batches_hold_more_near_neighbours_than_chance(rows: Vectors) -> None:
+    batch = _batches(rows, None, range(1))[0]
+    similarity = batch.documents @ batch.documents.T
+    similarity.fill_diagonal_(-1)
+    chance = rows @ rows.T
+    np.fill_diagonal(chance, -1)
+    picked = np.random.default_rng(0).permutation(len(rows))[: len(similarity)]
+    assert similarity.amax(1).mean() > chance[np.ix_(picked, picked)].max(1).mean()
+
+
+def test_queries_bring_their_neighbours_and_random_documents_fill_up(rows: Vectors) -> None:
+    queries = rows[:30]
+    batch = _batches(rows[30:], queries, range(1))[0]
+    assert 1 <= len(batch.queries) <= 10
+    nearest = exact_top_k(batch.queries.numpy(), rows[30:], 6)[0][:, -1]
+    best = (batch.queries @ batch.documents.T).amax(1).numpy()
+    assert (best >= nearest - 1e-5).all()
+    assert 30 <= len(batch.documents) <= 40
