@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> float:
     _verb(folder / "evaluate", "evaluate", f"artifact=[{','.join(artifacts)}]")
     _say("Write the encoder with the head inside, for stock tools")
     student = folder / "students"
-    for export in ("sentence_transformers", "onnx_fp32", "onnx_int8"):
+    for export in ("sentence_transformers", "onnx_int8"):
         _verb(
             folder / f"export-{export}",
             "export",
@@ -46,7 +46,7 @@ def run(cfg: DictConfig) -> float:
             f"path={student / export}",
         )
     _say("Measure the quantised student as it will be used")
-    _verb(folder / "evaluate-students", "evaluate", f"exported=[{student / 'onnx_fp32'},{student / 'onnx_int8'}]")
+    _verb(folder / "evaluate-students", "evaluate", f"exported={student / 'onnx_int8'}", "task=retrieval")
     _say("Encode with the quantised student, index, and search")
     store, index = folder / "store", folder / "index"
     encoder = ("encoder=exported", f"encoder.path={student / 'onnx_int8'}")

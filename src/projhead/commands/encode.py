@@ -18,6 +18,8 @@ def run(cfg: DictConfig) -> int:
     if cfg.artifact:
         encoder = Reduced(encoder, str(cfg.artifact))
     corpus: Corpus = instantiate(cfg.corpus)
+    again = cfg.count and getattr(corpus, "path", "") != "-"
+    total = sum(1 for _ in corpus.documents(cfg.split)) if again else None
     store = write_store(
         Path(cfg.path),
         encoder,
@@ -26,6 +28,7 @@ def run(cfg: DictConfig) -> int:
         dtype=cfg.dtype,
         shard_rows=cfg.shard_rows,
         keep_texts=cfg.keep_texts,
+        total=total,
         show_progress=True,
     )
     size = sum((store.folder / shard.file).stat().st_size for shard in store.manifest.shards)

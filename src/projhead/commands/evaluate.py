@@ -43,7 +43,7 @@ def evaluate(
     encoder: Encoder, tasks: Sequence[Task], artifacts: Sequence[Path], exports: Sequence[Path], stores: Path
 ) -> list[Result]:
     """Return the result rows of the teacher, each artifact with its baselines, and each export."""
-    teacher = encoder if isinstance(encoder, Precomputed) else Cached(encoder, stores)
+    teacher = encoder if isinstance(encoder, Precomputed) else Cached(encoder, stores, show_progress=True)
     subjects: list[tuple[str, Callable[[Measure], list[System]]]] = [
         ("teacher", lambda measure: [System("teacher", encoder.dimension, 0, measure(teacher))])
     ]
@@ -87,7 +87,7 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
 def _export(path: Path, stores: Path, measure: Measure) -> System:
     """Measure an exported student, which encodes by itself."""
     student = OnnxEncoder(str(path))
-    return System(f"export:{path.name}", student.dimension, 0, measure(Cached(student, stores)))
+    return System(f"export:{path.name}", student.dimension, 0, measure(Cached(student, stores, show_progress=True)))
 
 
 def _distinct(new: Sequence[System], known: Sequence[System]) -> list[System]:

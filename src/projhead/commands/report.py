@@ -27,16 +27,15 @@ def gather(paths: list[Path]) -> tuple[list[Result], dict[str, Path]]:
     FileNotFoundError
         If a path holds no results.
     """
-    files: list[Path] = []
+    files: dict[Path, str] = {}
     for path in paths:
         found = [path] if path.is_file() else sorted(path.rglob("results.jsonl"))
         if not found:
             raise FileNotFoundError(f"{path}: found no results.jsonl; 'train', 'evaluate' and 'export' write them")
-        files += found
+        for file in found:
+            # Runs of a sweep are called 0, 1, ...: the way to them tells them apart.
+            inside = file.parent.relative_to(path) if path.is_dir() else Path()
+            files[file] = inside.as_posix() if inside.parts else file.parent.name
     rows = dict.fromkeys(row for file in files for row in read_results(file))
-    curves = {
-        str(file.parent.name): file.parent / "logs" / "csv" / "metrics.csv"
-        for file in files
-        if (file.parent / "logs" / "csv" / "metrics.csv").is_file()
-    }
-    return list(rows), curves
+    curves = {name: file.parent / "logs" / "csv" / "metrics.csv" for file, name in files.items()}
+    return list(rows), {name: path for name, path in curves.items() if path.is_file()}

@@ -19,10 +19,12 @@ class Cached:
         What encodes.
     root : path
         Folder of the stores.
+    show_progress : bool
+        Show a bar also where `encode` is not asked to, as tasks do not.
     """
 
-    def __init__(self, encoder: Encoder, root: str | Path) -> None:
-        self.encoder, self.root = encoder, Path(root)
+    def __init__(self, encoder: Encoder, root: str | Path, *, show_progress: bool = False) -> None:
+        self.encoder, self.root, self.show_progress = encoder, Path(root), show_progress
         self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
@@ -37,6 +39,6 @@ class Cached:
             dtype="float32",
             keep_texts=False,
             total=len(texts),
-            show_progress=show_progress,
+            show_progress=show_progress or self.show_progress,
         )
         return unit_rows(store.rows)

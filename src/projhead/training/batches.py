@@ -49,7 +49,7 @@ class NeighbourBatches(Dataset[Batch]):
     n_documents : int
         Documents of a step.
     group : int
-        An anchor and its neighbours are so many rows together.
+        Where there are no queries, an anchor and its neighbours are so many rows together.
     steps : range
         Which steps these batches are for.
     seed : int
@@ -81,7 +81,9 @@ class NeighbourBatches(Dataset[Batch]):
         n, depth = len(self.documents), self.neighbours.shape[1]
         size = max(self.n_documents // self.group, 2) if self.queries is None else self.n_queries
         picked = np.unique(generator.integers(len(self.anchors), size=size))
-        near = self.neighbours[picked[:, None], generator.integers(depth, size=(len(picked), self.group - 1))].ravel()
+        # Queries bring as many near documents as the step has room for.
+        each = self.group - 1 if self.queries is None else max(self.n_documents // len(picked), 1)
+        near = self.neighbours[picked[:, None], generator.integers(depth, size=(len(picked), each))].ravel()
         anchors = self.anchors[picked]
         if self.queries is None:
             numbers, queries = np.unique(np.concatenate([anchors, near])), self.documents[:0]
