@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from collections import OrderedDict
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -26,7 +26,7 @@ def dense_modules(head: nn.Module) -> list[Dense]:
             dense = Dense(
                 layer.in_features, layer.out_features, bias=layer.bias is not None, activation_function=nn.Identity()
             )
-            dense.linear.load_state_dict(layer.state_dict())
+            dense.linear.load_state_dict(layer.state_dict())  # copies
             modules.append(dense)
         elif modules and isinstance(modules[-1].activation_function, nn.Identity):
             modules[-1].activation_function = layer
@@ -36,12 +36,12 @@ def dense_modules(head: nn.Module) -> list[Dense]:
 
 
 def build_student(model: SentenceTransformer, reducer: Reducer, revision: str | None = None) -> SentenceTransformer:
-    """Put a fitted reducer behind a teacher.
+    """Put a fitted reducer behind a teacher, out of stock modules only.
 
     Parameters
     ----------
     model : SentenceTransformer
-        The teacher; its modules are shared, not copied.
+        The teacher, in float32; its modules are shared, not copied.
     reducer : Reducer
         Fitted to the teacher's unit rows.
     revision : str, optional
@@ -56,50 +56,44 @@ def build_student(model: SentenceTransformer, reducer: Reducer, revision: str | 
     Raises
     ------
     ValueError
-        If the reducer was fitted to another teacher, or another width.
+        If the reducer is not fitted, was fitted to another teacher or width, or the model cannot take a head.
     """
-    teacher = reducer.teacher_
+    _check(model, reducer, revision)
+    modules = OrderedDict(model.named_children())
+    tail = [*dense_modules(reducer.head_), Normalize()]
+    if not isinstance(list(modules.values())[-1], Normalize):
+        tail.insert(0, Normalize())
+    modules.update([(str(position), module) for position, module in enumerate(tail, start=len(modules))])
+    student = SentenceTransformer(
+        modules=modules,  # type: ignore[arg-type]  # it takes names too, which module_kwargs refer to
+        device=str(model.device),
+        prompts=model.prompts.copy(),  # type: ignore[arg-type]
+        default_prompt_name=model.default_prompt_name,
+        similarity_fn_name="cosine",
+    )
+    student.module_kwargs = model.module_kwargs
+    return student.eval()
+
+
+def _check(model: SentenceTransformer, reducer: Reducer, revision: str | None) -> None:
+    """Refuse a reducer that does not belong behind the model, and a model that takes none."""
+    if not hasattr(reducer, "head_"):
+        raise ValueError(f"expected a fitted reducer, got {reducer}; call fit, or load one with load_reducer")
+    teacher, width = reducer.teacher_, model.get_embedding_dimension()
     if teacher is not None and revision is not None and teacher.revision != revision:
         raise ValueError(
             f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got a model of revision "
             f"{revision}; choose that teacher, or train again"
         )
-    if model.get_embedding_dimension() != reducer.n_features_in_:
+    if model.truncate_dim is not None:
+        raise ValueError(f"expected a model of full width, got truncate_dim={model.truncate_dim}; load it without")
+    if width != reducer.n_features_in_:
         raise ValueError(
-            f"the reducer takes vectors of width {reducer.n_features_in_}, "
-            f"the model gives width {model.get_embedding_dimension()}"
+            f"the reducer takes vectors of width {reducer.n_features_in_}, the model gives width {width}; "
+            "choose the teacher that the reducer was fitted to"
         )
-    modules = list(model)
-    if not isinstance(modules[-1], Normalize):
-        modules.append(Normalize())
-    modules += [*dense_modules(copy.deepcopy(reducer.head_)), Normalize()]
-    student = SentenceTransformer(
-        modules=modules,
-        device=str(model.device),
-        prompts={name: text for name, text in model.prompts.items() if text is not None},
-    )
-    student.requires_grad_(False)
-    return student.eval()
-
-
-class Graph(nn.Module):
-    """A student from token ids to unit rows, with tensors in and a tensor out, as exporters want it.
-
-    Parameters
-    ----------
-    student : SentenceTransformer
-    """
-
-    def __init__(self, student: SentenceTransformer) -> None:
-        super().__init__()
-        self.stages = nn.ModuleList(student)
-        example = student.preprocess(["a text", "another text, a longer one"])
-        #: Names and example tensors (2, t) of the inputs, in the order of `forward`.
-        self.inputs = {name: value.cpu() for name, value in example.items() if isinstance(value, torch.Tensor)}
-
-    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-        """Return unit rows (b, k) for the inputs (b, t)."""
-        features = dict(zip(self.inputs, tensors, strict=True))
-        for stage in self.stages:
-            features = stage(features)
-        return features["sentence_embedding"]
+    if halves := {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}:
+        raise ValueError(
+            f"expected a model in float32, got {', '.join(sorted(halves))}; load it in float32 and choose the "
+            "precision when exporting"
+        )

@@ -71,8 +71,8 @@ class Docstrings:
     def __init__(
         self,
         *,
-        max_train: int = 3000,
-        max_test: int = 1200,
+        max_train: int = 2500,
+        max_test: int = 1000,
         max_words: int = 80,
         test_packages: Sequence[str] = ("numpy", "scipy", "sklearn"),
     ) -> None:

@@ -9,23 +9,26 @@ from typing import Any
 
 from projhead.files import sha256_of, write_json
 
-_NAME = "export.json"
+NAME = "export.json"
 _FORMAT = "projhead-export"
 _VERSION = 1
 #: Not held to its digest: people write in it.
 _CARD = "README.md"
 
 
-def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write ``export.json`` with `record`, the version of projhead, and size and sha256 of every file but the card."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _NAME)
-    files = {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in paths
-        if path != folder / _CARD
+def write_record(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Write ``export.json`` and return it: `record`, projhead's version, size and digest of every file but the card."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path not in (folder / NAME, folder / _CARD))
+    whole = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "projhead": version("projhead"),
+        **record,
+        "bytes": sum(path.stat().st_size for path in files),
+        "sha256": {path.relative_to(folder).as_posix(): sha256_of(path) for path in files},
     }
-    head = {"format": _FORMAT, "version": _VERSION, "projhead": version("projhead")}
-    write_json(folder / _NAME, {**head, **record, "files": files})
+    write_json(folder / NAME, whole)
+    return whole
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -38,31 +41,26 @@ def read_record(folder: Path) -> dict[str, Any]:
     ValueError
         If it is damaged or of another version, or a file is missing or altered.
     """
-    path = folder / _NAME
+    path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(
             f"no export in {folder}: expected {path}, which says what its files are; 'projhead export' writes one"
         )
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
         found = (record["format"], record["version"])
-        files = {str(name): str(entry["sha256"]) for name, entry in record["files"].items()}
+        digests = {str(name): str(digest) for name, digest in record["sha256"].items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); export again") from error
     if found != (_FORMAT, _VERSION):
         raise ValueError(
             f"{path}: expected format and version {(_FORMAT, _VERSION)}, got {found}; use a matching projhead"
         )
-    for name, digest in files.items():
+    for name, digest in digests.items():
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise ValueError(f"{path}: expected files inside the folder, got {name!r}: refused")
         if not (folder / name).is_file() or sha256_of(folder / name) != digest:
             raise ValueError(
                 f"{folder / name} is missing or altered: its sha256 is not the one in {path}; export again"
             )
-    return dict(record)
-
-
-def holds_record(folder: Path) -> bool:
-    """Say whether `folder` is, or was, an export."""
-    return (folder / _NAME).is_file()
+    return record

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import re
 from typing import Any
 
 from projhead.protocols import Exporter
+
+#: The name of a model on a hub: owner/name.
+_HUB_NAME = r"[\w.-]+/[\w.-]+"
+#: What loads a folder, by a file in it.
+_LIBRARIES = {".onnx": "onnx", ".vt": "faiss", ".safetensors": "sentence-transformers"}
 
 
 def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
     """Return the text of README.md, with the front matter that model hubs read."""
     teacher = record["teacher"] or {"name": "vectors of your own", "revision": "unknown", "dimension": "?"}
     parity = record["parity"]
-    base = [f"base_model: {teacher['name']}"] if "/" in teacher["name"] and " " not in teacher["name"] else []
-    front = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity", *base]
-    front += ["tags:", "- sentence-transformers", "- feature-extraction", "- sentence-similarity", "- projhead", "---"]
     lines = [
-        *front,
+        *_front_matter(record, teacher["name"]),
         "",
         f"# {teacher['name']}, reduced to {record['dimension']} dimensions",
         "",
@@ -26,12 +28,13 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
         "## Use",
         "",
         "```python",
-        exporter.usage.strip(),
+        f'folder = "path/to/this/folder"\n{_given(exporter)}{exporter.usage.rstrip()}',
         "```",
         "",
         "## Parity",
         "",
-        f"Measured on these files against the fp32 student, over {parity['n']} items.",
+        f"Measured on these files against the float32 student, over {parity['n']} "
+        f"{'vectors' if exporter.head_only else 'texts, from the shortest to the longest'}.",
         "",
         "| mean cosine | 1st percentile | worst | overlap of the 10 nearest | size |",
         "|---|---|---|---|---|",
@@ -40,5 +43,31 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
     ]
     if measured:
         lines += ["", "## Quality", "", measured]
-    lines += ["", f"Written by projhead {version('projhead')}."]
+    lines += ["", f"Written by projhead {record['projhead']}; `export.json` says from what."]
     return "\n".join(lines) + "\n"
+
+
+def _given(exporter: Exporter) -> str:
+    """Return what the usage snippet starts from."""
+    if not exporter.head_only:
+        return 'texts = ["a text", "another"]\n'
+    if "encode(texts)" in exporter.usage:
+        return 'teacher = "the teacher"\ntexts = ["a text", "another"]\n'
+    return "vectors = ...  # the teacher's, float32 (n, d)\n"
+
+
+def _front_matter(record: dict[str, Any], teacher: str) -> list[str]:
+    library = next(
+        (library for end, library in _LIBRARIES.items() if any(file.endswith(end) for file in record["sha256"]))
+    )
+    base = [f"base_model: {teacher}"] if re.fullmatch(_HUB_NAME, teacher) else []
+    tags = [library, "sentence-similarity", "feature-extraction", "projhead"]
+    return [
+        "---",
+        f"library_name: {library}",
+        "pipeline_tag: sentence-similarity",
+        *base,
+        "tags:",
+        *(f"- {tag}" for tag in tags),
+        "---",
+    ]

@@ -9,79 +9,78 @@ import numpy as np
 import torch
 from torch import nn
 
-from projhead.exporters.onnx import export_graph, quiet
+from projhead.exporters.onnx import export_graph
 from projhead.reducers.base import Reducer
 from projhead.student import dense_modules
 from projhead.vectors import Vectors, unit_rows
 
 
-class _HeadGraph(nn.Module):
+class _Whole(nn.Module):
     """Rows (n, d) of any length to unit rows (n, k)."""
 
-    def __init__(self, reducer: Reducer) -> None:
+    def __init__(self, head: nn.Module) -> None:
         super().__init__()
-        self.head = reducer.head_
+        self.head = head
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         return nn.functional.normalize(self.head(nn.functional.normalize(rows, dim=1)), dim=1)
 
 
 class HeadOnnx:
-    """``head.onnx``: input ``embedding`` (n, d) float32 of any length, output ``sentence_embedding`` (n, k)."""
+    """``head.onnx``: ``embedding`` (n, d), float32 rows of any length, to ``sentence_embedding`` (n, k), unit rows."""
 
     title = "The projection head alone, as ONNX"
     usage = """
 import onnxruntime
 
-session = onnxruntime.InferenceSession("head.onnx")
+session = onnxruntime.InferenceSession(f"{folder}/head.onnx")
 rows = session.run(["sentence_embedding"], {"embedding": vectors})[0]  # float32 (n, d) -> (n, k)
 """
     head_only = True
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
-        """Write a reducer's head; return what reads the file back."""
+        """Write a reducer's head into the existing empty `folder`; return what reads the file back."""
+        rows = torch.export.Dim("rows")
+        example = torch.ones(2, int(subject.n_features_in_))
+        model = export_graph(_Whole(subject.head_), (example,), ["embedding"], ({0: rows},), "sentence_embedding")
         path = folder / "head.onnx"
-        example = (torch.zeros(2, int(subject.n_features_in_)),)
-        with quiet():
-            export_graph(_HeadGraph(subject), example, ["embedding"], ({0: "rows"},), "sentence_embedding").save(
-                str(path)
-            )
+        path.write_bytes(model.SerializeToString())
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         return lambda rows: session.run(None, {"embedding": np.ascontiguousarray(rows, np.float32)})[0]
 
 
 class HeadDense:
-    """Folders ``Dense_0``, ``Dense_1``, ... that sentence-transformers' `Dense` loads."""
+    """Folders ``1_Dense``, ``2_Dense``, ... that sentence-transformers' `Dense` loads."""
 
     title = "The projection head alone, as sentence-transformers Dense modules"
     usage = """
+from pathlib import Path
+
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 
-teacher = SentenceTransformer("the teacher")
-head = [Dense.load("Dense_0")]  # each Dense_<n> in turn
-model = SentenceTransformer(modules=[*teacher, Normalize(), *head, Normalize()])
+head = [Dense.load(str(path)) for path in sorted(Path(folder).glob("*_Dense"))]
+model = SentenceTransformer(modules=[*SentenceTransformer(teacher), Normalize(), *head, Normalize()])
+rows = model.encode(texts)
 """
     head_only = True
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
-        """Write a reducer's head; return what reads the folders back."""
+        """Write a reducer's head into the existing empty `folder`; return what reads the folders back."""
         from sentence_transformers.sentence_transformer.modules import Dense
 
-        for number, module in enumerate(dense_modules(subject.head_)):
-            (folder / f"Dense_{number}").mkdir()
-            module.save(str(folder / f"Dense_{number}"))
-        loaded = [Dense.load(str(path)) for path in sorted(folder.glob("Dense_*"))]
+        for number, module in enumerate(dense_modules(subject.head_), start=1):
+            (folder / f"{number}_Dense").mkdir()
+            module.save(str(folder / f"{number}_Dense"))
+        head = nn.Sequential(*(Dense.load(str(path)) for path in sorted(folder.glob("*_Dense"))))
 
         def read(rows: Vectors) -> Vectors:
-            features = {"sentence_embedding": torch.from_numpy(unit_rows(rows))}
             with torch.inference_mode():
-                for module in loaded:
-                    features = module(features)
+                features = head({"sentence_embedding": torch.from_numpy(unit_rows(rows))})
             return unit_rows(features["sentence_embedding"].numpy())
 
         return read
@@ -94,15 +93,16 @@ class HeadFaiss:
     usage = """
 import faiss
 
-transform = faiss.read_VectorTransform("head.vt")
-rows = transform.apply(vectors)  # float32 unit rows (n, d) -> (n, k)
+transform = faiss.read_VectorTransform(f"{folder}/head.vt")
+faiss.normalize_L2(vectors)  # float32 (n, d), in place
+rows = transform.apply(vectors)  # (n, k)
 faiss.normalize_L2(rows)
 """
     head_only = True
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
-        """Write a linear reducer's head; return what reads the file back.
+        """Write a linear head into the existing empty `folder`; return what reads the file back.
 
         Raises
         ------
@@ -112,12 +112,12 @@ faiss.normalize_L2(rows)
         import faiss
 
         layers = list(subject.head_.to_sequential())  # type: ignore[operator]
-        if len(layers) != 1:
+        if len(layers) != 1 or not isinstance(layers[0], nn.Linear):
             raise ValueError(
                 f"FAISS transforms are linear, {type(subject.head_).__name__} is not: train with head=linear, "
                 "or export=head_onnx"
             )
-        layer = layers[0]
+        (layer,) = layers
         transform = faiss.LinearTransform(layer.in_features, layer.out_features, layer.bias is not None)
         faiss.copy_array_to_vector(layer.weight.detach().numpy().ravel(), transform.A)
         if layer.bias is not None:

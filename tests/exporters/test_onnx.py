@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+
+from projhead.encoders.onnx import OnnxEncoder
+from projhead.exporters.export import export
+from projhead.exporters.onnx import Onnx
+from projhead.vectors import Vectors
+
+
+@pytest.fixture(scope="module")
+def folder(student: SentenceTransformer, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "fp32"
+    export(Onnx(), student, path, texts, student.encode(texts), teacher=None, reducer="learned")
+    return path
+
+
+def test_plain_onnxruntime_and_tokenizers_give_the_students_rows(
+    folder: Path, student: SentenceTransformer, texts: list[str], run_usage: Callable[..., Vectors]
+) -> None:
+    rows = run_usage(folder, blocked=["torch", "transformers", "sentence_transformers"], texts=repr(texts))
+    np.testing.assert_allclose(rows, student.encode(texts), atol=1e-6)
+
+
+def test_the_file_tells_nothing_of_the_machine_it_was_made_on(folder: Path) -> None:
+    content = (folder / "model.onnx").read_bytes()
+    assert b"/sentence_transformers/" not in content
+    assert b"stack_trace" not in content
+
+
+def test_int8_is_a_quarter_of_the_size_and_near(
+    folder: Path, student: SentenceTransformer, texts: list[str], tmp_path: Path
+) -> None:
+    reference = student.encode(texts)
+    record = export(Onnx(int8=True), student, tmp_path / "int8", texts, reference, teacher=None, reducer="learned")
+    assert record["parity"]["mean_cosine"] >= 0.998
+    assert record["parity"]["worst_cosine"] >= 0.99
+    size = {path: (path / "model.onnx").stat().st_size for path in (folder, tmp_path / "int8")}
+    assert size[tmp_path / "int8"] <= 0.27 * size[folder]
+    # A row does not depend on what else is in its batch, as it does where activations share one scale.
+    encoder = OnnxEncoder(str(tmp_path / "int8"))
+    together = encoder.encode(texts)
+    np.testing.assert_allclose([encoder.encode([text])[0] for text in texts[::8]], together[::8], atol=1e-5)
+    operators = {node.domain for node in onnx.load(tmp_path / "int8" / "model.onnx").graph.node}
+    assert operators <= {"", "ai.onnx"}
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_other_networks_have_their_own_inputs_and_prompt(
+    int8: bool, tiny: SentenceTransformer, texts: list[str], tmp_path: Path, run_usage: Callable[..., Vectors]
+) -> None:
+    asking = SentenceTransformer(
+        modules=list(tiny), device="cpu", prompts={"ask": "question: "}, default_prompt_name="ask"
+    )
+    reference = asking.encode(texts)
+    assert np.abs(reference - tiny.encode(texts)).max() > 0.01  # the prompt matters
+    export(Onnx(int8), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
+    graph = onnx.load(tmp_path / "tiny" / "model.onnx").graph
+    assert [node.name for node in graph.input] == ["input_ids", "attention_mask"]
+    found = OnnxEncoder(str(tmp_path / "tiny")).encode(texts)
+    if int8:  # random weights of a tiny network are far from robust
+        assert (found * reference).sum(1).mean() > 0.99
+    else:
+        np.testing.assert_allclose(found, reference, atol=1e-5)
+    rows = run_usage(tmp_path / "tiny", blocked=["torch"], texts=repr(texts))
+    np.testing.assert_allclose(rows, found, atol=1e-5)
+
+
+def test_the_student_stays_as_it_is(folder: Path, student: SentenceTransformer) -> None:
+    network = student[0].auto_model
+    assert network.config._attn_implementation == "sdpa"
+    assert not student.training
+
+
+def test_what_cannot_be_one_graph_is_refused(tiny: SentenceTransformer, texts: list[str], tmp_path: Path) -> None:
+    pooling = Pooling(32, include_prompt=False)
+    without = SentenceTransformer(
+        modules=[tiny[0], pooling, *list(tiny)[2:]], device="cpu", prompts={"a": "ask: "}, default_prompt_name="a"
+    )
+    with pytest.raises(ValueError, match="prompt out of pooling"):
+        Onnx().write(without, tmp_path, texts)
+    static = SentenceTransformer(modules=[StaticEmbedding(tiny.tokenizer, embedding_dim=8)], device="cpu")
+    with pytest.raises(ValueError, match=r"takes input_ids, attention_mask.*offsets"):
+        Onnx().write(static, tmp_path, texts)
