@@ -43,7 +43,8 @@ def run(cfg: DictConfig) -> float:
         min_mean_cosine=cfg.min_mean_cosine,
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
-    rows = _rows(f"export/{Path(cfg.path).name}", record, teacher_of(encoder), reducer)
+    unit = "vectors" if exporter.head_only else "texts"
+    rows = _rows(f"export/{Path(cfg.path).name}", unit, record, teacher_of(encoder), reducer)
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]
     print(
@@ -70,10 +71,9 @@ def _subject(cfg: DictConfig, exporter: Exporter, encoder: Encoder, reducer: Red
     return build_student(encoder.model, reducer, encoder.revision), texts
 
 
-def _rows(task: str, record: dict[str, Any], teacher: Teacher, reducer: Reducer) -> list[Result]:
+def _rows(task: str, unit: str, record: dict[str, Any], teacher: Teacher, reducer: Reducer) -> list[Result]:
     """Return size, speed and parity as result rows."""
-    speed = "vectors_per_second" if record["exporter"]["class"].endswith(("HeadOnnx", "HeadDense", "HeadFaiss")) else ""
-    values = {"megabytes": record["bytes"] / 1e6, speed or "texts_per_second": record["items_per_second"]}
+    values = {"megabytes": record["bytes"] / 1e6, f"{unit}_per_second": record["items_per_second"]}
     # Rounding puts the cosine of equal rows a hair above one.
     values |= {name: min(value, 1.0) for name, value in record["parity"].items() if name != "n"}
     k = record["dimension"]
