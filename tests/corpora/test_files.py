@@ -58,7 +58,9 @@ def test_folders_and_globs_are_read_in_order_of_name_and_numbered_through(tmp_pa
     expected = [Document("0", "one"), Document("1", "two"), Document("2", "three")]
     assert list(TextFiles(str(tmp_path)).documents("all")) == expected
     assert list(TextFiles(str(tmp_path / "[ab].txt")).documents("all")) == expected[:2]
-    assert list(TextFiles(str(tmp_path), max_documents=2).documents("all")) == expected[:2]
+    some = list(TextFiles(str(tmp_path), max_documents=2).documents("all"))
+    assert len(some) == 2
+    assert some == [document for document in expected if document in some]
 
 
 def test_texts_are_on_the_side_of_the_split_that_they_have_alone(tmp_path: Path) -> None:

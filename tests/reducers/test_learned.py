@@ -29,7 +29,7 @@ def test_queries_move_the_head_towards_their_own_neighbours() -> None:
     # Documents vary alike in all directions, queries ask about four of them: only queries can tell which matter.
     generator = np.random.default_rng(1)
     documents = unit_rows(generator.normal(size=(400, 32)))
-    asked = generator.normal(size=(300, 32)) * np.array([1.0] * 4 + [0.05] * 28)
+    asked = generator.normal(size=(500, 32)) * np.array([1.0] * 4 + [0.05] * 28)
     unseen, seen = unit_rows(asked[:100]), unit_rows(asked[100:])
 
     def kept(reducer: LearnedReducer) -> float:

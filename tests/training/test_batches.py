@@ -3,17 +3,19 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from projhead.training.batches import NeighbourBatches
+from projhead.reducers.learned import LearnedReducer
+from projhead.training.batches import Anchors, NeighbourBatches
 from projhead.training.data import mine_neighbours
 from projhead.vectors import Vectors, exact_top_k
 
 
+def _anchors(rows: Vectors, documents: Vectors) -> Anchors:
+    return Anchors(rows, np.arange(len(rows)), mine_neighbours(rows, documents, 6))
+
+
 def _batches(rows: Vectors, queries: Vectors | None, steps: range) -> NeighbourBatches:
-    anchors = np.arange(len(rows if queries is None else queries))
-    neighbours = mine_neighbours(rows if queries is None else queries, rows, 6)
-    return NeighbourBatches(
-        rows, queries, anchors, neighbours, n_queries=10, n_documents=40, group=4, steps=steps, seed=3
-    )
+    asked = None if queries is None else _anchors(queries, rows)
+    return NeighbourBatches(_anchors(rows, rows), asked, n_queries=10, n_documents=40, group=4, steps=steps, seed=3)
 
 
 def test_mined_neighbours_are_the_nearest_documents(rows: Vectors) -> None:
@@ -36,11 +38,18 @@ def test_batches_hold_more_near_neighbours_than_chance(rows: Vectors) -> None:
     assert similarity.amax(1).mean() > chance[np.ix_(picked, picked)].max(1).mean()
 
 
-def test_queries_bring_their_neighbours_and_random_documents_fill_up(rows: Vectors) -> None:
+def test_each_query_brings_a_document_near_to_it_and_groups_of_documents_fill_up(rows: Vectors) -> None:
     queries = rows[:30]
     batch = _batches(rows[30:], queries, range(1))[0]
     assert 1 <= len(batch.queries) <= 10
-    nearest = exact_top_k(batch.queries.numpy(), rows[30:], 6)[0][:, -1]
+    sixth = exact_top_k(batch.queries.numpy(), rows[30:], 6)[0][:, -1]
     best = (batch.queries @ batch.documents.T).amax(1).numpy()
-    assert (best >= nearest - 1e-5).all()
-    assert 30 <= len(batch.documents) <= 40
+    assert (best >= sixth - 1e-5).all()
+    assert 20 <= len(batch.documents) <= 40
+
+
+def test_queries_that_are_few_beside_the_documents_count_little(rows: Vectors) -> None:
+    few, none = (LearnedReducer(8, max_steps=20).fit(rows, queries=queries) for queries in (rows[:2], None))
+    many = LearnedReducer(8, max_steps=20).fit(rows, queries=rows)
+    near, far = (np.abs(few.transform(rows) - other.transform(rows)).mean() for other in (none, many))
+    assert near < far

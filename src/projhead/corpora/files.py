@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from projhead.corpora.readers import read_rows
-from projhead.corpora.split import select
+from projhead.corpora.split import sample, select
 from projhead.corpora.usable import documents_of
 from projhead.protocols import Document
 
@@ -27,7 +26,7 @@ class TextFiles:
     test_fraction : float
         Share of the texts held out as split "test".
     max_documents : int, optional
-        Stop after so many.
+        Take a sample of so many: the same for the same texts, spread over all of them (files are often sorted).
     skip_bad : bool
         Leave out texts that are blank or not UTF-8, which are an error otherwise.
     """
@@ -62,4 +61,6 @@ class TextFiles:
         columns = [self.column] if self.id_column is None else [self.column, self.id_column]
         rows = read_rows(self.path, columns)
         found = documents_of(rows, self.column, self.id_column, skip_bad=self.skip_bad, source=self.path)
-        return select(islice(found, self.max_documents), split, self.test_fraction)
+        if self.max_documents is not None:
+            found = sample(found, self.max_documents)
+        return select(found, split, self.test_fraction)

@@ -11,7 +11,7 @@ from projhead.vectors import Vectors, unit_rows
 
 
 class Cached:
-    """Keep the vectors of every list of texts as a store on disk, found again by fingerprint.
+    """Keep the vectors of every list of texts as a float16 store on disk, as `train` does, found again by fingerprint.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ class Cached:
         if not texts:
             return self.encoder.encode(texts)
         store = write_store(
-            store_path(self.root, self.encoder, fingerprint(texts), "float32"),
+            store_path(self.root, self.encoder, fingerprint(texts), "float16"),
             self.encoder,
             (Document(str(number), text) for number, text in enumerate(texts)),
             name="texts",
-            dtype="float32",
+            dtype="float16",
             keep_texts=False,
             total=len(texts),
             show_progress=show_progress or self.show_progress,

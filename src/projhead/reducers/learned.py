@@ -60,7 +60,8 @@ class LearnedReducer(Reducer):
     depth : int
         Near documents are drawn from this many nearest.
     document_weight : float
-        Where there are queries: what the documents' similarities to each other count beside the queries' to them.
+        What the documents' similarities to each other count beside the queries' to them, where there is at least
+        a query for every document; with fewer queries the documents count more.
     max_anchors : int
         Rows whose neighbours are mined, at most.
     max_steps : int
@@ -164,13 +165,19 @@ class LearnedReducer(Reducer):
             weight = np.zeros((self.n_components, d))
             weight[: len(start)] = start
             head.initialise(torch.from_numpy(weight).float())  # type: ignore[operator]
+            # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
+            coverage = 0.0 if queries is None else min(len(queries) / n, 1.0)
             module = Distillation(
-                head, self.loss or NeighbourKL(), self.optimizer or default_optimizer, self.document_weight
+                head,
+                self.loss or NeighbourKL(),
+                self.optimizer or default_optimizer,
+                query_weight=coverage,
+                document_weight=1 - coverage * (1 - self.document_weight),
             )
             data = NeighbourData(
                 rows,
                 queries,
-                n_queries=self.n_queries,
+                n_queries=max(round(coverage * self.n_queries), 1),
                 n_documents=self.n_documents,
                 group=self.group,
                 depth=self.depth,

@@ -28,28 +28,42 @@ class Batch(NamedTuple):
     documents: Tensor
 
 
+class Anchors(NamedTuple):
+    """Rows that may be drawn into a step, and what lies near them.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (a, d), float
+        Perhaps memory-mapped.
+    numbers : ndarray of shape (c,), int64
+        Which of the rows may be drawn.
+    neighbours : ndarray of shape (c, j), int64
+        For each of those the numbers of the documents nearest to it.
+    """
+
+    rows: Rows
+    numbers: NDArray[np.int64]
+    neighbours: NDArray[np.int64]
+
+
 class NeighbourBatches(Dataset[Batch]):
     """Batches as a function of seed and step alone, so that a resumed run sees what it would have seen.
 
-    Random rows of a large corpus hold few near neighbours, and those are what has to be kept: each batch is made of
-    groups, an anchor and some of the documents nearest to it.
+    Random rows of a large corpus hold few near neighbours, and those are what has to be kept: a batch is made of
+    groups, a document and some of the documents nearest to it, and each query brings a document near to it.
 
     Parameters
     ----------
-    documents : ndarray of shape (n, d), float
-        Perhaps memory-mapped.
-    queries : ndarray of shape (q, d), float, or None
-        Where given, anchors are drawn from them, else from the documents.
-    anchors : ndarray of shape (a,), int64
-        Which queries, or documents, may be drawn.
-    neighbours : ndarray of shape (a, j), int64
-        For each anchor the numbers of the documents nearest to it.
+    documents : Anchors
+        Documents, their rows perhaps memory-mapped.
+    queries : Anchors or None
+        Query-like rows, and the documents near them.
     n_queries : int
         Queries of a step.
     n_documents : int
         Documents of a step.
     group : int
-        Where there are no queries, an anchor and its neighbours are so many rows together.
+        A document and its neighbours are so many rows together.
     steps : range
         Which steps these batches are for.
     seed : int
@@ -58,10 +72,8 @@ class NeighbourBatches(Dataset[Batch]):
 
     def __init__(
         self,
-        documents: Rows,
-        queries: Rows | None,
-        anchors: NDArray[np.int64],
-        neighbours: NDArray[np.int64],
+        documents: Anchors,
+        queries: Anchors | None,
         *,
         n_queries: int,
         n_documents: int,
@@ -69,7 +81,7 @@ class NeighbourBatches(Dataset[Batch]):
         steps: range,
         seed: int,
     ) -> None:
-        self.documents, self.queries, self.anchors, self.neighbours = documents, queries, anchors, neighbours
+        self.documents, self.queries = documents, queries
         self.n_queries, self.n_documents, self.group = n_queries, n_documents, group
         self.steps, self.seed = steps, seed
 
@@ -78,21 +90,25 @@ class NeighbourBatches(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         generator = np.random.default_rng([self.seed, self.steps[index]])
-        n, depth = len(self.documents), self.neighbours.shape[1]
-        size = max(self.n_documents // self.group, 2) if self.queries is None else self.n_queries
-        picked = np.unique(generator.integers(len(self.anchors), size=size))
-        # Queries bring as many near documents as the step has room for.
-        each = self.group - 1 if self.queries is None else max(self.n_documents // len(picked), 1)
-        near = self.neighbours[picked[:, None], generator.integers(depth, size=(len(picked), each))].ravel()
-        anchors = self.anchors[picked]
-        if self.queries is None:
-            numbers, queries = np.unique(np.concatenate([anchors, near])), self.documents[:0]
-        else:
-            near = np.unique(near)
-            more = generator.integers(n, size=max(self.n_documents - len(near), 0))
-            numbers, queries = np.unique(np.concatenate([near, more])), self.queries[anchors]
+        queries, near = self.documents.rows[:0], np.empty(0, np.int64)
+        if self.queries is not None:
+            picked, near = _draw(self.queries, self.n_queries, 1, generator)
+            queries = self.queries.rows[picked]
+        groups = max((self.n_documents - len(near)) // self.group, 2)
+        picked, more = _draw(self.documents, groups, self.group - 1, generator)
         # Numbers are sorted, as memory-mapped rows like to be read.
-        return Batch(_unit(queries), _unit(self.documents[numbers]))
+        numbers = np.unique(np.concatenate([near, picked, more]))
+        return Batch(_unit(queries), _unit(self.documents.rows[numbers]))
+
+
+def _draw(
+    anchors: Anchors, size: int, each: int, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw anchors and so many documents near each; return the numbers of both, sorted."""
+    picked = np.unique(generator.integers(len(anchors.numbers), size=size))
+    chosen = generator.integers(anchors.neighbours.shape[1], size=(len(picked), each))
+    near = np.unique(anchors.neighbours[picked[:, None], chosen])
+    return anchors.numbers[picked], near
 
 
 def _unit(rows: Rows) -> Tensor:

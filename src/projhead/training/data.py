@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from projhead.indexes.faiss import FaissIndex
-from projhead.training.batches import Batch, NeighbourBatches, Rows
+from projhead.training.batches import Anchors, Batch, NeighbourBatches, Rows
 from projhead.vectors import unit_rows
 
 #: Above this many documents neighbours are found by an inverted file instead of comparing all with all.
@@ -72,35 +72,36 @@ class NeighbourData(pl.LightningDataModule):
         self.depth, self.max_anchors = depth, max_anchors
         self.sizes = {"n_queries": n_queries, "n_documents": n_documents, "group": group}
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
-        self.neighbours: NDArray[np.int64] | None = None
+        self.anchors: list[Anchors | None] = []
 
     def setup(self, stage: str) -> None:
         """Hold rows out and mine neighbours; the same for the same seed."""
-        if self.neighbours is not None:
+        if self.anchors:
             return
         pool = self.documents if self.queries is None else self.queries
         order = np.random.default_rng(self.seed).permutation(len(pool))
         n_held_out = min(self.validation_rows, len(order) // 20)
         # With too few rows to hold any out the training rows validate, which is better than nothing.
         self.validation = pool[np.sort(order[:n_held_out])] if n_held_out > 20 else pool[: self.validation_rows]
-        self.anchors = np.sort(order[n_held_out:][: self.max_anchors])
-        self.neighbours = mine_neighbours(pool[self.anchors], self.documents, self.depth)
+        rest = order[n_held_out:]
+        if self.queries is None:
+            self.anchors = [self._anchors(self.documents, rest), None]
+        else:
+            everything = np.random.default_rng(self.seed).permutation(len(self.documents))
+            self.anchors = [self._anchors(self.documents, everything), self._anchors(self.queries, rest)]
+
+    def _anchors(self, pool: Rows, order: NDArray[np.int64]) -> Anchors:
+        numbers = np.sort(order[: self.max_anchors])
+        return Anchors(pool, numbers, mine_neighbours(pool[numbers], self.documents, self.depth))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the batches of the current epoch, numbered by step."""
         assert self.trainer is not None
-        assert self.neighbours is not None
         done = self.trainer.global_step
         steps = range(done, done + self.steps_per_epoch)
-        batches = NeighbourBatches(
-            self.documents,
-            self.queries,
-            self.anchors,
-            self.neighbours,
-            steps=steps,
-            seed=self.seed,
-            **self.sizes,
-        )
+        documents, queries = self.anchors
+        assert documents is not None
+        batches = NeighbourBatches(documents, queries, steps=steps, seed=self.seed, **self.sizes)
         return DataLoader(batches, batch_size=None, shuffle=False)
 
     def val_dataloader(self) -> DataLoader[Batch]:

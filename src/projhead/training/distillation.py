@@ -27,9 +27,9 @@ class Distillation(pl.LightningModule):
     optimizer : callable
         From parameters to a ``torch.optim.Optimizer``; its rate is warmed up over 5% of the steps and falls to
         zero along a cosine (Loshchilov and Hutter, "SGDR", 2017).
-    document_weight : float
-        Where there are queries, how much the documents' similarities to each other count beside the queries' to
-        documents: more keeps neighbourhoods, less is better for retrieval.
+    query_weight, document_weight : float
+        What the queries' similarities to documents count, and the documents' to each other: the first is better
+        for retrieval, the second keeps neighbourhoods.
     """
 
     def __init__(
@@ -37,10 +37,13 @@ class Distillation(pl.LightningModule):
         head: nn.Module,
         loss: nn.Module,
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        *,
+        query_weight: float,
         document_weight: float,
     ) -> None:
         super().__init__()
-        self.head, self.loss, self._optimizer, self.document_weight = head, loss, optimizer, document_weight
+        self.head, self.loss, self._optimizer = head, loss, optimizer
+        self.query_weight, self.document_weight = query_weight, document_weight
 
     def forward(self, rows: Tensor) -> Tensor:
         """Reduce teacher rows (n, d) to unit rows (n, k)."""
@@ -57,10 +60,10 @@ class Distillation(pl.LightningModule):
         student, teacher = self.similarities(batch)
         b = len(batch.queries)
         own = torch.eye(len(batch.documents), dtype=torch.bool, device=student.device)
-        loss: Tensor = self.loss(student[b:], teacher[b:], own)
+        loss: Tensor = self.document_weight * self.loss(student[b:], teacher[b:], own)
         if b:
             nothing = own.new_zeros(b, len(batch.documents))
-            loss = self.loss(student[:b], teacher[:b], nothing) + self.document_weight * loss
+            loss = loss + self.query_weight * self.loss(student[:b], teacher[:b], nothing)
         self.log("train/loss", loss, batch_size=1)
         return loss
 
