@@ -31,7 +31,7 @@ class MiniLM(SentenceTransformerEncoder):
     """
 
     def __init__(
-        self, *, device: str | None = None, max_seq_length: int | None = None, token_budget: int = 8192
+        self, *, device: str | None = None, max_seq_length: int | None = None, token_budget: int | None = None
     ) -> None:
         super().__init__(str(minilm_folder()), device=device, max_seq_length=max_seq_length, token_budget=token_budget)
         self.name = "all-MiniLM-L6-v2"

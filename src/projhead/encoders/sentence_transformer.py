@@ -43,8 +43,9 @@ class SentenceTransformerEncoder:
         Such as ``"cpu"`` or ``"cuda"``; the best there is where not given.
     max_seq_length : int, optional
         Tokens of a text that are read; the model's own limit where not given.
-    token_budget : int, default=8192
-        Padded tokens of a batch: bounds memory.
+    token_budget : int, optional
+        Padded tokens of a batch: bounds memory. Where not given 2,048 on a CPU, whose caches hold what such a batch
+        needs (1.2 to 1.4 times the speed of 8,192), and 16,384 elsewhere.
     local_files_only : bool, default=False
         Whether to use only what was downloaded before.
 
@@ -68,22 +69,20 @@ class SentenceTransformerEncoder:
         revision_pin: str | None = None,
         device: str | None = None,
         max_seq_length: int | None = None,
-        token_budget: int = 8192,
+        token_budget: int | None = None,
         local_files_only: bool = False,
     ) -> None:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
         self.revision_pin, self.device = revision_pin, device
-        self.max_seq_length, self.token_budget, self.local_files_only = (
-            max_seq_length,
-            token_budget,
-            local_files_only,
-        )
+        self.max_seq_length, self.local_files_only = max_seq_length, local_files_only
         if max_seq_length is not None and max_seq_length < 1:
             raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
         self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only)
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length
+        best = 2048 if self.model.device.type == "cpu" else 16_384
+        self.token_budget = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
         self.revision = model_revision(self.model)
         self.dimension = _dimension(self.model)

@@ -97,7 +97,7 @@ class LearnedReducer(Reducer):
         n_queries: int = 512,
         n_documents: int = 1024,
         group: int = 8,
-        depth: int = 32,
+        depth: int = 128,
         document_weight: float = 0.3,
         max_anchors: int = 200_000,
         max_steps: int = 400,
@@ -211,7 +211,7 @@ class LearnedReducer(Reducer):
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) at the best known settings."""
-    return torch.optim.AdamW(parameters, lr=5e-4, weight_decay=0.0)
+    return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.0)
 
 
 def _best(trainer: pl.Trainer, head: nn.Module) -> dict[str, float]:
