@@ -62,31 +62,24 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> tuple[Any, Any, Any]:
         held_out = np.array([in_test(text) for text in encoder.texts_or_rows()])
         return encoder.rows[~held_out], encoder.rows[held_out], None
     corpus: Corpus = instantiate(cfg.corpus)
-    documents = list(corpus.documents("train"))
-    queries = instantiate(cfg.queries)([document.text for document in documents])
-    held_out_documents = list(corpus.documents("test"))
-    train = _store(cfg, encoder, f"{corpus.name}-train", documents)
-    test = _store(cfg, encoder, f"{corpus.name}-test", held_out_documents)
-    if not queries:
-        return train, test, None
-    return (
-        train,
-        test,
-        _store(cfg, encoder, f"{corpus.name}-queries", [Document(str(i), q) for i, q in enumerate(queries)]),
-    )
+    texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
+    queries = instantiate(cfg.queries)(texts)
+    train = _store(cfg, encoder, f"{corpus.name}-train", texts)
+    test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
+    return train, test, _store(cfg, encoder, f"{corpus.name}-queries", queries) if queries else None
 
 
-def _store(cfg: DictConfig, encoder: Encoder, name: str, documents: Sequence[Document]) -> Any:
-    """Return the vectors of documents from their store, built if it does not exist yet."""
-    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(document.text for document in documents), cfg.dtype)
-    print(f"teacher's vectors of {len(documents):,} {name}: {path}")
+def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -> Any:
+    """Return the vectors of texts from their store, built if it does not exist yet; `Cached` finds it too."""
+    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.dtype)
+    print(f"teacher's vectors of {len(texts):,} {name}: {path}")
     store = write_store(
         path,
         encoder,
-        documents,
+        (Document(str(number), text) for number, text in enumerate(texts)),
         name=name,
         dtype=cfg.dtype,
-        total=len(documents),
+        total=len(texts),
         show_progress=True,
         keep_texts=False,
     )
