@@ -45,6 +45,18 @@ def test_all_three_tables_of_a_task_worked_out_by_hand():
     ]
 
 
+def test_seeds_are_averaged_in_the_overview_and_apart_below():
+    more = [row("learned", 64, 0.48, 0.44, 0.52, seed=1), row("pca", 64, 0.45, 0.4, 0.5, seed=1)]
+    other = [replace(one, task="retrieval/y") for one in FEW[:3]]
+    overview, *rest = tables(frame_of([*FEW, *more, *other]))
+    assert "mean ± the standard deviation" in overview.title
+    assert ["learned", "64", "85.0% ± 7.1", "90.0%"] in overview.rows
+    assert ["pca", "64", "75.0%", "75.0%"] in overview.rows
+    values = next(table for table in rest if table.section.startswith("MiniLM: retrieval/x"))
+    assert values.header == ["reducer", "dimensions", "seed", "nDCG@10"]
+    assert ["learned", "64", "1", "0.480 [0.440, 0.520]"] in values.rows
+
+
 def test_several_tasks_have_an_overview_of_their_leading_metrics(results):
     first = next(iter(tables(frame_of(results))))
     assert first.section == "MiniLM: all tasks"

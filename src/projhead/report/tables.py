@@ -58,7 +58,8 @@ def tables(frame: pd.DataFrame) -> Iterator[Table]:
         if part["task"].nunique() > 1:
             values = leading(part[~part["paired"]])
             values = values.assign(column=values["task"] + " " + values["metric"].map(metric_name))
-            yield from _table(f"{teacher}: all tasks", _RETENTION, values, "column", _kept)
+            title = _MEAN if values["seed"].nunique() > 1 else _RETENTION
+            yield from _table(f"{teacher}: all tasks", title, _over_seeds(values), "column", _kept)
         for task, rows in part.groupby("task", sort=False):
             section = f"{teacher}: {task} (n = {', '.join(f'{n:,}' for n in rows['n'].unique())})"
             values = rows[~rows["paired"]]
@@ -71,6 +72,7 @@ def tables(frame: pd.DataFrame) -> Iterator[Table]:
 
 _HEADS = {"n_components": "dimensions", "task": "export"}
 _RETENTION = "Retention: the metric over the full-width teacher's"
+_MEAN = f"{_RETENTION}; of several seeds the mean ± the standard deviation"
 
 
 def _table(
@@ -91,6 +93,14 @@ def _table(
     yield Table(section, title, header, shown)
 
 
+def _over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for the mean retention of all seeds, with their standard deviation as ``spread``."""
+    same = ["reducer", "n_components", "codec", "index", "column"]
+    spread = rows.groupby(same)["kept_value"].transform("std")
+    mean = rows.groupby(same)["kept_value"].transform("mean")
+    return rows.assign(kept_value=mean, spread=spread, seed=0).drop_duplicates(same)
+
+
 def _keys(rows: pd.DataFrame) -> list[str]:
     """Return what tells rows apart: reducer and width always, the rest where it must."""
     export = ["task"] if is_export(rows).all() else []
@@ -108,7 +118,11 @@ def _value(row: pd.Series) -> str:
 
 
 def _kept(row: pd.Series) -> str:
-    return "" if pd.isna(row["kept_value"]) else f"{row['kept_value']:.1%}"
+    if pd.isna(row["kept_value"]):
+        return ""
+    # Seeds change nothing in what is not random.
+    spread = f" ± {100 * row['spread']:.1f}" if row.get("spread", 0) > 0 else ""
+    return f"{row['kept_value']:.1%}{spread}"
 
 
 def _kept_interval(row: pd.Series) -> str:
