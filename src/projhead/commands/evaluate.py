@@ -94,16 +94,17 @@ def _distinct(new: Sequence[System], known: Sequence[System]) -> list[System]:
     """Drop systems measured already (baselines that runs share), and tell apart those that only look alike."""
     kept = []
     for system in new:
-        twins = [old for old in known if (old.reducer, old.n_components, old.seed) == _key(system)]
-        if any(_same(system, twin) for twin in twins):
+        like = [
+            old
+            for old in known
+            if (old.reducer.split(" #")[0], old.n_components) == (system.reducer, system.n_components)
+        ]
+        if any(_same(system, old) for old in like):  # of another seed too: PCA has no use for one
             continue
+        twins = [old for old in like if old.seed == system.seed]
         name = f"{system.reducer} #{len(twins) + 1}" if twins else system.reducer
         kept.append(System(name, system.n_components, system.seed, system.samples, system.rivals))
     return kept
-
-
-def _key(system: System) -> tuple[str, int, int]:
-    return system.reducer, system.n_components, system.seed
 
 
 def _same(one: System, other: System) -> bool:
