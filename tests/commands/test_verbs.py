@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from projhead.reducers.base import load_reducer
 from projhead.results import read_results
 from projhead.store import EmbeddingStore
 
@@ -124,6 +126,20 @@ def test_vectors_without_an_encoder_train_and_export(root: Path) -> None:
                     f"path={root / 'head'}", root=root)  # fmt: skip
     assert "100.0% of the 10 nearest stay" in said
     assert (root / "head" / "head.vt").is_file()
+
+
+def test_one_training_serves_several_widths(root: Path) -> None:
+    vectors = ["encoder=precomputed", f"encoder.path={root / 'vectors.npy'}"]
+    run = root / "nested"
+    said = projhead("train", *vectors, "n_components=6", "reducer.nested=[2,4]", "trainer.max_steps=10",
+                    "reducer.steps_per_epoch=5", f"run_dir={run}", root=root)  # fmt: skip
+    artifacts = [run / "nested" / "2" / "artifact", run / "nested" / "4" / "artifact", run / "artifact"]
+    for width, artifact in zip((2, 4, 6), artifacts, strict=True):
+        assert re.search(rf"learned +\| +{width} ", said)
+        assert load_reducer(artifact).n_components == width
+    said = projhead("evaluate", *vectors, f"artifact=[{','.join(map(str, artifacts))}]", "task=fidelity",
+                    "task.fidelity.top_k=[5]", f"run_dir={root / 'nested-evaluate'}", root=root)  # fmt: skip
+    assert re.search(r"learned +\| +2 +\| .* to pca", said)
 
 
 def test_a_sweep_runs_every_combination(root: Path) -> None:

@@ -25,3 +25,11 @@ def test_stock_layers_give_the_same_function() -> None:
     assert [type(layer) for layer in stock] == [nn.Linear, nn.GELU, nn.Linear]
     torch.testing.assert_close(stock(x), expected)
     torch.testing.assert_close(head(x), expected)
+
+
+def test_a_prefix_gives_the_first_outputs() -> None:
+    head, x = ResidualMLP(6, 4, hidden_features=5), torch.randn(9, 6)
+    for parameter in head.parameters():
+        nn.init.normal_(parameter)
+    torch.testing.assert_close(head.prefix(3)(x), head(x)[:, :3])
+    torch.testing.assert_close(head.prefix(3).to_sequential()(x), head(x)[:, :3], atol=1e-5, rtol=1e-5)

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from projhead.heads.linear import Linear
+from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors, exact_top_k, neighbour_overlap, unit_rows
@@ -39,6 +40,26 @@ def test_queries_move_the_head_towards_their_own_neighbours() -> None:
 
     alone = LearnedReducer(4, max_steps=150).fit(documents)
     assert kept(LearnedReducer(4, max_steps=150).fit(documents, queries=seen)) > kept(alone) + 0.2
+
+
+def test_a_nested_head_serves_its_widths_from_one_fit(rows: Vectors, tmp_path: Path) -> None:
+    train, test = rows[:450], rows[450:]
+
+    def overlap(reducer: Reducer) -> float:
+        return float(neighbour_overlap(test, reducer.transform(test), [10]).mean())
+
+    nested = LearnedReducer(16, nested=[4], max_steps=100).fit(train)
+    narrow = nested.prefix(4)
+    np.testing.assert_allclose(narrow.transform(test), unit_rows(nested.transform(test)[:, :4]), atol=1e-5)
+    untold = unit_rows(LearnedReducer(16, max_steps=100).fit(train).transform(test)[:, :4])
+    assert overlap(narrow) > neighbour_overlap(test, untold, [10]).mean() + 0.02
+    assert overlap(narrow) > overlap(PCA(4, center=False).fit(train)) + 0.02
+    narrow.save(tmp_path)
+    np.testing.assert_array_equal(load_reducer(tmp_path).transform(test), narrow.transform(test))
+    with pytest.raises(ValueError, match=r"expected 16 or one of nested = \[4\].*got 8; train again with nested=\[8\]"):
+        nested.prefix(8)
+    with pytest.raises(ValueError, match=r"nested: expected widths from 1 to 15, got \[16\]"):
+        LearnedReducer(16, nested=[16]).fit(train)
 
 
 def test_the_same_seed_gives_the_same_head_and_leaves_the_callers_randomness_alone(rows: Vectors) -> None:

@@ -52,3 +52,13 @@ def test_too_few_rows_or_columns_are_refused(rows: Vectors) -> None:
         PCA(8).fit(rows[:5])
     with pytest.raises(ValueError, match="n_features = 32"):
         PCA(33).fit(rows)
+
+
+@pytest.mark.parametrize("form", [{}, {"center": False}, {"whiten": True}])
+def test_a_prefix_is_the_fit_at_that_width(rows: Vectors, form: dict[str, bool]) -> None:
+    prefix, narrow = PCA(8, **form).fit(rows).prefix(3), PCA(3, **form).fit(rows)
+    np.testing.assert_allclose(prefix.transform(rows), narrow.transform(rows), atol=1e-5)
+    np.testing.assert_allclose(prefix.explained_variance_, narrow.explained_variance_)
+    assert prefix.get_params() == narrow.get_params()
+    with pytest.raises(ValueError, match="expected 1 to 8, this reducer's, got 9"):
+        PCA(8, **form).fit(rows).prefix(9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,15 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from projhead.artifact import Teacher
 from projhead.commands.measure import System, result_rows, teacher_of
 from projhead.commands.run_folder import claim, run_folder
 from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Corpus, Document, Encoder, Sample
-from projhead.reducers.base import Reducer
+from projhead.reducers.base import Reducer, load_reducer
 from projhead.report.tables import markdown
-from projhead.results import append_results, read_results
+from projhead.results import Result, append_results, read_results
 from projhead.store import fingerprint, store_path, write_store
 from projhead.vectors import neighbour_overlap, unit_rows
 
@@ -44,15 +44,19 @@ def run(cfg: DictConfig) -> float:
     baselines: dict[str, Reducer] = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
     for baseline in baselines.values():
         baseline.fit(train)
-    rows = _compare(reducer, baselines, unit_rows(test[: cfg.max_test_rows]), encoder, cfg)
+    test, teacher = unit_rows(test[: cfg.max_test_rows]), teacher_of(encoder)
+    widths = [*getattr(reducer, "nested", ()), cfg.n_components]
+    cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
+    rows = [row for head, rivals in cut.values() for row in _compare(head, rivals, test, teacher, cfg.seed)]
     results.unlink(missing_ok=True)
     append_results(results, rows)
     # The artifact comes last: where it exists, all of the run does.
-    teacher = teacher_of(encoder)
-    for name, baseline in baselines.items():
-        baseline.save(folder / "baselines" / name, teacher=teacher)
-    card = f"# projhead artifact: {reducer.kind}, {teacher.name}, {train.shape[1]} -> {cfg.n_components}\n\n"
-    reducer.save(artifact, teacher=teacher, card=card + markdown(rows))
+    for width, (head, rivals) in cut.items():
+        part = folder if width == cfg.n_components else folder / "nested" / str(width)
+        for name, rival in rivals.items():
+            rival.save(part / "baselines" / name, teacher=teacher)
+        card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
+        head.save(part / "artifact", teacher=teacher, card=card + markdown(rows))
     return _conclude(results, artifact)
 
 
@@ -96,9 +100,7 @@ def _fit(reducer: Reducer, train: Any, queries: Any, folder: Path) -> None:
     reducer.fit(train, queries=queries, resume=last if last.exists() else None)
 
 
-def _compare(
-    reducer: Reducer, baselines: dict[str, Reducer], test: Any, encoder: Encoder, cfg: DictConfig
-) -> list[Any]:
+def _compare(reducer: Reducer, baselines: dict[str, Reducer], test: Any, teacher: Teacher, seed: int) -> list[Result]:
     """Measure how much of the held-out vectors' neighbourhoods each reducer keeps."""
     top_k = [k for k in _TOP_K if k < len(test)]
     if not top_k:
@@ -108,16 +110,17 @@ def _compare(
         overlap = neighbour_overlap(test, fitted.transform(test), top_k)
         return [Sample("held-out", f"overlap@{k}", overlap[:, i].astype(np.float64)) for i, k in enumerate(top_k)]
 
-    others = [System(name, cfg.n_components, cfg.seed, samples(fitted)) for name, fitted in baselines.items()]
+    width = reducer.n_components
+    others = [System(name, width, seed, samples(fitted)) for name, fitted in baselines.items()]
     rivals = [system for system in others if system.reducer.startswith("pca")]
     if reducer.kind in baselines:  # a baseline was asked for: it is in the table already
-        return result_rows(others, teacher_of(encoder))
-    systems = [System(reducer.kind, cfg.n_components, cfg.seed, samples(reducer), rivals), *others]
-    return result_rows(systems, teacher_of(encoder))
+        return result_rows(others, teacher)
+    return result_rows([System(reducer.kind, width, seed, samples(reducer), rivals), *others], teacher)
 
 
 def _conclude(results: Path, artifact: Path) -> float:
     rows = read_results(results)
     print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n\nmeasure it on tasks: projhead evaluate artifact={artifact}")
-    kind = json.loads((artifact / "config.json").read_text(encoding="utf-8"))["kind"]
-    return next(row.value for row in rows if (row.reducer, row.metric, row.baseline) == (kind, "overlap@10", ""))
+    reducer = load_reducer(artifact)
+    wanted = (reducer.kind, reducer.n_components, "overlap@10", "")
+    return next(r.value for r in rows if (r.reducer, r.n_components, r.metric, r.baseline) == wanted)

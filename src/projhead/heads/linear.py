@@ -32,6 +32,13 @@ class Linear(nn.Module):
         projected: Tensor = self.projection(x)
         return projected
 
+    def prefix(self, out_features: int) -> Linear:
+        """Return a head with the first of the outputs only."""
+        head = Linear(self.in_features, out_features, self.bias)
+        bias = self.projection.bias
+        head.initialise(self.projection.weight.data[:out_features], None if bias is None else bias.data[:out_features])
+        return head.requires_grad_(False)
+
     def to_sequential(self) -> nn.Sequential:
         """Return the same function as stock ``nn.Linear`` layers and activations."""
         return nn.Sequential(self.projection)

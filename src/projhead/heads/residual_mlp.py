@@ -38,6 +38,14 @@ class ResidualMLP(nn.Module):
         projected: Tensor = self.projection(x) + self.output(nn.functional.gelu(self.hidden(x)))
         return projected
 
+    def prefix(self, out_features: int) -> ResidualMLP:
+        """Return a head with the first of the outputs only."""
+        head = ResidualMLP(self.in_features, out_features, self.hidden_features)
+        head.hidden.load_state_dict(self.hidden.state_dict())
+        for layer, whole in ((head.projection, self.projection), (head.output, self.output)):
+            layer.weight.data.copy_(whole.weight.data[:out_features])
+        return head.requires_grad_(False)
+
     def to_sequential(self) -> nn.Sequential:
         """Return the same function as two stock layers, by ``gelu(z) - gelu(-z) = z``.
 

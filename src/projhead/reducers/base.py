@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from collections.abc import Iterator
@@ -89,6 +90,27 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             for block, part in blocks(rows):
                 reduced[block] = self.head_(torch.from_numpy(part)).numpy()
         return unit_rows(reduced, "reduced rows")
+
+    def prefix(self, n_components: int) -> Self:
+        """Return this fitted reducer with its first components only.
+
+        Of PCA and truncation that is what a fit at that width gives.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many components, or the first of them do not serve alone.
+        """
+        check_is_fitted(self, "head_")
+        if not 1 <= n_components <= self.n_components:
+            raise ValueError(f"n_components: expected 1 to {self.n_components}, this reducer's, got {n_components}")
+        shorter = copy.copy(self)
+        shorter.n_components = n_components
+        shorter.head_ = self.head_.prefix(n_components)  # type: ignore[operator]
+        for name in ("components_", "explained_variance_"):
+            if hasattr(self, name):
+                setattr(shorter, name, getattr(self, name)[:n_components])
+        return shorter
 
     def __sklearn_tags__(self) -> Tags:
         """Declare that output is float32, whatever the input."""

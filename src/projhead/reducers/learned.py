@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -47,6 +47,8 @@ class LearnedReducer(Reducer):
     ----------
     n_components : int, default=128
         Reduced width k.
+    nested : sequence of int, default=()
+        Smaller widths at which the first components are to serve alone: one fit, several widths (`prefix`).
     head : callable, optional
         From ``in_features`` and ``out_features`` to a head module; a `ResidualMLP` where not given.
     loss : Module, optional
@@ -91,6 +93,7 @@ class LearnedReducer(Reducer):
         self,
         n_components: int = 128,
         *,
+        nested: Sequence[int] = (),
         head: Callable[..., nn.Module] | None = None,
         loss: nn.Module | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
@@ -109,6 +112,7 @@ class LearnedReducer(Reducer):
         random_state: int = 0,
     ) -> None:
         self.n_components = n_components
+        self.nested = nested
         self.head = head
         self.loss = loss
         self.optimizer = optimizer
@@ -151,9 +155,11 @@ class LearnedReducer(Reducer):
         Raises
         ------
         ValueError
-            If shapes do not fit or values are not finite.
+            If shapes or widths do not fit or values are not finite.
         """
         rows = self._checked(X, reset=True)
+        if any(not 1 <= width < self.n_components for width in self.nested):
+            raise ValueError(f"nested: expected widths from 1 to {self.n_components - 1}, got {list(self.nested)}")
         if queries is not None:
             queries = self._checked(queries, reset=False)
         n, d = rows.shape
@@ -171,6 +177,7 @@ class LearnedReducer(Reducer):
                 head,
                 self.loss or NeighbourKL(),
                 self.optimizer or default_optimizer,
+                nested=self.nested,
                 query_weight=coverage,
                 document_weight=1 - coverage * (1 - self.document_weight),
             )
@@ -191,6 +198,23 @@ class LearnedReducer(Reducer):
         self.head_ = head.cpu().requires_grad_(False).eval()
         self._training = {"steps": trainer.global_step, **_best(trainer, head)}
         return self
+
+    def prefix(self, n_components: int) -> Self:
+        """Return this fitted reducer with its first components only, where it was trained for that width.
+
+        Raises
+        ------
+        ValueError
+            If it was not.
+        """
+        if n_components not in (self.n_components, *self.nested):
+            raise ValueError(
+                f"n_components: expected {self.n_components} or one of nested = {list(self.nested)}, the widths it "
+                f"was trained for, got {n_components}; train again with nested=[{n_components}]"
+            )
+        shorter = super().prefix(n_components)
+        shorter.nested = [width for width in self.nested if width < n_components]
+        return shorter
 
     def _make_trainer(self) -> pl.Trainer:
         """Build the trainer with what correctness needs: epochs are counted in steps, batches made anew in each."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+from collections.abc import Callable, Iterable, Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -27,6 +28,9 @@ class Distillation(pl.LightningModule):
     optimizer : callable
         From parameters to a ``torch.optim.Optimizer``; its rate is warmed up over 5% of the steps and falls to
         zero along a cosine (Loshchilov and Hutter, "SGDR", 2017).
+    nested : sequence of int
+        Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
+        2022): each has the loss, with what it learns, for itself, and their mean is minimised.
     query_weight, document_weight : float
         What the queries' similarities to documents count, and the documents' to each other: the first is better
         for retrieval, the second keeps neighbourhoods.
@@ -38,47 +42,55 @@ class Distillation(pl.LightningModule):
         loss: nn.Module,
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         *,
+        nested: Sequence[int] = (),
         query_weight: float,
         document_weight: float,
     ) -> None:
         super().__init__()
-        self.head, self.loss, self._optimizer = head, loss, optimizer
+        self.head, self._optimizer = head, optimizer
+        self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
+        self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
 
     def forward(self, rows: Tensor) -> Tensor:
         """Reduce teacher rows (n, d) to unit rows (n, k)."""
         return nn.functional.normalize(self.head(rows), dim=1)
 
-    def similarities(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return similarities of all rows, queries first, to the documents: student's and teacher's (b + m, m)."""
+    def _similarities(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Return similarities (b + m, m) of all rows, queries first, to documents: teacher's, student's by width."""
         rows = torch.cat([batch.queries, batch.documents])
-        reduced = self(rows)
-        return reduced @ reduced[len(batch.queries) :].T, rows @ batch.documents.T
+        projected = self.head(rows)
+        reduced = [nn.functional.normalize(projected[:, :width], dim=1) for width in self.widths]
+        return rows @ batch.documents.T, [part @ part[len(batch.queries) :].T for part in reduced]
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch."""
-        student, teacher = self.similarities(batch)
+        """Return the loss of one batch, the mean over widths."""
+        teacher, students = self._similarities(batch)
         b = len(batch.queries)
-        own = torch.eye(len(batch.documents), dtype=torch.bool, device=student.device)
-        loss: Tensor = self.document_weight * self.loss(student[b:], teacher[b:], own)
-        if b:
-            nothing = own.new_zeros(b, len(batch.documents))
-            loss = loss + self.query_weight * self.loss(student[:b], teacher[:b], nothing)
-        self.log("train/loss", loss, batch_size=1)
-        return loss
+        own = torch.eye(len(batch.documents), dtype=torch.bool, device=teacher.device)
+        nothing = own.new_zeros(b, len(batch.documents))
+        total = teacher.new_zeros(())
+        for loss, student in zip(self.losses, students, strict=True):
+            total = total + self.document_weight * loss(student[b:], teacher[b:], own)
+            if b:
+                total = total + self.query_weight * loss(student[:b], teacher[:b], nothing)
+        total = total / len(students)
+        self.log("train/loss", total, batch_size=1)
+        return total
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Log the share of the teacher's nearest documents that the student keeps."""
-        student, teacher = self.similarities(batch)
-        if len(batch.queries):
-            student, teacher = student[: len(batch.queries)], teacher[: len(batch.queries)]
-        else:
-            student.fill_diagonal_(-torch.inf)
-            teacher.fill_diagonal_(-torch.inf)
+        """Log the share of the teacher's nearest documents that the student keeps, the mean over widths."""
+        teacher, students = self._similarities(batch)
+        b = len(batch.queries)
         top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
+        if b:
+            teacher, students = teacher[:b], [student[:b] for student in students]
+        else:
+            for similarities in (teacher, *students):
+                similarities.fill_diagonal_(-torch.inf)
         nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
-        kept = nearest.gather(1, student.topk(top_k).indices).float().mean()
-        self.log("val/overlap@10", kept, batch_size=1)
+        kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
+        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
