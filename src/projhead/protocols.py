@@ -47,6 +47,15 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class DocumentEncoder(Encoder, Protocol):
+    """An encoder with another way for the texts that are searched: stored in fewer bytes, for example."""
+
+    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, dimension), float32, that meet `encode`'s in an inner product."""
+        ...
+
+
 class Corpus(Protocol):
     """Texts to train on or to encode, with a part kept apart for testing."""
 

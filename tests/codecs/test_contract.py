@@ -21,7 +21,15 @@ NAMES = sorted(path.stem for path in (conf_dir() / "codec").glob("*.yaml"))
 #: Largest mean of |x - decoded|^2 of unit rows: from bits and range where values are rounded, else a share of what
 #: the best single point (the mean row, made unit length) loses.
 LOST = {"float32": 1e-12, "float16": 2.0**-22, "bfloat16": 2.0**-16, "float8": 2.0**-8, "int8": 1e-4, "int4": 0.03}
-SHARE = {"binary": 0.6, "binary_256": 0.5, "pq_16": 0.35, "pq_32": 0.2, "pq_48": 0.15, "pq_64": 0.1, "opq_32": 0.2}
+SHARE = {
+    "binary": 0.6,
+    "rotated_binary_256": 0.5,
+    "pq_16": 0.35,
+    "pq_32": 0.2,
+    "pq_48": 0.15,
+    "pq_64": 0.1,
+    "opq_32": 0.2,
+}
 
 
 def build(name: str) -> BaseCodec:
@@ -64,8 +72,9 @@ def test_decoded_rows_are_near_and_of_unit_length(name: str, fitted: dict[str, B
 def test_bytes_are_those_of_the_codes(name: str, fitted: dict[str, BaseCodec], wide: Vectors) -> None:
     codes = fitted[name].encode(wide[:11])
     assert codes.nbytes == 11 * fitted[name].bytes_per_vector(192)
-    if digits := [int(part) for part in name.split("_")[1:]]:
-        assert codes.nbytes == 11 * digits[0] // (8 if name.startswith("binary") else 1)
+    size = name.rpartition("_")[2]
+    if size.isdigit():
+        assert codes.nbytes == 11 * int(size) // (8 if "binary" in name else 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -31,7 +31,7 @@ class Binary(BaseCodec):
         if n_bits is not None and (type(n_bits) is not int or n_bits < 1):
             raise ValueError(f"n_bits: expected a positive whole number, got {n_bits!r}")
         self.n_bits, self.random_state = n_bits, random_state
-        self.name = "binary" if n_bits is None else f"binary_{n_bits}"
+        self.name = "binary" if n_bits is None else f"rotated_binary_{n_bits}"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
         """Return the dtype and the number of items of one code: eight bits in each."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from projhead.artifact import Teacher
-from projhead.protocols import Encoder, Sample
+from projhead.codecs.cast import Cast
+from projhead.protocols import Codec, Encoder, Sample
 from projhead.results import Result
 from projhead.statistics import Estimate, bootstrap, paired_bootstrap
 
@@ -26,7 +27,9 @@ class System:
     samples : sequence of Sample
         One per task and metric, in the same order for every system.
     rivals : sequence of System
-        The PCA forms fitted to the same vectors at the same width.
+        The PCA forms fitted to the same vectors at the same width, stored alike.
+    codec : Codec
+        How its documents were stored.
     """
 
     reducer: str
@@ -34,6 +37,7 @@ class System:
     seed: int
     samples: Sequence[Sample]
     rivals: Sequence[System] = ()
+    codec: Codec = field(default_factory=Cast)
 
 
 def teacher_of(encoder: Encoder) -> Teacher:
@@ -62,7 +66,8 @@ def result_rows(systems: Sequence[System], teacher: Teacher) -> list[Result]:
         return Result(
             task=sample.task, metric=sample.metric, **estimate._asdict(), reducer=system.reducer,
             n_components=system.n_components, n=len(sample.items), encoder=teacher.name, revision=teacher.revision,
-            baseline=baseline, bytes_per_vector=4 * system.n_components, seed=system.seed, commit=commit(),
+            baseline=baseline, codec=system.codec.name, seed=system.seed, commit=commit(),
+            bytes_per_vector=system.codec.bytes_per_vector(system.n_components),
         )  # fmt: skip
 
     rows = [row(system, sample, bootstrap(sample)) for system in systems for sample in system.samples]

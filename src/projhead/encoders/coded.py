@@ -1,0 +1,65 @@
+"""An encoder whose documents are stored in fewer bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from projhead.protocols import Codec, Encoder
+from projhead.vectors import Vectors
+
+#: Rows that a codec is fitted to, at most: 256 for each of a product quantiser's centroids.
+_FIT_ROWS = 65_536
+
+
+class Coded:
+    """Queries as the encoder gives them, documents as a codec brings them back.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        What encodes.
+    codec : Codec
+        Fitted anew to what it is to store.
+    calibration : sequence of str, optional
+        Texts whose vectors the codec is fitted to. Where not given it is fitted to the documents themselves, as an
+        index is. Of more than 65,536 that many are chosen, always the same.
+
+    Raises
+    ------
+    ValueError
+        If the codec cannot store rows of the encoder's width.
+    """
+
+    def __init__(self, encoder: Encoder, codec: Codec, calibration: Sequence[str] | None = None) -> None:
+        self.encoder, self.codec, self.calibration = encoder, codec, calibration
+        self.bytes_per_vector = codec.bytes_per_vector(encoder.dimension)
+        self.name, self.revision, self.dimension = f"{encoder.name}, {codec.name}", encoder.revision, encoder.dimension
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, untouched by the codec."""
+        return self.encoder.encode(texts, show_progress=show_progress)
+
+    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32: what the codes of the texts' vectors say.
+
+        Raises
+        ------
+        ValueError
+            If there are too few rows to fit the codec to.
+        """
+        rows = self.encoder.encode(texts, show_progress=show_progress)
+        self.codec.fit(_sample(rows if self._calibration is None else self._calibration))
+        return self.codec.decode(self.codec.encode(rows))
+
+    @cached_property
+    def _calibration(self) -> Vectors | None:
+        return None if self.calibration is None else self.encoder.encode(self.calibration)
+
+
+def _sample(rows: Vectors) -> Vectors:
+    if len(rows) <= _FIT_ROWS:
+        return rows
+    return rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:_FIT_ROWS])]
