@@ -53,14 +53,22 @@ def test_each_collection_is_fitted_for_itself_or_all_to_the_calibration(rows: Ve
     assert (calibrated.encode_documents(TEXTS[:100]) != first).any()
 
 
+def test_two_collections_may_share_a_codec(rows: Vectors) -> None:
+    codec = Integer(4, 1.0)
+    one, other = (Coded(Numbered(part), codec, TEXTS[:300]) for part in (rows, rows[:, ::-1]))
+    first = one.encode_documents(TEXTS)
+    np.testing.assert_allclose(other.encode_documents(TEXTS), first[:, ::-1], atol=1e-6)
+    np.testing.assert_array_equal(one.encode_documents(TEXTS), first)
+    assert not hasattr(codec, "state")
+
+
 def test_large_collections_are_fitted_by_a_sample(rows: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("projhead.encoders.coded._FIT_ROWS", 50)
-    coded = Coded(Numbered(rows), Integer(8, 1.0))
-    coded.encode_documents(TEXTS)
-    step = coded.codec.state["step"].copy()  # type: ignore[attr-defined]
-    assert (step <= Integer(8, 1.0).fit(rows[:400]).state["step"]).all()
-    coded.encode_documents(TEXTS)
-    np.testing.assert_array_equal(coded.codec.state["step"], step)  # type: ignore[attr-defined]
+    stored = Coded(Numbered(rows), Integer(4, 1.0)).encode_documents(TEXTS)
+    whole, sample = Integer(4, 1.0).fit(rows[:400]), np.sort(np.random.default_rng(0).permutation(400)[:50])
+    assert (stored != whole.decode(whole.encode(rows[:400]))).any()
+    part = Integer(4, 1.0).fit(rows[:400][sample])
+    np.testing.assert_array_equal(stored, part.decode(part.encode(rows[:400])))
 
 
 def test_widths_that_cannot_be_stored_are_refused_before_anything_is_encoded(rows: Vectors) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +23,7 @@ class Coded:
     encoder : Encoder
         What encodes.
     codec : Codec
-        Fitted anew to what it is to store.
+        A copy of it is fitted to what it is to store.
     calibration : sequence of str, optional
         Texts whose vectors the codec is fitted to. Where not given it is fitted to the documents themselves, as an
         index is. Of more than 65,536 that many are chosen, always the same.
@@ -51,12 +52,18 @@ class Coded:
             If there are too few rows to fit the codec to.
         """
         rows = self.encoder.encode(texts, show_progress=show_progress)
-        self.codec.fit(_sample(rows if self._calibration is None else self._calibration))
-        return self.codec.decode(self.codec.encode(rows))
+        codec = self._calibrated if self.calibration is not None else self._fitted(rows)
+        return codec.decode(codec.encode(rows))
 
     @cached_property
-    def _calibration(self) -> Vectors | None:
-        return None if self.calibration is None else self.encoder.encode(self.calibration)
+    def _calibrated(self) -> Codec:
+        return self._fitted(self.encoder.encode(self.calibration or []))
+
+    def _fitted(self, rows: Vectors) -> Codec:
+        """Return a codec of our own: the given one may be fitted elsewhere to other rows."""
+        codec = copy(self.codec)
+        codec.fit(_sample(rows))
+        return codec
 
 
 def _sample(rows: Vectors) -> Vectors:
