@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -18,6 +19,7 @@ from projhead.vectors import Vectors, unit_rows
 
 _FORMAT, _VERSION = "projhead-codec", 1
 _KEYS = {"format", "version", "codec", "dimension", "sha256"}
+_CONFIG, _STATE = "codec.json", "codec.safetensors"
 
 State = dict[str, NDArray[Any]]
 
@@ -139,10 +141,7 @@ class BaseCodec(ABC):
         with atomic_folder(Path(path)) as folder:
             save_file({name: np.ascontiguousarray(array) for name, array in self.state.items()}, folder / _STATE)
             record = {"format": _FORMAT, "version": _VERSION, "codec": spec.spec_of(self), "dimension": dimension}
-            write_json(folder / _CONFIG, {**record, "sha256": sha256_of(folder / _STATE)})
-
-
-_CONFIG, _STATE = "codec.json", "codec.safetensors"
+            write_json(folder / _CONFIG, {**record, "sha256": _digest(record, folder / _STATE)})
 
 
 def load_codec(path: str | Path) -> BaseCodec:
@@ -167,11 +166,12 @@ def load_codec(path: str | Path) -> BaseCodec:
         raise ValueError(f"{config}: expected a record of format {_FORMAT!r} with the keys {sorted(_KEYS)}")
     if record["version"] != _VERSION:
         raise ValueError(f"{config}: expected version {_VERSION}, got {record['version']!r}; use a matching projhead")
+    said = record.pop("sha256")
+    if not file.is_file() or _digest(record, file) != said:
+        raise ValueError(f"{path} is damaged: the sha256 in {_CONFIG} is not that of its files; fit and save again")
     codec = spec.build(record["codec"], "projhead.codecs")
     if not isinstance(codec, BaseCodec):
         raise ValueError(f"{config}: {record['codec']['class']} is not a codec: refused")
-    if not file.is_file() or sha256_of(file) != record["sha256"]:
-        raise ValueError(f"{file} is damaged or missing: its sha256 is not the one in {_CONFIG}; fit and save again")
     try:
         state = load_file(file)
         dimension = _positive(record["dimension"])
@@ -185,6 +185,11 @@ def load_codec(path: str | Path) -> BaseCodec:
         raise ValueError(f"{file}: expected finite float32 arrays {expected} for width {dimension}, got {found}")
     codec.state, codec.dimension, codec.clipped = state, dimension, 0
     return codec
+
+
+def _digest(record: dict[str, Any], file: Path) -> str:
+    """Return the sha256 of a record and the file beside it, so that no byte of either changes unnoticed."""
+    return hashlib.sha256(f"{json.dumps(record, sort_keys=True)} {sha256_of(file)}".encode()).hexdigest()
 
 
 def _positive(value: Any) -> int:

@@ -11,8 +11,8 @@ import numpy as np
 from projhead.protocols import Codec, Encoder
 from projhead.vectors import Vectors
 
-#: Rows that a codec is fitted to, at most: 256 for each of a product quantiser's centroids.
-_FIT_ROWS = 65_536
+#: Rows that a codec is fitted to, at most: 64 for each of a product quantiser's centroids, of which FAISS asks 39.
+_FIT_ROWS = 16_384
 
 
 class Coded:
@@ -26,7 +26,7 @@ class Coded:
         A copy of it is fitted to what it is to store.
     calibration : sequence of str, optional
         Texts whose vectors the codec is fitted to. Where not given it is fitted to the documents themselves, as an
-        index is. Of more than 65,536 that many are chosen, always the same.
+        index is. Of more than 16,384 that many are chosen, always the same.
 
     Raises
     ------
