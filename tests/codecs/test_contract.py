@@ -87,6 +87,21 @@ def test_rows_are_stored_one_by_one_and_again_alike(name: str, fitted: dict[str,
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_blocks_of_half_precision_give_the_same(
+    name: str, fitted: dict[str, BaseCodec], wide: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec, half = fitted[name], wide.astype(np.float16)
+    codes = codec.encode(half.astype(np.float32))
+    rows = codec.decode(codes)
+    monkeypatch.setattr("projhead.codecs.base._BLOCK", 300)
+    np.testing.assert_array_equal(codec.encode(half), codes)
+    np.testing.assert_allclose(codec.decode(codes), rows, atol=1e-6)  # of products of matrices the last bit may differ
+    half[650, 3] = np.nan
+    with pytest.raises(ValueError, match="first in row 650"):
+        codec.encode(half)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_similar_rows_is_kept(name: str, fitted: dict[str, BaseCodec], wide: Vectors) -> None:
     documents, queries = wide[:600], wide[600:]
     scores = queries @ fitted[name].decode(fitted[name].encode(documents)).T

@@ -21,6 +21,9 @@ _FORMAT, _VERSION = "projhead-codec", 1
 _KEYS = {"format", "version", "codec", "dimension", "sha256"}
 _CONFIG, _STATE = "codec.json", "codec.safetensors"
 
+#: Rows worked on at once: bounds memory on memory-mapped input.
+_BLOCK = 65_536
+
 State = dict[str, NDArray[Any]]
 
 
@@ -88,7 +91,7 @@ class BaseCodec(ABC):
         ValueError
             If there are too few, their width cannot be, or values are not finite.
         """
-        checked = _rows(rows)
+        checked = _finite(_two_dimensional(rows), 0)
         if not len(checked):
             raise ValueError(f"{self.name}: expected rows to learn from, got none")
         self.layout(checked.shape[1])
@@ -106,10 +109,14 @@ class BaseCodec(ABC):
         ValueError
             If there was no fit, the width is not that of the fit, or values are not finite.
         """
-        checked = _rows(rows)
-        if checked.shape[1] != self._fitted():
-            raise ValueError(f"{self.name} was fitted to rows of width {self.dimension}, got {checked.shape[1]}")
-        return self._encode(checked)
+        given = _two_dimensional(rows)
+        if given.shape[1] != self._fitted():
+            raise ValueError(f"{self.name} was fitted to rows of width {self.dimension}, got {given.shape[1]}")
+        dtype, items = self.layout(self.dimension)
+        codes = np.empty((len(given), items), dtype)
+        for start in range(0, len(given), _BLOCK):
+            codes[start : start + _BLOCK] = self._encode(_finite(given[start : start + _BLOCK], start))
+        return codes
 
     def decode(self, codes: NDArray[Any]) -> Vectors:
         """Return unit rows (n, d), float32, whose inner product with a float query is the code's score.
@@ -128,7 +135,11 @@ class BaseCodec(ABC):
                 f"{self.name} of width {self.dimension}: expected codes (n, {items}) of {dtype}, "
                 f"got {codes.shape} of {codes.dtype}"
             )
-        return unit_rows(self._decode(codes), f"rows decoded by {self.name}")
+        rows = np.empty((len(codes), self.dimension), np.float32)
+        for start in range(0, len(codes), _BLOCK):
+            part = self._decode(codes[start : start + _BLOCK])
+            rows[start : start + _BLOCK] = unit_rows(part, f"rows decoded by {self.name}")
+        return rows
 
     def _fitted(self) -> int:
         if not hasattr(self, "dimension"):
@@ -198,12 +209,18 @@ def _positive(value: Any) -> int:
     return value
 
 
-def _rows(rows: ArrayLike) -> Vectors:
-    """Return rows as float32 without changing their length."""
+def _two_dimensional(rows: ArrayLike) -> NDArray[Any]:
+    """Return rows as they are: memory-mapped ones are not read yet."""
+    given = np.asarray(rows)
+    if given.ndim != 2 or not given.shape[1]:
+        raise ValueError(f"rows: expected 2 dimensions (n, d), got shape {given.shape}")
+    return given
+
+
+def _finite(rows: NDArray[Any], first: int) -> Vectors:
+    """Return rows as float32 without changing their length; `first` is the number of the first."""
     checked = np.ascontiguousarray(rows, dtype=np.float32)
-    if checked.ndim != 2 or not checked.shape[1]:
-        raise ValueError(f"rows: expected 2 dimensions (n, d), got shape {checked.shape}")
     if not np.isfinite(checked).all():
-        bad = int(np.flatnonzero(~np.isfinite(checked).all(axis=1))[0])
+        bad = first + int(np.flatnonzero(~np.isfinite(checked).all(axis=1))[0])
         raise ValueError(f"rows: expected finite values, got NaN or infinity (first in row {bad}); drop such rows")
     return checked

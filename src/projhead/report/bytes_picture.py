@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -96,12 +96,10 @@ def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
         return svg(figure)
 
 
-def _draw_front(axes: object, values: pd.Series) -> None:
+def _draw_front(axes: Any, values: pd.Series) -> None:
     """Draw the most that any method keeps at no more bytes."""
     best = values.groupby(level=0).max().sort_index().cummax()
-    axes.step(  # type: ignore[attr-defined]
-        best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round"
-    )
+    axes.step(best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round")
 
 
 def _words(title: str, lines: Mapping[Key, pd.DataFrame]) -> str:
