@@ -102,12 +102,17 @@ class Codec(Protocol):
     ----------
     name : str
         In tables; what differs in bytes differs in name.
+    learns : bool
+        Whether `fit` learns anything but the width.
     clipped : int
         How many values lay outside the range that `fit` saw, in all calls of `encode` since.
     """
 
     @property
     def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def learns(self) -> bool: ...  # noqa: D102
 
     @property
     def clipped(self) -> int: ...  # noqa: D102

@@ -55,6 +55,7 @@ def fitted(wide: Vectors) -> dict[str, BaseCodec]:
 @pytest.mark.parametrize("name", NAMES)
 def test_its_name_is_that_of_its_yaml(name: str, fitted: dict[str, BaseCodec]) -> None:
     assert fitted[name].name == name
+    assert fitted[name].learns == bool(fitted[name].state)
     assert (conf_dir() / "codec" / f"{name}.yaml").read_text().startswith(f"# @package codec.{name}\n")
 
 

@@ -118,18 +118,23 @@ def test_evaluate_stores_documents_with_codecs_and_report_draws_them_by_bytes(ru
         for row in read_results(root / "coded" / "results.jsonl")
         if row.metric == "overlap@10" and not row.baseline
     }
-    sizes = {("teacher", "float32"): 1536, ("teacher", "int8"): 384, ("teacher", "pq_32"): 32, ("learned", "int8"): 8}
+    sizes = {
+        ("teacher", "float32"): 1536,
+        ("teacher", "int8 (more)"): 384,
+        ("teacher", "pq_32 (more)"): 32,
+        ("learned", "int8 (more)"): 8,
+    }
     assert {key: rows[key].bytes_per_vector for key in sizes} == sizes
-    assert ("learned", "pq_32") not in rows
-    values = [rows["teacher", codec].value for codec in ("float32", "int8", "pq_32")]
+    assert ("learned", "pq_32 (more)") not in rows
+    values = [rows["teacher", codec].value for codec in ("float32", "int8 (more)", "pq_32 (more)")]
     assert values == sorted(values, reverse=True)
     assert values[0] == 1
     assert 0.9 < values[1] < 1
     differences = [row for row in read_results(root / "coded" / "results.jsonl") if row.baseline]
-    assert {(row.reducer, row.codec) for row in differences} == {("learned", "float32"), ("learned", "int8")}
-    best = max(row.value for (name, codec), row in rows.items() if name.startswith("pca") and codec == "int8")
-    paired = next(row for row in differences if (row.metric, row.codec) == ("overlap@10", "int8"))
-    assert paired.value == pytest.approx(rows["learned", "int8"].value - best)
+    assert {(row.reducer, row.codec) for row in differences} == {("learned", "float32"), ("learned", "int8 (more)")}
+    best = max(row.value for (name, codec), row in rows.items() if name.startswith("pca") and codec == "int8 (more)")
+    paired = next(row for row in differences if (row.metric, row.codec) == ("overlap@10", "int8 (more)"))
+    assert paired.value == pytest.approx(rows["learned", "int8 (more)"].value - best)
     projhead("report", f"results={root / 'coded'}", f"path={root / 'coded-report'}", root=root)
     assert "bytes per vector" in (root / "coded-report" / "index.html").read_text()
 

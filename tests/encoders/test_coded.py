@@ -9,7 +9,7 @@ from projhead.codecs.binary import Binary
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
-from projhead.encoders.coded import Coded
+from projhead.encoders.coded import Calibration, Coded
 from projhead.protocols import DocumentEncoder
 from projhead.vectors import Vectors
 
@@ -45,7 +45,8 @@ def test_each_collection_is_fitted_for_itself_or_all_to_the_calibration(rows: Ve
     first = alone.encode_documents(TEXTS[:100])
     alone.encode_documents(TEXTS[100:])
     np.testing.assert_array_equal(alone.encode_documents(TEXTS[:100]), first)
-    calibrated = Coded(encoder, Binary(), calibration=[str(number) for number in range(400, 600)])
+    calibrated = Coded(encoder, Binary(), Calibration("others", [str(number) for number in range(400, 600)]))
+    assert (alone.stored, calibrated.stored) == ("binary", "binary (others)")
     expected = Binary().fit(rows[400:])
     for part in (slice(0, 100), slice(100, 400)):
         stored = calibrated.encode_documents(TEXTS[part])
@@ -55,7 +56,7 @@ def test_each_collection_is_fitted_for_itself_or_all_to_the_calibration(rows: Ve
 
 def test_two_collections_may_share_a_codec(rows: Vectors) -> None:
     codec = Integer(4, 1.0)
-    one, other = (Coded(Numbered(part), codec, TEXTS[:300]) for part in (rows, rows[:, ::-1]))
+    one, other = (Coded(Numbered(part), codec, Calibration("some", TEXTS[:300])) for part in (rows, rows[:, ::-1]))
     first = one.encode_documents(TEXTS)
     np.testing.assert_allclose(other.encode_documents(TEXTS), first[:, ::-1], atol=1e-6)
     np.testing.assert_array_equal(one.encode_documents(TEXTS), first)
@@ -74,4 +75,9 @@ def test_large_collections_are_fitted_by_a_sample(rows: Vectors, monkeypatch: py
 def test_widths_that_cannot_be_stored_are_refused_before_anything_is_encoded(rows: Vectors) -> None:
     with pytest.raises(ValueError, match="pq_48: expected rows of a width that is a multiple of 48 bytes, got 32"):
         Coded(Numbered(rows), ProductQuantizer(48))
-    np.testing.assert_allclose(Coded(Numbered(rows), Cast()).encode_documents(TEXTS), rows[:400], atol=1e-7)
+
+
+def test_what_learns_nothing_needs_no_calibration(rows: Vectors) -> None:
+    coded = Coded(Numbered(rows), Cast(), Calibration("unknown", ["no number"]))
+    np.testing.assert_allclose(coded.encode_documents(TEXTS), rows[:400], atol=1e-7)
+    assert coded.stored == "float32"

@@ -95,5 +95,7 @@ def test_the_same_rows_give_the_same_bytes(frame):
 
 
 def test_a_codecs_kind_is_its_name_without_its_size():
-    names = ["pq_32", "rotated_binary_256", "int8", "float16", "binary"]
-    assert [family(name) for name in names] == ["pq", "rotated_binary", "int8", "float16", "binary"]
+    names = ["pq_32", "rotated_binary_256", "int8", "float16", "binary", "pq_32 (my_docs_7)"]
+    assert [family(name) for name in names] == [
+        "pq", "rotated_binary", "int8", "float16", "binary", "pq (my_docs_7)",
+    ]  # fmt: skip

@@ -37,6 +37,8 @@ class BaseCodec(ABC):
     ----------
     name : str
         In tables: the name of its yaml.
+    learns : bool
+        Whether `fit` learns anything but the width.
     dimension : int
         Width d of the rows, after `fit`.
     state : dict of ndarray
@@ -46,6 +48,7 @@ class BaseCodec(ABC):
     """
 
     name: str
+    learns: bool = True
     dimension: int
     state: State
 

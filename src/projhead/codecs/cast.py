@@ -41,6 +41,8 @@ class Cast(BaseCodec):
         ``"float32"``, ``"float16"``, ``"bfloat16"`` or ``"float8"``.
     """
 
+    learns = False
+
     def __init__(self, dtype: str = "float32") -> None:
         if dtype not in _FORMATS:
             raise ValueError(f"dtype: expected one of {', '.join(_FORMATS)}, got {dtype!r}")

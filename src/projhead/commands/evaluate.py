@@ -15,11 +15,11 @@ from projhead.codecs.cast import Cast
 from projhead.commands.measure import System, paths_of, result_rows, teacher_of
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.cached import Cached
-from projhead.encoders.coded import Coded
+from projhead.encoders.coded import Calibration, Coded
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
-from projhead.protocols import Codec, Encoder, Task
+from projhead.protocols import Codec, Corpus, Encoder, Task
 from projhead.reducers.base import load_reducer
 from projhead.report.tables import markdown
 from projhead.results import Result, append_results
@@ -34,12 +34,10 @@ def run(cfg: DictConfig) -> float:
     tasks = list(instantiate(cfg.task, _convert_="all").values())
     artifacts, exports = paths_of(cfg.artifact), paths_of(cfg.exported)
     codecs: list[Codec] = list(instantiate(cfg.codec).values())
-    calibration = None
-    if cfg.calibration is not None:
-        calibration = [document.text for document in instantiate(cfg.calibration).documents("train")]
-    rows = evaluate(
-        instantiate(cfg.encoder), tasks, artifacts, exports, Path(cfg.paths.stores), codecs, calibration
-    )  # fmt: skip
+    corpus: Corpus | None = instantiate(cfg.calibration)
+    calibration = None if corpus is None else _calibration(corpus)
+    encoder: Encoder = instantiate(cfg.encoder)
+    rows = evaluate(encoder, tasks, artifacts, exports, Path(cfg.paths.stores), codecs, calibration)
     append_results(folder / "results.jsonl", rows)
     tables = markdown(rows)
     (folder / "tables.md").write_text(tables + "\n", encoding="utf-8")
@@ -49,6 +47,10 @@ def run(cfg: DictConfig) -> float:
     return float(np.mean(asked or [row.value for row in rows if row.reducer == teacher.reducer]))
 
 
+def _calibration(corpus: Corpus) -> Calibration:
+    return Calibration(corpus.name, [document.text for document in corpus.documents("train")])
+
+
 def evaluate(
     encoder: Encoder,
     tasks: Sequence[Task],
@@ -56,7 +58,7 @@ def evaluate(
     exports: Sequence[Path],
     stores: Path,
     codecs: Sequence[Codec] = (),
-    calibration: Sequence[str] | None = None,
+    calibration: Calibration | None = None,
 ) -> list[Result]:
     """Return the result rows of the teacher, each artifact with its baselines, and each export.
 
@@ -80,7 +82,11 @@ def evaluate(
                 tqdm.write(f"left out: {name} at {subject.dimension} dimensions, as {error}")
                 continue
             samples = [sample for task in tasks for sample in task.run(coded, teacher)]
-            found.append(System(name, subject.dimension, seed, samples, codec=codec))
+            found.append(
+                System(
+                    name, subject.dimension, seed, samples, codec=coded.stored, bytes_per_vector=coded.bytes_per_vector
+                )
+            )
         return found
 
     systems: list[System] = []
@@ -110,7 +116,7 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
     own = measure(reducer.kind, seed, Reduced(teacher, reducer))
     if not reducer.kind.startswith("pca"):
         pca = [system for system in others if system.reducer.startswith("pca")]
-        own = [replace(system, rivals=[one for one in pca if one.codec is system.codec]) for system in own]
+        own = [replace(system, rivals=[one for one in pca if one.codec == system.codec]) for system in own]
     return [*own, *others]
 
 
@@ -133,7 +139,7 @@ def _distinct(new: Sequence[System], known: Sequence[System]) -> list[System]:
 
 
 def _key(system: System) -> tuple[str, int, int, str]:
-    return system.reducer, system.n_components, system.seed, system.codec.name
+    return system.reducer, system.n_components, system.seed, system.codec
 
 
 def _same(one: System, other: System) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from projhead.artifact import Teacher
-from projhead.codecs.cast import Cast
-from projhead.protocols import Codec, Encoder, Sample
+from projhead.protocols import Encoder, Sample
 from projhead.results import Result
 from projhead.statistics import Estimate, bootstrap, paired_bootstrap
 
@@ -28,8 +27,8 @@ class System:
         One per task and metric, in the same order for every system.
     rivals : sequence of System
         The PCA forms fitted to the same vectors at the same width, stored alike.
-    codec : Codec
-        How its documents were stored.
+    codec, bytes_per_vector : str, int
+        How documents were stored, and in what room; four bytes a dimension where that is not given.
     """
 
     reducer: str
@@ -37,7 +36,8 @@ class System:
     seed: int
     samples: Sequence[Sample]
     rivals: Sequence[System] = ()
-    codec: Codec = field(default_factory=Cast)
+    codec: str = "float32"
+    bytes_per_vector: int | None = None
 
 
 def teacher_of(encoder: Encoder) -> Teacher:
@@ -66,8 +66,8 @@ def result_rows(systems: Sequence[System], teacher: Teacher) -> list[Result]:
         return Result(
             task=sample.task, metric=sample.metric, **estimate._asdict(), reducer=system.reducer,
             n_components=system.n_components, n=len(sample.items), encoder=teacher.name, revision=teacher.revision,
-            baseline=baseline, codec=system.codec.name, seed=system.seed, commit=commit(),
-            bytes_per_vector=system.codec.bytes_per_vector(system.n_components),
+            baseline=baseline, codec=system.codec, seed=system.seed, commit=commit(),
+            bytes_per_vector=system.bytes_per_vector or 4 * system.n_components,
         )  # fmt: skip
 
     rows = [row(system, sample, bootstrap(sample)) for system in systems for sample in system.samples]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,13 @@ from projhead.vectors import Vectors
 
 #: Rows that a codec is fitted to, at most: 64 for each of a product quantiser's centroids, of which FAISS asks 39.
 _FIT_ROWS = 16_384
+
+
+class Calibration(NamedTuple):
+    """Texts that codecs are fitted to, and what to call them."""
+
+    name: str
+    texts: Sequence[str]
 
 
 class Coded:
@@ -24,9 +32,15 @@ class Coded:
         What encodes.
     codec : Codec
         A copy of it is fitted to what it is to store.
-    calibration : sequence of str, optional
-        Texts whose vectors the codec is fitted to. Where not given it is fitted to the documents themselves, as an
-        index is. Of more than 16,384 that many are chosen, always the same.
+    calibration : Calibration, optional
+        Texts whose vectors the codec is fitted to, where it learns anything. Where not given it is fitted to the
+        documents themselves, as an index is. Of more than 16,384 that many are chosen, always the same.
+
+    Attributes
+    ----------
+    stored : str
+        How documents are stored: the codec's name, and what it was fitted to if not to them.
+    bytes_per_vector : int
 
     Raises
     ------
@@ -34,10 +48,12 @@ class Coded:
         If the codec cannot store rows of the encoder's width.
     """
 
-    def __init__(self, encoder: Encoder, codec: Codec, calibration: Sequence[str] | None = None) -> None:
-        self.encoder, self.codec, self.calibration = encoder, codec, calibration
+    def __init__(self, encoder: Encoder, codec: Codec, calibration: Calibration | None = None) -> None:
+        self.encoder, self.codec = encoder, codec
+        self.calibration = calibration if codec.learns else None
         self.bytes_per_vector = codec.bytes_per_vector(encoder.dimension)
-        self.name, self.revision, self.dimension = f"{encoder.name}, {codec.name}", encoder.revision, encoder.dimension
+        self.stored = codec.name if self.calibration is None else f"{codec.name} ({self.calibration.name})"
+        self.name, self.revision, self.dimension = f"{encoder.name}, {self.stored}", encoder.revision, encoder.dimension
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, untouched by the codec."""
@@ -52,12 +68,12 @@ class Coded:
             If there are too few rows to fit the codec to.
         """
         rows = self.encoder.encode(texts, show_progress=show_progress)
-        codec = self._calibrated if self.calibration is not None else self._fitted(rows)
+        codec = self._fitted(rows) if self.calibration is None else self._calibrated
         return codec.decode(codec.encode(rows))
 
     @cached_property
     def _calibrated(self) -> Codec:
-        return self._fitted(self.encoder.encode(self.calibration or []))
+        return self._fitted(self.encoder.encode(self.calibration.texts if self.calibration else []))
 
     def _fitted(self, rows: Vectors) -> Codec:
         """Return a codec of our own: the given one may be fitted elsewhere to other rows."""

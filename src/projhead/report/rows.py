@@ -76,8 +76,8 @@ def several_codecs(frame: pd.DataFrame) -> bool:
 
 
 def family(codec: str) -> str:
-    """Return a codec's name without its size: ``"pq"`` of ``"pq_32"``."""
-    return re.sub(r"_\d+$", "", codec)
+    """Return a codec's name without its size: ``"pq"`` of ``"pq_32"``, ``"pq (docs)"`` of ``"pq_32 (docs)"``."""
+    return re.sub(r"_\d+(?=$| )", "", codec)
 
 
 def leading(frame: pd.DataFrame) -> pd.DataFrame:
