@@ -20,7 +20,7 @@ from projhead.cli import VERBS, conf_dir
 GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name not in ("hydra", "paths"))
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
 #: Groups that not `train` but another verb has.
-HOMES = {"task": "evaluate", "index": "index", "export": "export"}
+HOMES = {"task": "evaluate", "codec": "evaluate", "index": "index", "export": "export"}
 
 
 def _compose(verb: str, *overrides: str) -> DictConfig:
@@ -69,7 +69,7 @@ def test_every_verb_composes(verb: str) -> None:
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_its_target_takes_it(group: str, option: str) -> None:
     verb = HOMES.get(group, "train")
-    override = f"{group}=[{option}]" if group == "task" else f"{group}={option}"
+    override = f"{group}=[{option}]" if group in ("task", "codec") else f"{group}={option}"
     cfg = _compose(verb, override)
     assert _check_targets(cfg) > 0
 

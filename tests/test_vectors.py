@@ -92,5 +92,7 @@ def test_overlap_refuses_too_few_rows_and_unequal_ones():
         neighbour_overlap(random_rows(10, 3), random_rows(10, 2), [1, 10])
     with pytest.raises(ValueError, match=r"expected as many reduced rows as reference rows \(4\), got 5"):
         neighbour_overlap(random_rows(4, 3), random_rows(5, 2), [1])
+    with pytest.raises(ValueError, match=r"expected as many reduced rows as reference rows \(4\), got 5"):
+        neighbour_overlap(random_rows(4, 3), random_rows(4, 2), [1], queries=random_rows(5, 2))
     with pytest.raises(ValueError, match="top_k: expected positive numbers"):
         neighbour_overlap(random_rows(4, 3), random_rows(4, 2), [0, 1])

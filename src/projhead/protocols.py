@@ -1,4 +1,4 @@
-"""The doors of the house: what an encoder, a reducer, a task, an exporter and an index must do."""
+"""The doors of the house: what an encoder, a reducer, a task, a codec, an index and an exporter must do."""
 
 from __future__ import annotations
 
@@ -47,6 +47,15 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class DocumentEncoder(Encoder, Protocol):
+    """An encoder with another way for the texts that are searched: stored in fewer bytes, for example."""
+
+    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, dimension), float32, that meet `encode`'s in an inner product."""
+        ...
+
+
 class Corpus(Protocol):
     """Texts to train on or to encode, with a part kept apart for testing."""
 
@@ -83,6 +92,49 @@ class Task(Protocol):
 
     def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
         """Measure `encoder`; `teacher` is the full-width reference, for tasks that compare with it."""
+        ...
+
+
+class Codec(Protocol):
+    """Unit rows to codes of fewer bytes, and back to what such a code says of its row.
+
+    Attributes
+    ----------
+    name : str
+        In tables; what differs in bytes differs in name.
+    learns : bool
+        Whether `fit` learns anything but the width.
+    clipped : int
+        How many values lay outside the range that `fit` saw, in all calls of `encode` since.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def learns(self) -> bool: ...  # noqa: D102
+
+    @property
+    def clipped(self) -> int: ...  # noqa: D102
+
+    def bytes_per_vector(self, dimension: int) -> int:
+        """Return what one row of a width takes; raise ValueError where rows of that width cannot be stored so."""
+        ...
+
+    def fit(self, rows: ArrayLike) -> Any:
+        """Learn from rows (n, d)."""
+        ...
+
+    def encode(self, rows: ArrayLike) -> NDArray[Any]:
+        """Return codes (n, items)."""
+        ...
+
+    def decode(self, codes: NDArray[Any]) -> Vectors:
+        """Return unit rows (n, d), float32; their inner product with a float query is the code's score."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the fitted codec as a folder, whole or not at all."""
         ...
 
 

@@ -92,7 +92,9 @@ def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, N
     return scores, indices
 
 
-def neighbour_overlap(reference: Vectors, reduced: Vectors, top_k: Sequence[int]) -> Vectors:
+def neighbour_overlap(
+    reference: Vectors, reduced: Vectors, top_k: Sequence[int], *, queries: Vectors | None = None
+) -> Vectors:
     """Measure which share of each row's nearest neighbours a reduction keeps, ties counted fairly.
 
     A row's true neighbours are all rows at least as similar to it as the k-th one by `reference`; among rows
@@ -107,6 +109,9 @@ def neighbour_overlap(reference: Vectors, reduced: Vectors, top_k: Sequence[int]
         Unit rows of the same things, in the same order.
     top_k : sequence of int
         Neighbourhood sizes, each below n.
+    queries : ndarray of shape (n, k), optional
+        Unit rows whose neighbours among `reduced` are looked for, where those are stored less exactly; otherwise
+        `reduced` itself.
 
     Returns
     -------
@@ -120,15 +125,17 @@ def neighbour_overlap(reference: Vectors, reduced: Vectors, top_k: Sequence[int]
     """
     if min(top_k) < 1:
         raise ValueError(f"top_k: expected positive numbers, got {list(top_k)}")
-    if len(reference) != len(reduced):
-        raise ValueError(f"expected as many reduced rows as reference rows ({len(reference)}), got {len(reduced)}")
+    for rows in (reduced, reduced if queries is None else queries):
+        if len(reference) != len(rows):
+            raise ValueError(f"expected as many reduced rows as reference rows ({len(reference)}), got {len(rows)}")
     if len(reference) <= max(top_k):
         raise ValueError(
             f"overlap of the {max(top_k)} nearest needs more rows than that, got {len(reference)}; "
             "give more rows or a smaller top_k"
         )
     overlap = np.empty((len(reference), len(top_k)), np.float32)
-    pairs = zip(_similarity_blocks(reference, reference), _similarity_blocks(reduced, reduced), strict=True)
+    asked = reduced if queries is None else queries
+    pairs = zip(_similarity_blocks(reference, reference), _similarity_blocks(asked, reduced), strict=True)
     for (block, true), (_, found) in pairs:
         own = torch.arange(block.start, block.stop)
         for similarity in (true, found):

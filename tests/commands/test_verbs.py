@@ -106,6 +106,41 @@ def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_the
     assert f"{spearman['learned'].value:.3f}" in (root / "report" / "index.html").read_text()
 
 
+def test_evaluate_stores_documents_with_codecs_and_report_draws_them_by_bytes(run: Path, root: Path) -> None:
+    (root / "more.txt").write_text("\n".join([*TEXTS, *(f"{text}, they say" for text in TEXTS)]))
+    said = projhead(
+        "evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[fidelity]",
+        f"task.fidelity.path={root / 'texts.txt'}", "codec=[int8,pq_32]", "corpus@calibration=file",
+        f"calibration.path={root / 'more.txt'}", "calibration.test_fraction=0.1",
+        f"run_dir={root / 'coded'}", root=root,
+    )  # fmt: skip
+    assert "left out: learned at 8 dimensions, as pq_32: expected rows of a width that is a multiple of 32" in said
+    rows = {
+        (row.reducer, row.codec): row
+        for row in read_results(root / "coded" / "results.jsonl")
+        if row.metric == "overlap@10" and not row.baseline
+    }
+    sizes = {
+        ("teacher", "float32"): 1536,
+        ("teacher", "int8 (more)"): 384,
+        ("teacher", "pq_32 (more)"): 32,
+        ("learned", "int8 (more)"): 8,
+    }
+    assert {key: rows[key].bytes_per_vector for key in sizes} == sizes
+    assert ("learned", "pq_32 (more)") not in rows
+    values = [rows["teacher", codec].value for codec in ("float32", "int8 (more)", "pq_32 (more)")]
+    assert values == sorted(values, reverse=True)
+    assert values[0] == 1
+    assert 0.9 < values[1] < 1
+    differences = [row for row in read_results(root / "coded" / "results.jsonl") if row.baseline]
+    assert {(row.reducer, row.codec) for row in differences} == {("learned", "float32"), ("learned", "int8 (more)")}
+    best = max(row.value for (name, codec), row in rows.items() if name.startswith("pca") and codec == "int8 (more)")
+    paired = next(row for row in differences if (row.metric, row.codec) == ("overlap@10", "int8 (more)"))
+    assert paired.value == pytest.approx(rows["learned", "int8 (more)"].value - best)
+    projhead("report", f"results={root / 'coded'}", f"path={root / 'coded-report'}", root=root)
+    assert "bytes per vector" in (root / "coded-report" / "index.html").read_text()
+
+
 def test_export_writes_a_student_that_encode_takes(run: Path, root: Path) -> None:
     corpus = ["corpus=file", f"corpus.path={root / 'texts.txt'}"]
     projhead("export", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", *corpus, "export=onnx_fp32",

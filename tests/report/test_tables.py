@@ -84,11 +84,28 @@ def test_without_the_teacher_there_is_no_retention():
 
 
 def test_seeds_and_codecs_are_columns_where_rows_differ_in_them_alone():
-    others = [replace(FEW[1], seed=1, value=0.55), replace(FEW[1], codec="int8", value=0.53)]
-    header, *rows = cells(markdown([*FEW[:2], *others]))
-    assert header == ["reducer", "dimensions", "codec", "seed", "nDCG@10"]
-    assert [line[2:4] for line in rows] == [["float32", "0"], ["float32", "1"], ["int8", "0"], ["float32", "0"]]
+    others = [replace(FEW[1], seed=1, value=0.55), replace(FEW[1], codec="int8", value=0.53, bytes_per_vector=64)]
+    header, *rows = cells(markdown([*(replace(one, bytes_per_vector=256) for one in (*FEW[:2], others[0])), others[1]]))
+    assert header == ["reducer", "dimensions", "codec", "bytes", "seed", "nDCG@10"]
+    assert [line[2:5] for line in rows] == [
+        ["float32", "256", "0"], ["float32", "256", "1"], ["float32", "256", "0"], ["int8", "64", "0"],
+    ]  # fmt: skip
     assert cells(markdown([FEW[0], replace(FEW[1], seed=1)]))[0] == ["reducer", "dimensions", "nDCG@10"]
+
+
+def test_where_codecs_differ_rows_of_equal_bytes_stand_together_under_the_plain_teacher():
+    def stored(one, codec, size):
+        return replace(one, codec=codec, bytes_per_vector=size)
+
+    teacher, wide = FEW[2], FEW[3]
+    rows = [stored(FEW[1], "float32", 256), stored(wide, "float32", 512), stored(teacher, "pq_64", 64),
+            stored(FEW[1], "int8", 64), stored(wide, "int4", 64), stored(teacher, "float32", 1536)]  # fmt: skip
+    _, *lines = cells(markdown(rows))[:7]
+    assert [line[:4] for line in lines] == [
+        ["teacher", "384", "float32", "1536"], ["learned", "128", "float32", "512"],
+        ["learned", "64", "float32", "256"], ["teacher", "384", "pq_64", "64"], ["learned", "128", "int4", "64"],
+        ["learned", "64", "int8", "64"],
+    ]  # fmt: skip
 
 
 def test_the_last_of_two_measurements_of_one_thing_counts():

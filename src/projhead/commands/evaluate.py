@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,21 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from projhead.codecs.cast import Cast
 from projhead.commands.measure import System, paths_of, result_rows, teacher_of
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.cached import Cached
+from projhead.encoders.coded import Calibration, Coded
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
-from projhead.protocols import Encoder, Sample, Task
+from projhead.protocols import Codec, Corpus, Encoder, Task
 from projhead.reducers.base import load_reducer
 from projhead.report.tables import markdown
 from projhead.results import Result, append_results
 
-Measure = Callable[[Encoder], list[Sample]]
+#: Called with a reducer's name, its seed and what encodes; measures it with every codec.
+Measure = Callable[[str, int, Encoder], list[System]]
 
 
 def run(cfg: DictConfig) -> float:
@@ -29,7 +33,11 @@ def run(cfg: DictConfig) -> float:
     folder = run_folder()
     tasks = list(instantiate(cfg.task, _convert_="all").values())
     artifacts, exports = paths_of(cfg.artifact), paths_of(cfg.exported)
-    rows = evaluate(instantiate(cfg.encoder), tasks, artifacts, exports, Path(cfg.paths.stores))
+    codecs: list[Codec] = list(instantiate(cfg.codec).values())
+    corpus: Corpus | None = instantiate(cfg.calibration)
+    calibration = None if corpus is None else _calibration(corpus)
+    encoder: Encoder = instantiate(cfg.encoder)
+    rows = evaluate(encoder, tasks, artifacts, exports, Path(cfg.paths.stores), codecs, calibration)
     append_results(folder / "results.jsonl", rows)
     tables = markdown(rows)
     (folder / "tables.md").write_text(tables + "\n", encoding="utf-8")
@@ -39,19 +47,47 @@ def run(cfg: DictConfig) -> float:
     return float(np.mean(asked or [row.value for row in rows if row.reducer == teacher.reducer]))
 
 
+def _calibration(corpus: Corpus) -> Calibration:
+    return Calibration(corpus.name, [document.text for document in corpus.documents("train")])
+
+
 def evaluate(
-    encoder: Encoder, tasks: Sequence[Task], artifacts: Sequence[Path], exports: Sequence[Path], stores: Path
+    encoder: Encoder,
+    tasks: Sequence[Task],
+    artifacts: Sequence[Path],
+    exports: Sequence[Path],
+    stores: Path,
+    codecs: Sequence[Codec] = (),
+    calibration: Calibration | None = None,
 ) -> list[Result]:
-    """Return the result rows of the teacher, each artifact with its baselines, and each export."""
+    """Return the result rows of the teacher, each artifact with its baselines, and each export.
+
+    All are measured in float32, whose numbers the others are compared with, and with every codec that can store
+    rows of their width.
+    """
     teacher = encoder if isinstance(encoder, Precomputed) else Cached(encoder, stores, show_progress=True)
+    named = {codec.name: codec for codec in (Cast("float32"), *codecs)}
     subjects: list[tuple[str, Callable[[Measure], list[System]]]] = [
-        ("teacher", lambda measure: [System("teacher", encoder.dimension, 0, measure(teacher))])
+        ("teacher", lambda measure: measure("teacher", 0, teacher))
     ]
     subjects += [(str(path), lambda measure, path=path: _artifact(path, teacher, measure)) for path in artifacts]  # type: ignore[misc]
-    subjects += [(str(path), lambda measure, path=path: [_export(path, stores, measure)]) for path in exports]  # type: ignore[misc]
+    subjects += [(str(path), lambda measure, path=path: _export(path, stores, measure)) for path in exports]  # type: ignore[misc]
 
-    def measure(subject: Encoder) -> list[Sample]:
-        return [sample for task in tasks for sample in task.run(subject, teacher)]
+    def measure(name: str, seed: int, subject: Encoder) -> list[System]:
+        found = []
+        for codec in named.values():
+            try:
+                coded = Coded(subject, codec, calibration)
+            except ValueError as error:
+                tqdm.write(f"left out: {name} at {subject.dimension} dimensions, as {error}")
+                continue
+            samples = [sample for task in tasks for sample in task.run(coded, teacher)]
+            found.append(
+                System(
+                    name, subject.dimension, seed, samples, codec=coded.stored, bytes_per_vector=coded.bytes_per_vector
+                )
+            )
+        return found
 
     systems: list[System] = []
     for name, systems_of in (bar := tqdm(subjects, desc="evaluate", unit="system")):
@@ -71,40 +107,41 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
             "keep the run's folder together"
         )
     seed = int(getattr(reducer, "random_state", 0))
-    measured = [
-        System(rival.kind, rival.n_components, seed, measure(Reduced(teacher, rival)))
+    others = [
+        system
         for rival in rivals
         if rival.kind != reducer.kind
+        for system in measure(rival.kind, seed, Reduced(teacher, rival))
     ]
-    pca = [system for system in measured if system.reducer.startswith("pca")]
-    own = System(reducer.kind, reducer.n_components, seed, measure(Reduced(teacher, reducer)), pca)
-    return [
-        own if not own.reducer.startswith("pca") else System(own.reducer, own.n_components, seed, own.samples),
-        *measured,
-    ]
+    own = measure(reducer.kind, seed, Reduced(teacher, reducer))
+    if not reducer.kind.startswith("pca"):
+        pca = [system for system in others if system.reducer.startswith("pca")]
+        own = [replace(system, rivals=[one for one in pca if one.codec == system.codec]) for system in own]
+    return [*own, *others]
 
 
-def _export(path: Path, stores: Path, measure: Measure) -> System:
+def _export(path: Path, stores: Path, measure: Measure) -> list[System]:
     """Measure an exported student, which encodes by itself."""
     student = OnnxEncoder(str(path))
-    return System(f"export:{path.name}", student.dimension, 0, measure(Cached(student, stores, show_progress=True)))
+    return measure(f"export:{path.name}", 0, Cached(student, stores, show_progress=True))
 
 
 def _distinct(new: Sequence[System], known: Sequence[System]) -> list[System]:
     """Drop systems measured already (baselines that runs share), and tell apart those that only look alike."""
     kept = []
     for system in new:
-        like = [
-            old
-            for old in known
-            if (old.reducer.split(" #")[0], old.n_components) == (system.reducer, system.n_components)
-        ]
+        like = [old for old in known if _key(old) == _key(system)]
         if any(_same(system, old) for old in like):  # of another seed too: PCA has no use for one
             continue
         twins = [old for old in like if old.seed == system.seed]
         name = f"{system.reducer} #{len(twins) + 1}" if twins else system.reducer
-        kept.append(System(name, system.n_components, system.seed, system.samples, system.rivals))
+        kept.append(replace(system, reducer=name))
     return kept
+
+
+def _key(system: System) -> tuple[str, int, str]:
+    """Return what systems that may be the same have in common; the number of a twin is no part of a name."""
+    return system.reducer.split(" #")[0], system.n_components, system.codec
 
 
 def _same(one: System, other: System) -> bool:

@@ -26,7 +26,9 @@ class System:
     samples : sequence of Sample
         One per task and metric, in the same order for every system.
     rivals : sequence of System
-        The PCA forms fitted to the same vectors at the same width.
+        The PCA forms fitted to the same vectors at the same width, stored alike.
+    codec, bytes_per_vector : str, int
+        How documents were stored, and in what room; four bytes a dimension where that is not given.
     """
 
     reducer: str
@@ -34,6 +36,8 @@ class System:
     seed: int
     samples: Sequence[Sample]
     rivals: Sequence[System] = ()
+    codec: str = "float32"
+    bytes_per_vector: int | None = None
 
 
 def teacher_of(encoder: Encoder) -> Teacher:
@@ -62,7 +66,8 @@ def result_rows(systems: Sequence[System], teacher: Teacher) -> list[Result]:
         return Result(
             task=sample.task, metric=sample.metric, **estimate._asdict(), reducer=system.reducer,
             n_components=system.n_components, n=len(sample.items), encoder=teacher.name, revision=teacher.revision,
-            baseline=baseline, bytes_per_vector=4 * system.n_components, seed=system.seed, commit=commit(),
+            baseline=baseline, codec=system.codec, seed=system.seed, commit=commit(),
+            bytes_per_vector=system.bytes_per_vector or 4 * system.n_components,
         )  # fmt: skip
 
     rows = [row(system, sample, bootstrap(sample)) for system in systems for sample in system.samples]

@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from projhead.files import atomic_file
-from projhead.report import pictures
-from projhead.report.rows import frame_of, is_export, leading, metric_name, rank
+from projhead.report import bytes_picture, pictures
+from projhead.report.rows import frame_of, is_export, leading, metric_name, rank, several_codecs
 from projhead.report.tables import markdown, tables
 from projhead.results import Result
 
@@ -70,15 +70,22 @@ def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: 
 def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what the template shows."""
     measured, exported = frame[~is_export(frame)], frame[is_export(frame)]
-    looks = pictures.styles([name for name in measured["series"] if name != "teacher"])
+    # Where codecs are compared, dimensions are shown without them.
+    plain = measured[measured["codec"] == "float32"] if several_codecs(measured) else measured
+    looks = pictures.styles([name for name in plain["series"] if name != "teacher"])
+    stored = measured if several_codecs(measured) else measured[:0]
+    marks = bytes_picture.legend(stored)
     runs = pictures.styles(list(curves))
     sections = groupby(tables(frame), key=lambda table: table.section)
     teachers = frame[["encoder", "revision"]].drop_duplicates().to_dict("records")
     return {
         "teachers": list(dict.fromkeys(frame["encoder"])),
         "findings": list(_findings(measured)),
-        "retention": [_drawn(picture) for picture in pictures.retention(measured, looks)],
+        "retention": [_drawn(picture) for picture in pictures.retention(plain, looks)],
         "series": [(name, Markup(pictures.swatch(look))) for name, look in [*looks.items(), ("teacher", None)]],
+        "storage": [_drawn(picture) for picture in bytes_picture.by_bytes(stored, marks)],
+        "reducers": [(name, Markup(pictures.swatch(look))) for name, look in marks.colours.items()],
+        "codecs": [(name, Markup(pictures.swatch(look))) for name, look in marks.markers.items()],
         "training": [_drawn(picture) for picture in pictures.training(curves, runs)],
         "runs": [(name, Markup(pictures.swatch(look._replace(marker="")))) for name, look in runs.items()],
         "exports": [_drawn(picture) for picture in pictures.exports(exported)],

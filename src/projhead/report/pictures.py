@@ -15,7 +15,7 @@ import pandas as pd
 from projhead.report.rows import leading, metric_name, rank
 from projhead.report.tables import number
 
-_INK, _GREY, _GRID = "#22272e", "#6b7280", "#e5e7eb"
+INK, GREY, _GRID = "#22272e", "#6b7280", "#e5e7eb"
 #: Okabe and Ito, "Color Universal Design", 2008: told apart by colour-blind readers too.
 _COLOURS = {
     "learned": "#d55e00",
@@ -26,7 +26,7 @@ _COLOURS = {
     "truncation": "#8a8f98",
 }
 _OTHERS = ("#000000", "#e69f00", "#7a4fb0", "#7f4a21", "#3f7f5f", "#b3446c")
-_MARKERS = "os^DvPX<>hp"
+MARKERS = "os^DvPX<>hp"
 _PANEL, _BARS = (3.9, 2.75), 3.9  # inches
 _LONGEST_NAME = 32
 
@@ -51,7 +51,7 @@ def styles(series: Sequence[str]) -> dict[str, Style]:
     ordered = sorted(set(series), key=rank)
     free = [name for name in ordered if name not in _COLOURS]
     colours = _COLOURS | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(free)}
-    markers = {name: _MARKERS[i % len(_MARKERS)] for i, name in enumerate([*_COLOURS, *free])}
+    markers = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate([*_COLOURS, *free])}
     return {name: Style(colours[name], markers[name]) for name in ordered}
 
 
@@ -72,10 +72,10 @@ def retention(frame: pd.DataFrame, looks: Mapping[str, Style]) -> Iterator[Pictu
 
 
 def _retention_panel(lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Style], full: list[int]) -> str:
-    with _panel(_PANEL) as (figure, axes):
+    with panel(_PANEL) as (figure, axes):
         widths = sorted({width for line in lines.values() for width in line.index} | set(full))
         span = np.log2(widths[-1] / widths[0]) or 1.0
-        axes.axhline(1, color=_GREY, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
+        axes.axhline(1, color=GREY, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
         for place, (name, line) in enumerate(lines.items()):
             # Side by side, so that intervals do not hide each other.
             x = line.index.to_numpy() * 2.0 ** (0.012 * span * (place - (len(lines) - 1) / 2))
@@ -92,7 +92,7 @@ def _retention_panel(lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Styl
         axes.minorticks_off()
         axes.set_xlabel("dimensions")
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        return _svg(figure)
+        return svg(figure)
 
 
 def _sparse(widths: Sequence[int], span: float) -> list[str]:
@@ -122,14 +122,14 @@ def training(curves: Mapping[str, pd.DataFrame], looks: Mapping[str, Style]) -> 
         lines = {run: line for run, line in lines.items() if not line.empty}
         if not lines:
             continue
-        with _panel(_PANEL) as (figure, axes):
+        with panel(_PANEL) as (figure, axes):
             for run, line in lines.items():
                 one = {"marker": "o", "markersize": 4} if len(line) == 1 else {}
                 axes.plot(line.index, line, color=looks[run].colour, linewidth=1.7, **one)
             axes.set_xlabel("step")
             axes.margins(x=0.03, y=0.08)
             parts = [f"{run} from {number(line.iloc[0])} to {number(line.iloc[-1])}" for run, line in lines.items()]
-            yield Picture(name, _svg(figure), f"{name} against training steps: " + "; ".join(parts) + ".")
+            yield Picture(name, svg(figure), f"{name} against training steps: " + "; ".join(parts) + ".")
 
 
 def exports(frame: pd.DataFrame) -> Iterator[Picture]:
@@ -142,12 +142,12 @@ def exports(frame: pd.DataFrame) -> Iterator[Picture]:
         ]
         values, places = rows["value"].to_numpy(), np.arange(len(rows))[::-1]
         words = [number(value) for value in values]
-        with _panel((_BARS, 0.75 + 0.34 * len(rows)), grid=False) as (figure, axes):
+        with panel((_BARS, 0.75 + 0.34 * len(rows)), grid=False) as (figure, axes):
             if values.min() > 0.5 and values.max() <= 1:
                 axes.plot(values, places, linestyle="none", marker="o", markersize=7, color=_COLOURS["pca"])
                 axes.set_xlim(right=1 + 0.6 * (1.0001 - values.min()))
                 axes.margins(x=0.12)
-                axes.axvline(1, color=_GREY, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
+                axes.axvline(1, color=GREY, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
             else:
                 axes.barh(places, values, height=0.62, color=_COLOURS["pca"])
                 axes.set_xlim(min(values.min(), 0), max(values.max(), 0) * 1.28 or 1)
@@ -158,22 +158,22 @@ def exports(frame: pd.DataFrame) -> Iterator[Picture]:
             axes.set_xticks([])
             axes.spines["bottom"].set_visible(False)
             alt = ", ".join(f"{label} {word}" for label, word in zip(labels, words, strict=True))
-            yield Picture(metric_name(str(metric)), _svg(figure), f"{metric_name(str(metric))} of exports: {alt}.")
+            yield Picture(metric_name(str(metric)), svg(figure), f"{metric_name(str(metric))} of exports: {alt}.")
 
 
 def swatch(style: Style | None) -> str:
     """Draw a legend's sample of a series, the teacher's dashed line where there is no style."""
-    with _panel((0.42, 0.17), bare=True) as (figure, axes):
+    with panel((0.42, 0.17), bare=True) as (figure, axes):
         if style is None:
-            axes.plot([0, 2], [0, 0], color=_GREY, linewidth=1, linestyle=(0, (5, 3)))
+            axes.plot([0, 2], [0, 0], color=GREY, linewidth=1, linestyle=(0, (5, 3)))
         else:
             axes.plot([0, 2], [0, 0], color=style.colour, linewidth=1.8)
             axes.plot([1], [0], color=style.colour, marker=style.marker, markersize=6.5, markeredgecolor="white")
-        return _svg(figure)
+        return svg(figure)
 
 
 @contextmanager
-def _panel(size: tuple[float, float], *, grid: bool = True, bare: bool = False) -> Iterator[tuple[Any, Any]]:
+def panel(size: tuple[float, float], *, grid: bool = True, bare: bool = False) -> Iterator[tuple[Any, Any]]:
     """Yield a figure with one empty pair of axes in the page's look."""
     try:
         import matplotlib as mpl
@@ -183,10 +183,10 @@ def _panel(size: tuple[float, float], *, grid: bool = True, bare: bool = False) 
     look: Any = {
         "svg.fonttype": "none", "svg.hashsalt": "projhead", "text.parse_math": False, "font.size": 9.5,
         "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"],
-        "text.color": _INK, "axes.labelcolor": _GREY, "axes.edgecolor": "#c3c8cf", "axes.spines.top": False,
+        "text.color": INK, "axes.labelcolor": GREY, "axes.edgecolor": "#c3c8cf", "axes.spines.top": False,
         "axes.spines.right": False, "axes.spines.left": not grid, "axes.axisbelow": True, "axes.grid": grid,
         "axes.grid.axis": "y", "grid.color": _GRID, "xtick.color": "#c3c8cf", "ytick.color": "#c3c8cf",
-        "xtick.labelcolor": _INK, "ytick.labelcolor": _INK, "ytick.major.size": 0, "axes.xmargin": 0.05,
+        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "ytick.major.size": 0, "axes.xmargin": 0.05,
     }  # fmt: skip
     with mpl.rc_context(look):
         figure = Figure(size, layout=None if bare else "constrained")
@@ -197,7 +197,7 @@ def _panel(size: tuple[float, float], *, grid: bool = True, bare: bool = False) 
         yield figure, axes
 
 
-def _svg(figure: Any) -> str:
+def svg(figure: Any) -> str:
     """Return a figure as an SVG element without fixed size, ids of groups or dates."""
     file = io.StringIO()
     figure.patch.set_alpha(0)

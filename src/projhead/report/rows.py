@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -69,6 +70,16 @@ def is_overlap(frame: pd.DataFrame) -> pd.Series:
     return frame["metric"].str.startswith("overlap@")
 
 
+def several_codecs(frame: pd.DataFrame) -> bool:
+    """Say whether vectors were stored in more than one way, so that bytes are a question of their own."""
+    return bool(frame["codec"].nunique() > 1)
+
+
+def family(codec: str) -> str:
+    """Return a codec's name without its size: ``"pq"`` of ``"pq_32"``, ``"pq (docs)"`` of ``"pq_32 (docs)"``."""
+    return re.sub(r"_\d+(?=$| )", "", codec)
+
+
 def leading(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep one metric of each task: the field's usual one, else the first."""
 
@@ -81,6 +92,11 @@ def leading(frame: pd.DataFrame) -> pd.DataFrame:
 def metric_name(metric: str) -> str:
     """Return a metric's name as people write it."""
     return _NAMES.get(metric, metric.replace("_", " "))
+
+
+def is_baseline(reducer: str) -> bool:
+    """Say whether a reducer is one that heads are compared with."""
+    return reducer in _BASELINES
 
 
 def rank(reducer: str) -> tuple[int, str]:

@@ -70,7 +70,7 @@ def tables(frame: pd.DataFrame) -> Iterator[Table]:
         yield from _table(f"{teacher}: exports", "Size, speed and parity of the written files", part, "name", _amount)
 
 
-_HEADS = {"n_components": "dimensions", "task": "export"}
+_HEADS = {"n_components": "dimensions", "task": "export", "bytes_per_vector": "bytes"}
 _RETENTION = "Retention: the metric over the full-width teacher's"
 _MEAN = f"{_RETENTION}; of several seeds the mean ± the standard deviation"
 
@@ -105,12 +105,17 @@ def _keys(rows: pd.DataFrame) -> list[str]:
     """Return what tells rows apart: reducer and width always, the rest where it must."""
     export = ["task"] if is_export(rows).all() else []
     keys = [*export, "reducer", "n_components"]
-    return keys + [key for key in ("codec", "index", "seed") if (rows.groupby(keys)[key].nunique() > 1).any()]
+    keys += [key for key in ("codec", "index", "seed") if (rows.groupby(keys)[key].nunique() > 1).any()]
+    if "codec" in keys:  # rows of equal bytes stand together
+        keys.insert(keys.index("codec") + 1, "bytes_per_vector")
+    return keys
 
 
 def _order(key: dict[str, str | int]) -> tuple[object, ...]:
     reducer, width = str(key["reducer"]), int(key["n_components"])
-    return reducer != "teacher", -width, rank(reducer), *(str(value) for value in key.values())
+    size = int(key.get("bytes_per_vector", 0))
+    plain = reducer == "teacher" and key.get("codec", "float32") == "float32"
+    return not plain, -size, reducer != "teacher", -width, rank(reducer), *(str(value) for value in key.values())
 
 
 def _value(row: pd.Series) -> str:

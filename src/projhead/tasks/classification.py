@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from projhead.corpora.tables import read_columns
 from projhead.protocols import Encoder, Sample
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
+from projhead.tasks.documents import documents_of
 
 _NEIGHBOURS = 10
 
@@ -60,7 +61,7 @@ class Classification:
                     f"{path}: expected at least {_NEIGHBOURS} training texts with 2 labels, "
                     f"got {len(labels)} with {len(set(labels))}"
                 )
-            rows, test_rows = encoder.encode(texts), encoder.encode(test_texts)
+            rows, test_rows = documents_of(encoder, texts), encoder.encode(test_texts)
             for metric, model in (
                 ("logistic_accuracy", LogisticRegression(max_iter=1000)),
                 ("knn_accuracy", KNeighborsClassifier(_NEIGHBOURS, metric="cosine")),

@@ -11,6 +11,7 @@ from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
 from projhead.corpora.split import in_test
 from projhead.protocols import Encoder, Sample
+from projhead.tasks.documents import documents_of
 from projhead.vectors import neighbour_overlap
 
 
@@ -56,7 +57,8 @@ class Fidelity:
                 f"fidelity/{name}: expected more texts than the largest of top_k = {list(self.top_k)}, "
                 f"got {len(texts)}; give more texts, or a smaller top_k"
             )
-        overlap = neighbour_overlap(teacher.encode(texts), encoder.encode(texts), self.top_k)
+        stored, asked = documents_of(encoder, texts), encoder.encode(texts)
+        overlap = neighbour_overlap(teacher.encode(texts), stored, self.top_k, queries=asked)
         for column, k in enumerate(self.top_k):
             yield Sample(f"fidelity/{name}", f"overlap@{k}", overlap[:, column].astype(np.float64))
 

@@ -11,6 +11,7 @@ from projhead.corpora.docstrings import known_item
 from projhead.corpora.retrieval import RetrievalSet, load_beir
 from projhead.protocols import Encoder, Sample
 from projhead.tasks.data_sets import Paths, data_sets
+from projhead.tasks.documents import documents_of
 from projhead.vectors import exact_top_k
 
 #: Ranks that nDCG and MRR look at, as BEIR does.
@@ -61,7 +62,7 @@ class Retrieval:
 
 def _gains(data: RetrievalSet, encoder: Encoder, depth: int) -> NDArray[np.float64]:
     """Return the judgements of what was found, best rank first (q, depth); 0 where there are none."""
-    documents = encoder.encode([document.text for document in data.corpus])
+    documents = documents_of(encoder, [document.text for document in data.corpus])
     queries = encoder.encode([query.text for query in data.queries])
     _, found = exact_top_k(queries, documents, depth)
     ids = [document.id for document in data.corpus]

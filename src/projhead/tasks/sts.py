@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from projhead.corpora.tables import read_columns
 from projhead.protocols import Encoder, Sample
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
+from projhead.tasks.documents import documents_of
 
 
 class STS:
@@ -41,8 +42,8 @@ class STS:
             frame = read_columns(path, ["sentence1", "sentence2", "score"], self.split)
             first, second = (texts_of(frame, column, path) for column in ("sentence1", "sentence2"))
             gold = _scores(frame, path)
-            rows = encoder.encode([*first, *second]).astype(np.float64)  # (2n, k)
-            cosine = (rows[: len(gold)] * rows[len(gold) :]).sum(1)
+            asked, stored = encoder.encode(first), documents_of(encoder, second)
+            cosine = (asked.astype(np.float64) * stored).sum(1)
             yield Sample(f"sts/{name}", "spearman", np.column_stack([cosine, gold]), "spearman")
 
 

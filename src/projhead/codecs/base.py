@@ -1,0 +1,229 @@
+"""What all codecs share: rows checked at the door, and a folder on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from projhead import spec
+from projhead.files import atomic_folder, sha256_of, write_json
+from projhead.vectors import Vectors, unit_rows
+
+_FORMAT, _VERSION = "projhead-codec", 1
+_KEYS = {"format", "version", "codec", "dimension", "sha256"}
+_CONFIG, _STATE = "codec.json", "codec.safetensors"
+
+#: Rows worked on at once: bounds memory on memory-mapped input.
+_BLOCK = 65_536
+
+State = dict[str, NDArray[Any]]
+
+
+class BaseCodec(ABC):
+    """Base of every codec.
+
+    A subclass keeps its arguments as attributes, learns `state` in `_fit`, and turns checked rows into codes in
+    `_encode` and codes into rows in `_decode`.
+
+    Attributes
+    ----------
+    name : str
+        In tables: the name of its yaml.
+    learns : bool
+        Whether `fit` learns anything but the width.
+    dimension : int
+        Width d of the rows, after `fit`.
+    state : dict of ndarray
+        What `fit` learned.
+    clipped : int
+        How many values lay outside the codec's range in all calls of `encode` so far.
+    """
+
+    name: str
+    learns: bool = True
+    dimension: int
+    state: State
+
+    @abstractmethod
+    def _shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of `state` at a width that `layout` takes."""
+
+    @abstractmethod
+    def _fit(self, rows: Vectors) -> State: ...
+
+    @abstractmethod
+    def _encode(self, rows: Vectors) -> NDArray[Any]: ...
+
+    @abstractmethod
+    def _decode(self, codes: NDArray[Any]) -> NDArray[Any]: ...
+
+    @abstractmethod
+    def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
+        """Return the dtype and the number of items of one code of rows of a width.
+
+        Raises
+        ------
+        ValueError
+            If rows of that width cannot be stored so.
+        """
+
+    def bytes_per_vector(self, dimension: int) -> int:
+        """Return what one row of a width takes, in bytes; what all rows share (`state`) is not in it.
+
+        Raises
+        ------
+        ValueError
+            If rows of that width cannot be stored so.
+        """
+        dtype, items = self.layout(dimension)
+        return dtype.itemsize * items
+
+    def fit(self, rows: ArrayLike) -> Self:
+        """Learn from unit rows (n, d), float.
+
+        Raises
+        ------
+        ValueError
+            If there are too few, their width cannot be, or values are not finite.
+        """
+        checked = _finite(_two_dimensional(rows), 0)
+        if not len(checked):
+            raise ValueError(f"{self.name}: expected rows to learn from, got none")
+        self.layout(checked.shape[1])
+        self.state = self._fit(checked)
+        self.dimension, self.clipped = checked.shape[1], 0
+        return self
+
+    def encode(self, rows: ArrayLike) -> NDArray[Any]:
+        """Return the codes (n, items) of unit rows (n, d), float, in the dtype of `layout`.
+
+        Values outside the range that `fit` saw take its nearest end, and are counted in `clipped`.
+
+        Raises
+        ------
+        ValueError
+            If there was no fit, the width is not that of the fit, or values are not finite.
+        """
+        given = _two_dimensional(rows)
+        if given.shape[1] != self._fitted():
+            raise ValueError(f"{self.name} was fitted to rows of width {self.dimension}, got {given.shape[1]}")
+        dtype, items = self.layout(self.dimension)
+        codes = np.empty((len(given), items), dtype)
+        for start in range(0, len(given), _BLOCK):
+            codes[start : start + _BLOCK] = self._encode(_finite(given[start : start + _BLOCK], start))
+        return codes
+
+    def decode(self, codes: NDArray[Any]) -> Vectors:
+        """Return unit rows (n, d), float32, whose inner product with a float query is the code's score.
+
+        What was stored had unit length, so what comes back is given it again: a code knows its own length, which
+        costs no byte, and without it long codes outrank near ones.
+
+        Raises
+        ------
+        ValueError
+            If there was no fit, or the codes are not this codec's.
+        """
+        dtype, items = self.layout(self._fitted())
+        if codes.ndim != 2 or codes.shape[1] != items or codes.dtype != dtype:
+            raise ValueError(
+                f"{self.name} of width {self.dimension}: expected codes (n, {items}) of {dtype}, "
+                f"got {codes.shape} of {codes.dtype}"
+            )
+        rows = np.empty((len(codes), self.dimension), np.float32)
+        for start in range(0, len(codes), _BLOCK):
+            part = self._decode(codes[start : start + _BLOCK])
+            rows[start : start + _BLOCK] = unit_rows(part, f"rows decoded by {self.name}")
+        return rows
+
+    def _fitted(self) -> int:
+        if not hasattr(self, "dimension"):
+            raise ValueError(f"{self.name} is not fitted: call fit with rows first")
+        return self.dimension
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted codec as a folder, whole or not at all, in place of an older one."""
+        dimension = self._fitted()
+        with atomic_folder(Path(path)) as folder:
+            save_file({name: np.ascontiguousarray(array) for name, array in self.state.items()}, folder / _STATE)
+            record = {"format": _FORMAT, "version": _VERSION, "codec": spec.spec_of(self), "dimension": dimension}
+            write_json(folder / _CONFIG, {**record, "sha256": _digest(record, folder / _STATE)})
+
+
+def load_codec(path: str | Path) -> BaseCodec:
+    """Load what `BaseCodec.save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is damaged, of another version, names a class that is not a codec of projhead's, or holds arrays that
+        do not fit it.
+    """
+    config, file = Path(path) / _CONFIG, Path(path) / _STATE
+    if not config.is_file():
+        raise FileNotFoundError(f"no codec in {path}: expected {config}; name the folder that a codec was saved to")
+    try:
+        record = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{config} is damaged: {error}; fit and save the codec again") from error
+    if not isinstance(record, dict) or set(record) != _KEYS or record["format"] != _FORMAT:
+        raise ValueError(f"{config}: expected a record of format {_FORMAT!r} with the keys {sorted(_KEYS)}")
+    if record["version"] != _VERSION:
+        raise ValueError(f"{config}: expected version {_VERSION}, got {record['version']!r}; use a matching projhead")
+    said = record.pop("sha256")
+    if not file.is_file() or _digest(record, file) != said:
+        raise ValueError(f"{path} is damaged: the sha256 in {_CONFIG} is not that of its files; fit and save again")
+    codec = spec.build(record["codec"], "projhead.codecs")
+    if not isinstance(codec, BaseCodec):
+        raise ValueError(f"{config}: {record['codec']['class']} is not a codec: refused")
+    try:
+        state = load_file(file)
+        dimension = _positive(record["dimension"])
+        codec.layout(dimension)
+        expected = codec._shapes(dimension)
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"{path} cannot be a codec: {error}; fit and save again") from error
+    found = {name: array.shape for name, array in state.items()}
+    sound = all(array.dtype == np.float32 and np.isfinite(array).all() for array in state.values())
+    if found != expected or not sound:
+        raise ValueError(f"{file}: expected finite float32 arrays {expected} for width {dimension}, got {found}")
+    codec.state, codec.dimension, codec.clipped = state, dimension, 0
+    return codec
+
+
+def _digest(record: dict[str, Any], file: Path) -> str:
+    """Return the sha256 of a record and the file beside it, so that no byte of either changes unnoticed."""
+    return hashlib.sha256(f"{json.dumps(record, sort_keys=True)} {sha256_of(file)}".encode()).hexdigest()
+
+
+def _positive(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"dimension: expected a positive whole number, got {value!r:.200}")
+    return value
+
+
+def _two_dimensional(rows: ArrayLike) -> NDArray[Any]:
+    """Return rows as they are: memory-mapped ones are not read yet."""
+    given = np.asarray(rows)
+    if given.ndim != 2 or not given.shape[1]:
+        raise ValueError(f"rows: expected 2 dimensions (n, d), got shape {given.shape}")
+    return given
+
+
+def _finite(rows: NDArray[Any], first: int) -> Vectors:
+    """Return rows as float32 without changing their length; `first` is the number of the first."""
+    checked = np.ascontiguousarray(rows, dtype=np.float32)
+    if not np.isfinite(checked).all():
+        bad = first + int(np.flatnonzero(~np.isfinite(checked).all(axis=1))[0])
+        raise ValueError(f"rows: expected finite values, got NaN or infinity (first in row {bad}); drop such rows")
+    return checked

@@ -1,0 +1,82 @@
+"""Product quantisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from projhead.codecs.base import BaseCodec, State
+from projhead.vectors import Vectors
+
+_CENTROIDS = 256  # a byte each
+
+
+class ProductQuantizer(BaseCodec):
+    """A byte for each group of neighbouring dimensions: the nearest of 256 centroids there, as FAISS trains them.
+
+    Jégou et al., "Product quantization for nearest neighbor search", 2011; with `rotate` dimensions are mixed
+    first so that groups share the variance (OPQ: Ge et al., "Optimized product quantization", 2013).
+
+    Parameters
+    ----------
+    n_bytes : int
+        Length of a code; the width must be a multiple of it.
+    rotate : bool
+        Learn a rotation: OPQ, some twenty times slower to fit.
+    """
+
+    def __init__(self, n_bytes: int = 32, rotate: bool = False) -> None:
+        if type(n_bytes) is not int or n_bytes < 1:
+            raise ValueError(f"n_bytes: expected a positive whole number, got {n_bytes!r}")
+        self.n_bytes, self.rotate = n_bytes, rotate
+        self.name = f"{'opq' if rotate else 'pq'}_{n_bytes}"
+
+    def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
+        """Return the dtype and the number of items of one code."""
+        if dimension % self.n_bytes:
+            raise ValueError(
+                f"{self.name}: expected rows of a width that is a multiple of {self.n_bytes} bytes, got {dimension}; "
+                "choose another n_bytes"
+            )
+        return np.dtype(np.uint8), self.n_bytes
+
+    def _shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
+        rotation = {"rotation": (dimension, dimension)} if self.rotate else {}
+        return {"centroids": (self.n_bytes, _CENTROIDS, dimension // self.n_bytes), **rotation}
+
+    def _fit(self, rows: Vectors) -> State:
+        if len(rows) < _CENTROIDS:
+            raise ValueError(f"{self.name}: expected at least {_CENTROIDS} rows to learn from, got {len(rows)}")
+        rotation: State = {}
+        if self.rotate:
+            matrix = faiss.OPQMatrix(rows.shape[1], self.n_bytes)
+            trainer = self._quantizer(rows.shape[1])
+            matrix.pq = trainer  # FAISS holds it without owning it
+            matrix.train(rows)
+            rotation = {"rotation": faiss.vector_to_array(matrix.A).reshape(matrix.d_out, matrix.d_in)}
+            rows = rows @ rotation["rotation"].T
+        quantizer = self._quantizer(rows.shape[1])
+        quantizer.train(np.ascontiguousarray(rows))
+        centroids = faiss.vector_to_array(quantizer.centroids)
+        return {"centroids": centroids.reshape(self.n_bytes, _CENTROIDS, -1), **rotation}
+
+    def _quantizer(self, dimension: int) -> faiss.ProductQuantizer:
+        quantizer = faiss.ProductQuantizer(dimension, self.n_bytes, 8)
+        quantizer.cp.min_points_per_centroid = 1  # fewer rows than 39 per centroid are a choice, not an accident
+        return quantizer
+
+    def _encode(self, rows: Vectors) -> NDArray[Any]:
+        if self.rotate:
+            rows = np.ascontiguousarray(rows @ self.state["rotation"].T)
+        quantizer = self._quantizer(self.dimension)
+        faiss.copy_array_to_vector(self.state["centroids"].ravel(), quantizer.centroids)
+        codes: NDArray[Any] = quantizer.compute_codes(rows)
+        return codes
+
+    def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
+        parts = self.state["centroids"][np.arange(self.n_bytes), codes]  # (n, n_bytes, d / n_bytes)
+        rows: NDArray[Any] = parts.reshape(len(codes), self.dimension)
+        return rows @ self.state["rotation"] if self.rotate else rows

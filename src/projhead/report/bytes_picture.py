@@ -1,0 +1,111 @@
+"""What a vector's bytes buy, however they are spent: on dimensions or on codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from projhead.report.pictures import GREY, INK, MARKERS, Picture, Style, panel, styles, svg
+from projhead.report.rows import family, is_baseline, leading, metric_name, rank
+
+_SIZE = (8.2, 3.9)  # inches
+_FRONT = "#f3dcc9"
+
+
+class Legend(NamedTuple):
+    """Colours of reducers and markers of codecs, the same in every panel."""
+
+    colours: dict[str, Style]
+    markers: dict[str, Style]
+
+
+def legend(frame: pd.DataFrame) -> Legend:
+    """Return how each reducer and each kind of codec that is drawn looks."""
+    rows = _shown(frame)
+    reducers, families = set(rows["reducer"]), list(dict.fromkeys(rows["codec"].map(family)))
+    looks = styles([name for name in reducers if name != "teacher"])
+    colours = {"teacher": Style(INK, "")} if "teacher" in reducers else {}
+    colours |= {name: look._replace(marker="") for name, look in looks.items()}
+    return Legend(colours, {name: Style(GREY, MARKERS[i % len(MARKERS)]) for i, name in enumerate(families)})
+
+
+def by_bytes(frame: pd.DataFrame, looks: Legend) -> Iterator[Picture]:
+    """Yield a panel per teacher and task: retention against bytes per vector, with intervals.
+
+    A line is a reducer and a kind of codec: over widths, or over a codec's own sizes at one width. Of the PCA forms
+    the best in float32 is drawn, of the other baselines none: the tables have them all.
+    """
+    shown = _shown(frame)
+    several = shown["teacher"].nunique() > 1
+    for (teacher, task), rows in shown.groupby(["teacher", "task"], sort=False):
+        title = f"{task}, {metric_name(rows['metric'].iloc[0])}" + (f", {teacher}" if several else "")
+        lines = dict(_lines(rows))
+        yield Picture(title, _draw(lines, looks), _words(title, lines))
+
+
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the leading metric of what is drawn."""
+    rows = leading(frame[~frame["paired"]]).dropna(subset="kept_value")
+    return rows.groupby(["teacher", "task"], sort=False, group_keys=False)[list(rows.columns)].apply(_without_lesser)
+
+
+def _without_lesser(rows: pd.DataFrame) -> pd.DataFrame:
+    pca = rows[rows["reducer"].str.startswith("pca") & (rows["codec"] == "float32")]
+    best = pca.groupby("reducer")["kept_value"].mean().idxmax() if len(pca) else ""
+    return rows[(rows["reducer"] == best) | ~rows["reducer"].map(is_baseline)]
+
+
+Key = tuple[str, str, int]
+
+
+def _lines(rows: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
+    """Yield ((reducer, kind of codec, width or 0 where it varies), retention by bytes) for each line."""
+    rows = rows.assign(family=rows["codec"].map(family))
+    ends = ["kept_value", "kept_low", "kept_high"]
+    for (reducer, kind), part in sorted(rows.groupby(["reducer", "family"]), key=lambda one: rank(one[0][0])):
+        sized = (part.groupby("bytes_per_vector")["n_components"].nunique() > 1).any()
+        for width, line in part.groupby("n_components") if sized else [(0, part)]:
+            # Runs that differ only in their seed make one point.
+            yield (reducer, kind, int(width)), line.groupby("bytes_per_vector")[ends].mean()
+
+
+def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
+    with panel(_SIZE) as (figure, axes):
+        axes.axhline(1, color=GREY, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
+        _draw_front(axes, pd.concat([line["kept_value"] for line in lines.values()]))
+        for (reducer, kind, _), line in lines.items():
+            colour, marker = looks.colours[reducer].colour, looks.markers[kind].marker
+            order = 2 if is_baseline(reducer) else 4 if reducer == "learned" else 3
+            x = line.index.to_numpy() * 2.0 ** (0.03 * (order - 3))  # side by side: intervals do not hide each other
+            axes.vlines(x, line["kept_low"], line["kept_high"], color=colour, linewidth=0.8, alpha=0.25, zorder=order)
+            axes.plot(
+                x, line["kept_value"], color=colour, linewidth=1.1, alpha=0.85, marker=marker, markersize=6,
+                markeredgecolor="white", markeredgewidth=0.6, zorder=order,
+            )  # fmt: skip
+        sizes = sorted({size for line in lines.values() for size in line.index})
+        axes.set_xscale("log", base=2)
+        ticks = [2**power for power in range(int(np.log2(sizes[0])), int(np.log2(sizes[-1])) + 2)]
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.set_xlim(sizes[0] * 0.85, sizes[-1] * 1.18)
+        axes.minorticks_off()
+        axes.set_xlabel("bytes per vector")
+        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        return svg(figure)
+
+
+def _draw_front(axes: Any, values: pd.Series) -> None:
+    """Draw the most that any method keeps at no more bytes."""
+    best = values.groupby(level=0).max().sort_index().cummax()
+    axes.step(best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round")
+
+
+def _words(title: str, lines: Mapping[Key, pd.DataFrame]) -> str:
+    parts = [
+        f"{reducer}{f' {width}-d' if width else ''}, {kind} "
+        + ", ".join(f"{share:.1%} at {size}" for size, share in line["kept_value"].items())
+        for (reducer, kind, width), line in lines.items()
+    ]
+    return f"Retention against bytes per vector on {title}. " + "; ".join(parts) + "."
