@@ -107,7 +107,7 @@ def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_the
 
 
 def test_evaluate_stores_documents_with_codecs_and_report_draws_them_by_bytes(run: Path, root: Path) -> None:
-    (root / "more.txt").write_text("\n".join([*TEXTS, *(f"{text}, they say" for text in TEXTS)]))
+    (root / "more.txt").write_text("\n".join([*TEXTS, *(f"{text}, they say" for text in TEXTS[:60])]))
     said = projhead(
         "evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[fidelity]",
         f"task.fidelity.path={root / 'texts.txt'}", "codec=[int8,pq_32]", "corpus@calibration=file",
