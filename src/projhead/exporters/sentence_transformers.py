@@ -48,6 +48,9 @@ rows = model.encode(texts)
             raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
         self.dtype = dtype
         self.min_mean_cosine = _DTYPES[dtype]
+        if dtype != "float32":
+            asked = f'SentenceTransformer(folder, model_kwargs={{"dtype": "{dtype}"}})'
+            self.usage += f"# Stored in {dtype}, computed in float32 here; to compute in {dtype}: {asked}\n"
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
