@@ -13,7 +13,7 @@ from tqdm import tqdm
 from projhead.commands.measure import System, paths_of, result_rows, teacher_of
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.cached import Cached
-from projhead.encoders.onnx import OnnxEncoder
+from projhead.encoders.exported import load_student
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Encoder, Sample, Task
@@ -86,7 +86,7 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
 
 def _export(path: Path, stores: Path, measure: Measure) -> System:
     """Measure an exported student, which encodes by itself."""
-    student = OnnxEncoder(str(path))
+    student = load_student(path)
     return System(f"export:{path.name}", student.dimension, 0, measure(Cached(student, stores, show_progress=True)))
 
 

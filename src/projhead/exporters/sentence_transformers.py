@@ -41,7 +41,7 @@ from sentence_transformers import SentenceTransformer
 model = SentenceTransformer(folder)
 rows = model.encode(texts)
 """
-    head_only = False
+    encoder = SentenceTransformerEncoder
 
     def __init__(self, dtype: str = "float32") -> None:
         if dtype not in _DTYPES:
