@@ -43,7 +43,7 @@ def halve(model: Any) -> Any:
     halves: dict[str, str] = {}
     floats: dict[str, str] = {}
     for position, node in enumerate(graph.old):
-        known = [name for name in node.input if name in halves]
+        known = [name for name in node.input if name in halves and name not in graph.constants]
         if position > products[-1]:
             for name in known:
                 if name not in floats:
@@ -54,7 +54,8 @@ def halve(model: Any) -> Any:
                 if name not in halves and (half := _half(graph, name, types)):
                     halves[name] = half
             _rename(node, halves)
-            halves |= {name: name for name in node.output if types.get(name) == TensorProto.FLOAT}
+            if node.op_type != "Cast":  # which gives what it says
+                halves |= {name: name for name in node.output if types.get(name) == TensorProto.FLOAT}
         graph.nodes.append(node)
     graph.finish()
     return model
