@@ -46,7 +46,7 @@ class Onnx:
     Parameters
     ----------
     dtype : {"float32", "float16", "int8"}
-        Of the network. float16 (see `projhead.exporters.float16`) is for GPUs: half the size, and on a CPU slower.
+        Of the network. float16 (see `projhead.exporters.float16`) is for GPUs: half the size.
         int8 (see `projhead.exporters.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter of
         the size, three times the speed.
     opset : int, default=20
