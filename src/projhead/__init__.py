@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from projhead.encoders.exported import load_student
     from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
     from projhead.reducers.base import load_reducer
     from projhead.reducers.learned import LearnedReducer
@@ -22,6 +23,7 @@ __all__ = [
     "Truncation",
     "build_student",
     "load_reducer",
+    "load_student",
 ]
 
 # Imported when first asked for: `projhead --help` need not wait for torch.
@@ -34,6 +36,7 @@ _HOMES = {
     "Truncation": "projhead.reducers.truncation",
     "build_student": "projhead.student",
     "load_reducer": "projhead.reducers.base",
+    "load_student": "projhead.encoders.exported",
 }
 
 

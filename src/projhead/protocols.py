@@ -165,16 +165,19 @@ class Exporter(Protocol):
     ----------
     title, usage : str
         What it is and a snippet that loads it, for the card.
-    head_only : bool
-        Whether it takes a reducer and vectors, instead of a student and texts.
+    encoder : type or None
+        The class of `projhead.encoders` that runs the written folder; None where it takes a reducer and vectors, for
+        the head alone, instead of a student and texts.
     min_mean_cosine : float
         Parity below which an export is refused, where the user sets no other.
     """
 
     title: str
     usage: str
-    head_only: bool
     min_mean_cosine: float
+
+    @property
+    def encoder(self) -> type[Any] | None: ...  # noqa: D102
 
     def write(self, subject: Any, folder: Path, items: Any) -> Callable[[Any], Vectors]:
         """Write `subject` into the existing folder; return a function that reads the written files.

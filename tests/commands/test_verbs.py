@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from projhead.commands.evaluate import evaluate
+from projhead.encoders.minilm import MiniLM
 from projhead.reducers.base import load_reducer
 from projhead.results import read_results
 from projhead.store import EmbeddingStore
+from projhead.tasks.fidelity import Fidelity
 
 SUBJECTS = ("the harbour", "a violin", "our garden", "the old library", "her bicycle", "the football team", "this soup")
 VERBS = ("was painted by", "belongs to", "was repaired for", "is admired by", "was forgotten by", "was sold to")
@@ -141,16 +144,22 @@ def test_evaluate_stores_documents_with_codecs_and_report_draws_them_by_bytes(ru
     assert "bytes per vector" in (root / "coded-report" / "index.html").read_text()
 
 
-def test_export_writes_a_student_that_encode_takes(run: Path, root: Path) -> None:
+def test_export_writes_students_that_encode_and_evaluate_take(minilm: MiniLM, run: Path, root: Path) -> None:
     corpus = ["corpus=file", f"corpus.path={root / 'texts.txt'}"]
-    projhead("export", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", *corpus, "export=onnx_fp32",
-             f"path={root / 'student'}", root=root)  # fmt: skip
-    student = ["encoder=exported", f"encoder.path={root / 'student'}"]
+    for kind in ("onnx_fp32", "sentence_transformers"):
+        projhead("export", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", *corpus, f"export={kind}",
+                 f"path={root / kind}", root=root)  # fmt: skip
+    student = ["encoder=exported", f"encoder.path={root / 'sentence_transformers'}"]
     projhead("encode", *student, *corpus, f"path={root / 'by-student'}", "dtype=float32", root=root)
     teacher = ["encoder.max_seq_length=32", f"artifact={run / 'artifact'}"]
     projhead("encode", *teacher, *corpus, f"path={root / 'by-teacher'}", "dtype=float32", root=root)
     by_student, by_teacher = (EmbeddingStore.open(root / name).rows for name in ("by-student", "by-teacher"))
     np.testing.assert_allclose(by_student, by_teacher, atol=1e-5)
+    folders = [root / "onnx_fp32", root / "sentence_transformers"]
+    rows = evaluate(minilm, [Fidelity(str(root / "texts.txt"))], [], folders, root / "stores")
+    overlap = {row.reducer: row.value for row in rows if row.metric == "overlap@10"}
+    assert overlap["export:onnx_fp32"] == pytest.approx(overlap["export:sentence_transformers"], abs=1e-3)
+    assert 0.1 < overlap["export:onnx_fp32"] < 0.9
 
 
 def test_vectors_without_an_encoder_train_and_export(root: Path) -> None:

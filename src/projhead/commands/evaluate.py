@@ -16,7 +16,7 @@ from projhead.commands.measure import System, paths_of, result_rows, teacher_of
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.cached import Cached
 from projhead.encoders.coded import Calibration, Coded
-from projhead.encoders.onnx import OnnxEncoder
+from projhead.encoders.exported import load_student
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Codec, Corpus, Encoder, Task
@@ -122,7 +122,7 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
 
 def _export(path: Path, stores: Path, measure: Measure) -> list[System]:
     """Measure an exported student, which encodes by itself."""
-    student = OnnxEncoder(str(path))
+    student = load_student(path)
     return measure(f"export:{path.name}", 0, Cached(student, stores, show_progress=True))
 
 

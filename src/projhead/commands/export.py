@@ -30,7 +30,7 @@ def run(cfg: DictConfig) -> float:
     encoder: Encoder = instantiate(cfg.encoder)
     combined = Reduced(encoder, reducer)  # refuses another teacher's head
     subject, items = _subject(cfg, exporter, encoder, reducer)
-    read = combined.encode if not exporter.head_only else reducer.transform
+    read = combined.encode if exporter.encoder else reducer.transform
     results = Path(cfg.artifact).parent / "results.jsonl"
     record = export(
         exporter,
@@ -43,7 +43,7 @@ def run(cfg: DictConfig) -> float:
         min_mean_cosine=cfg.min_mean_cosine,
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
-    unit = "vectors" if exporter.head_only else "texts"
+    unit = "texts" if exporter.encoder else "vectors"
     rows = _rows(f"export/{Path(cfg.path).name}", unit, record, teacher_of(encoder), reducer)
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]
@@ -57,12 +57,12 @@ def run(cfg: DictConfig) -> float:
 
 def _subject(cfg: DictConfig, exporter: Exporter, encoder: Encoder, reducer: Reducer) -> tuple[Any, Any]:
     """Return what is exported, and what it reads."""
-    if exporter.head_only and isinstance(encoder, Precomputed):
+    if exporter.encoder is None and isinstance(encoder, Precomputed):
         chosen = np.linspace(0, len(encoder.rows) - 1, min(cfg.max_texts, len(encoder.rows))).astype(int)
         return reducer, np.asarray(encoder.rows[np.unique(chosen)], np.float32)
     corpus: Corpus = instantiate(cfg.corpus)
     texts = sample_texts([document.text for document in corpus.documents("test")], cfg.max_texts)
-    if exporter.head_only:
+    if exporter.encoder is None:
         return reducer, encoder.encode(texts)
     if not isinstance(encoder, SentenceTransformerEncoder):
         raise ValueError(

@@ -10,7 +10,12 @@ from projhead.protocols import Exporter
 #: The name of a model on a hub: owner/name.
 _HUB_NAME = r"[\w.-]+/[\w.-]+"
 #: What loads a folder, by a file in it.
-_LIBRARIES = {".onnx": "onnx", ".vt": "faiss", ".safetensors": "sentence-transformers"}
+_LIBRARIES = {
+    ".onnx": "onnx",
+    "openvino_model.xml": "openvino",
+    ".vt": "faiss",
+    ".safetensors": "sentence-transformers",
+}
 
 
 def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
@@ -34,7 +39,7 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
         "## Parity",
         "",
         f"Measured on these files against the float32 student, over {parity['n']} "
-        f"{'vectors' if exporter.head_only else 'texts, from the shortest to the longest'}.",
+        f"{'texts, from the shortest to the longest' if exporter.encoder else 'vectors'}.",
         "",
         "| mean cosine | 1st percentile | worst | overlap of the 10 nearest | size |",
         "|---|---|---|---|---|",
@@ -49,7 +54,7 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
 
 def _given(exporter: Exporter) -> str:
     """Return what the usage snippet starts from."""
-    if not exporter.head_only:
+    if exporter.encoder:
         return 'texts = ["a text", "another"]\n'
     if "encode(texts)" in exporter.usage:
         return 'teacher = "the teacher"\ntexts = ["a text", "another"]\n'

@@ -78,8 +78,10 @@ def export(
                 f"(worst {parity.worst_cosine:.5f}), expected at least {threshold}: nothing was written. "
                 "Choose another exporter, or accept it with min_mean_cosine=..."
             )
+        runs = exporter.encoder
         record = {
             "exporter": spec.spec_of(exporter),
+            "encoder": runs and f"{runs.__module__}.{runs.__qualname__}",
             "teacher": vars(teacher) if teacher else None,
             "reducer": reducer,
             "dimension": int(reference.shape[1]),

@@ -36,7 +36,7 @@ import onnxruntime
 session = onnxruntime.InferenceSession(f"{folder}/head.onnx")
 rows = session.run(["sentence_embedding"], {"embedding": vectors})[0]  # float32 (n, d) -> (n, k)
 """
-    head_only = True
+    encoder = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
@@ -66,7 +66,7 @@ head = [Dense.load(str(path)) for path in sorted(Path(folder).glob("*_Dense"))]
 model = SentenceTransformer(modules=[*SentenceTransformer(teacher), Normalize(), *head, Normalize()])
 rows = model.encode(texts)
 """
-    head_only = True
+    encoder = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
@@ -98,7 +98,7 @@ faiss.normalize_L2(vectors)  # float32 (n, d), in place
 rows = transform.apply(vectors)  # (n, k)
 faiss.normalize_L2(rows)
 """
-    head_only = True
+    encoder = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:

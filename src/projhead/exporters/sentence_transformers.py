@@ -41,13 +41,16 @@ from sentence_transformers import SentenceTransformer
 model = SentenceTransformer(folder)
 rows = model.encode(texts)
 """
-    head_only = False
+    encoder = SentenceTransformerEncoder
 
     def __init__(self, dtype: str = "float32") -> None:
         if dtype not in _DTYPES:
             raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
         self.dtype = dtype
         self.min_mean_cosine = _DTYPES[dtype]
+        if dtype != "float32":
+            asked = f'SentenceTransformer(folder, model_kwargs={{"dtype": "{dtype}"}})'
+            self.usage += f"# Stored in {dtype}, computed in float32 here; to compute in {dtype}: {asked}\n"
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]

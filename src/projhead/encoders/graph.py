@@ -1,0 +1,133 @@
+"""What exported graphs share, whichever runtime runs them: texts to padded token ids in batches, rows in order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from projhead.batching import token_batches
+from projhead.encoders.export_record import read_record
+from projhead.encoders.texts import clean_texts
+from projhead.vectors import Vectors, unit_rows
+
+OUTPUT = "sentence_embedding"
+#: The entry of a model's metadata that holds what to put before every text.
+PROMPT = "prompt"
+_TOKENIZER = "tokenizer.json"
+_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+#: Texts that are tokenised, and sorted by length, at once: bounds memory.
+_WINDOW = 4096
+
+Tokens = NDArray[np.int64]
+
+
+class GraphEncoder(ABC):
+    """A folder with a graph from token ids to rows, ``tokenizer.json`` and ``export.json`` as an encoder.
+
+    Batches hold texts of like length, as many as fit the token budget. Texts are cut where ``tokenizer.json`` says;
+    lone surrogates, which UTF-8 cannot hold, are read as ``?``.
+
+    Parameters
+    ----------
+    path : str
+        What ``projhead export`` wrote. A folder without its record is refused: whether an unknown graph has the head
+        inside, or which prompt it wants, cannot be told from its files.
+    threads : int, optional
+        Threads of the runtime; its own choice where not given.
+    token_budget : int, default=1024
+        Padded tokens of a batch: bounds memory. A processor's caches hold what small batches need: int8 is three
+        times as fast as at 8,192.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no export in the folder.
+    ModuleNotFoundError
+        If the runtime is not installed.
+    ValueError
+        If a file is damaged, altered or of another version, the export is of another kind, or a number is not
+        positive.
+    """
+
+    #: The files of the graph.
+    files: ClassVar[tuple[str, ...]]
+
+    def __init__(self, path: str, *, threads: int | None = None, token_budget: int = 1024) -> None:
+        # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
+        self.path, self.threads, self.token_budget = os.path.abspath(path), threads, token_budget
+        for name, number in (("threads", threads), ("token_budget", token_budget)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name}: expected a positive number, got {number}")
+        folder = Path(self.path)
+        digests, wanted = read_record(folder)["sha256"], (*self.files, _TOKENIZER)
+        if missing := sorted(set(wanted) - set(digests)):
+            raise ValueError(f"{folder} is another kind of export: it has no {' and no '.join(missing)}")
+        self.name = folder.name
+        self.revision = hashlib.sha256("".join(digests[file] for file in wanted).encode()).hexdigest()[:16]
+        self._tokenizer = _tokenizer(folder / _TOKENIZER)
+        padding = self._tokenizer.padding or {}
+        self._pad_id, self._pad_left = padding.get("pad_id", 0), padding.get("direction") == "left"
+        self._tokenizer.no_padding()  # batches are padded here, after their texts are sorted
+        inputs, outputs, self._prompt = self._open(folder / self.files[0])
+        if not set(inputs) <= _INPUTS or len(outputs.get(OUTPUT, [])) != 2:
+            raise ValueError(
+                f"{folder}: expected a graph from {', '.join(sorted(_INPUTS))} to {OUTPUT} (b, k), "
+                f"got one from {inputs} to {outputs}"
+            )
+        self._inputs = inputs
+        self.dimension = int(outputs[OUTPUT][1])
+
+    @abstractmethod
+    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
+        """Load the graph; return the names of its inputs, the shapes of its outputs by name, and its prompt."""
+
+    @abstractmethod
+    def _run(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
+        """Return the rows (b, k) of padded token ids and what goes with them, each (b, t)."""
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, k), float32, in the order of `texts`.
+
+        Raises
+        ------
+        TypeError
+            If `texts` is one string, or something in it is not a string.
+        """
+        clean = clean_texts(texts)
+        rows = np.empty((len(clean), self.dimension), np.float32)
+        with tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar:
+            for start in range(0, len(clean), _WINDOW):
+                window = [self._prompt + text for text in clean[start : start + _WINDOW]]
+                ids = [encoded.ids for encoded in self._tokenizer.encode_batch(window)]
+                for batch in token_batches([len(one) for one in ids], self.token_budget):
+                    rows[start + batch] = self._run(self._padded([ids[position] for position in batch]))
+                    bar.update(len(batch))
+        return unit_rows(rows, f"vectors of {self.name}")
+
+    def _padded(self, ids: Sequence[Sequence[int]]) -> dict[str, Tokens]:
+        """Return what the graph takes, each (b, t)."""
+        longest = max(max(map(len, ids)), 1)
+        tokens = np.full((len(ids), longest), self._pad_id, np.int64)
+        mask = np.zeros_like(tokens)
+        for row, one in enumerate(ids):
+            place = slice(longest - len(one), longest) if self._pad_left else slice(len(one))
+            tokens[row, place], mask[row, place] = one, 1
+        known = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
+        return {name: known[name] for name in self._inputs}
+
+
+def _tokenizer(path: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ValueError(f"{path} cannot be loaded: {error}") from error

@@ -1,0 +1,61 @@
+"""An exported student run by OpenVINO."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from projhead.encoders.graph import OUTPUT, PROMPT, GraphEncoder, Tokens
+
+
+class OpenVinoEncoder(GraphEncoder):
+    """A folder with ``openvino_model.xml``, as ``projhead export export=openvino`` writes it; see `GraphEncoder`."""
+
+    files = ("openvino_model.xml", "openvino_model.bin")
+
+    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
+        core = openvino_runtime().Core()
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",  # all threads on one batch
+            "INFERENCE_PRECISION_HINT": "f32",  # it would choose bfloat16 where a processor has it
+        }
+        if self.threads:
+            settings["INFERENCE_NUM_THREADS"] = self.threads
+        try:
+            model = core.read_model(path)
+            compiled = core.compile_model(model, "CPU", settings)
+        except RuntimeError as error:
+            raise ValueError(f"{path} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+        self._request = compiled.create_infer_request()
+        outputs: dict[str, Sequence[Any]] = {
+            one.any_name: [None if axis.is_dynamic else axis.get_length() for axis in one.partial_shape]
+            for one in model.outputs
+        }
+        place = ["projhead", PROMPT]
+        prompt = str(model.get_rt_info(place).value) if model.has_rt_info(place) else ""
+        return [one.any_name for one in model.inputs], outputs, prompt
+
+    def _run(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
+        rows: NDArray[np.float32] = self._request.infer(feed)[OUTPUT]
+        return rows
+
+
+def openvino_runtime() -> Any:
+    """Import OpenVINO without the package that reports its use over the network each time that it is imported.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If OpenVINO is not installed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # OpenVINO has an empty stand-in
+    try:
+        import openvino
+    except ImportError as error:
+        raise ModuleNotFoundError("an OpenVINO student needs OpenVINO: pip install projhead[openvino]") from error
+    return openvino

@@ -1,0 +1,62 @@
+"""The whole graph, token ids to unit rows, for OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from sentence_transformers import SentenceTransformer
+
+from projhead.encoders.export_record import write_record
+from projhead.encoders.graph import PROMPT
+from projhead.encoders.openvino import OpenVinoEncoder, openvino_runtime
+from projhead.exporters.onnx import prompt_of, whole_graph, write_tokenizer
+from projhead.vectors import Vectors
+
+
+class OpenVino:
+    """``openvino_model.xml`` and ``.bin`` with the tokenizer beside them, in float32; inputs and output as in `Onnx`.
+
+    A prompt is in the model's run-time information, at ``projhead/prompt``.
+    """
+
+    title = "One OpenVINO graph from token ids to unit rows, the projection head inside"
+    usage = """
+import numpy as np
+import openvino
+from tokenizers import Tokenizer
+
+tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
+model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
+prompt = model.get_rt_info(["projhead", "prompt"]).value
+compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+tokens = tokenizer.encode_batch([prompt + text for text in texts])
+known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+feed = {i.any_name: np.array([getattr(t, known[i.any_name]) for t in tokens]) for i in model.inputs}
+rows = compiled(feed)["sentence_embedding"]
+"""
+    encoder = OpenVinoEncoder
+    min_mean_cosine = 0.99999
+
+    def write(
+        self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
+    ) -> Callable[[Sequence[str]], Vectors]:
+        """Write a student into the existing empty `folder`; return what reads the folder back.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If OpenVINO or ONNX is not installed.
+        ValueError
+            If the student cannot be one graph.
+        """
+        openvino = openvino_runtime()
+        prompt = prompt_of(subject)
+        graph = whole_graph(subject)
+        write_tokenizer(subject, folder)
+        model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
+        model.set_rt_info(prompt, ["projhead", PROMPT])
+        openvino.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
+        write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
+        return OpenVinoEncoder(str(folder)).encode

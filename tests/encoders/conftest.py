@@ -1,0 +1,73 @@
+"""A student of a tiny BERT, its exports of every kind, and texts that are hard to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from transformers import BertConfig, BertModel
+
+from projhead.encoders.minilm import MiniLM
+from projhead.exporters.export import export
+from projhead.exporters.onnx import Onnx
+from projhead.exporters.openvino import OpenVino
+from projhead.exporters.sentence_transformers import SentenceTransformersFolder
+from projhead.protocols import Exporter
+from projhead.reducers.pca import PCA
+from projhead.student import build_student
+
+EXPORTERS: dict[str, Exporter] = {
+    "onnx": Onnx(),
+    "onnx_int8": Onnx("int8"),
+    "openvino": OpenVino(),
+    "sentence_transformers": SentenceTransformersFolder(),
+}
+ODD_TEXTS = [
+    "a cat",
+    "",
+    "the bank lends money " * 20,
+    "a small dog sleeps on the mat",
+    "rain",
+    "🙂 naïve ДОМ 東京",
+    "\x00\x07 bell",
+]
+
+
+@pytest.fixture(scope="session")
+def odd_texts() -> list[str]:
+    return ODD_TEXTS
+
+
+@pytest.fixture(scope="session")
+def student(minilm: MiniLM, tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformer:
+    """A BERT of random weights, one layer of width 32, reduced to 4; it reads 48 tokens."""
+    folder = tmp_path_factory.mktemp("bert")
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=30522, initializer_range=0.3, **shape)).save_pretrained(folder)
+    minilm.model.tokenizer.save_pretrained(folder)
+    model = SentenceTransformer(modules=[Transformer(str(folder), max_seq_length=48), Pooling(32)], device="cpu")
+    return build_student(model, PCA(4).fit(model.encode(ODD_TEXTS)))
+
+
+@pytest.fixture(scope="session")
+def exports(student: SentenceTransformer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return what gives the folder of an export, by its kind; each is written once."""
+    texts = [f"{text} {number}" for text in ODD_TEXTS for number in range(10)]
+    reference = student.encode(texts)
+
+    @cache
+    def folder(kind: str) -> Path:
+        if kind == "openvino" and find_spec("openvino") is None:
+            pytest.skip("OpenVINO is not installed")
+        path = tmp_path_factory.mktemp("exports") / kind
+        export(EXPORTERS[kind], student, path, texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.98)
+        return path
+
+    return folder
