@@ -45,7 +45,8 @@ def load_student(
     if encoder is None:
         raise ValueError(
             f"{Path(path) / NAME} names no encoder: a head alone reads vectors, not texts (its README.md shows how); "
-            "export a student, with export=sentence_transformers, onnx_int8, ..."
+            "export a student, with export=sentence_transformers, onnx_int8, ... "
+            "(once more, if an older projhead wrote it)"
         )
     settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device}
     given = {name: value for name, value in settings.items() if value is not None}
