@@ -7,5 +7,8 @@ from projhead.corpora.query_log import no_queries, query_log
 
 def test_queries_come_from_the_log_not_from_the_documents(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("q\nfirst query\nsecond query\n")
-    assert query_log(["a document"], path=str(tmp_path / "log.csv"), column="q") == ["first query", "second query"]
-    assert no_queries(["a document"]) == []
+    assert query_log(["a document"], path=str(tmp_path / "log.csv"), column="q").texts == [
+        "first query",
+        "second query",
+    ]
+    assert no_queries(["a document"]).texts == []

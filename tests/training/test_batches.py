@@ -15,7 +15,9 @@ def _anchors(rows: Vectors, documents: Vectors) -> Anchors:
 
 def _batches(rows: Vectors, queries: Vectors | None, steps: range) -> NeighbourBatches:
     asked = None if queries is None else _anchors(queries, rows)
-    return NeighbourBatches(_anchors(rows, rows), asked, n_queries=10, n_documents=40, group=4, steps=steps, seed=3)
+    return NeighbourBatches(
+        _anchors(rows, rows), asked, n_queries=10, n_anchors=9, n_documents=40, near=1, group=4, steps=steps, seed=3
+    )
 
 
 def test_mined_neighbours_are_the_nearest_documents(rows: Vectors) -> None:
@@ -46,6 +48,17 @@ def test_each_query_brings_a_document_near_to_it_and_groups_of_documents_fill_up
     best = (batch.queries @ batch.documents.T).amax(1).numpy()
     assert (best >= sixth - 1e-5).all()
     assert 20 <= len(batch.documents) <= 40
+
+
+def test_anchors_are_documents_of_groups_and_meet_their_neighbours(rows: Vectors) -> None:
+    batch = _batches(rows, rows[:30], range(1))[0]
+    anchors = batch.anchors.numpy()
+    assert len(set(anchors)) == len(anchors) == 9
+    similarity = (batch.documents[batch.anchors] @ batch.documents.T).numpy()
+    similarity[np.arange(len(anchors)), anchors] = -1
+    sixth = exact_top_k(batch.documents[batch.anchors].numpy(), rows, 6)[0][:, -1]
+    # A document meets the one that it was drawn beside, or that was drawn beside it.
+    assert (similarity.max(1) >= sixth - 1e-5).mean() > 0.7
 
 
 def test_queries_that_are_few_beside_the_documents_count_little(rows: Vectors) -> None:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from projhead.artifact import Teacher
 from projhead.commands.measure import System, result_rows, teacher_of
 from projhead.commands.run_folder import claim, run_folder
+from projhead.corpora.pseudo_queries import Queries
 from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Corpus, Document, Encoder, Sample
@@ -20,6 +21,7 @@ from projhead.reducers.base import Reducer, load_reducer
 from projhead.report.tables import markdown
 from projhead.results import Result, append_results, read_results
 from projhead.store import fingerprint, store_path, write_store
+from projhead.training.central import central
 from projhead.vectors import neighbour_overlap, unit_rows
 
 _TOP_K = (1, 10, 100)
@@ -67,10 +69,15 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> tuple[Any, Any, Any]:
         return encoder.rows[~held_out], encoder.rows[held_out], None
     corpus: Corpus = instantiate(cfg.corpus)
     texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
-    queries = instantiate(cfg.queries)(texts)
+    queries: Queries = instantiate(cfg.queries)(texts)
     train = _store(cfg, encoder, f"{corpus.name}-train", texts)
     test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
-    return train, test, _store(cfg, encoder, f"{corpus.name}-queries", queries) if queries else None
+    if not queries.texts:
+        return train, test, None
+    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts)
+    if queries.documents is not None:
+        rows = rows[central(rows, train, queries.documents, queries.keep)]
+    return train, test, rows
 
 
 def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -> Any:

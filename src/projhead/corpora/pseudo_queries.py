@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows; after a blank line.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[^\sa-z])|(?<=[。\uff01\uff1f])|\n\s*\n")
@@ -18,8 +20,25 @@ def sentences(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def pseudo_queries(texts: Sequence[str], *, per_text: int = 4, seed: int = 0) -> list[str]:
-    """Return sentences of the documents, of the length that queries have.
+class Queries(NamedTuple):
+    """Query-like texts, and which document each was taken from.
+
+    Attributes
+    ----------
+    texts : list of str
+    documents : ndarray of shape (q,), int64, or None
+        Numbers of the documents; None where they are not taken from any, as in a real log.
+    keep : int
+        Of those of one document, so many nearest to it are to be trained on.
+    """
+
+    texts: list[str]
+    documents: NDArray[np.int64] | None = None
+    keep: int = 0
+
+
+def pseudo_queries(texts: Sequence[str], *, per_text: int = 4, keep: int = 2, seed: int = 0) -> Queries:
+    """Take sentences of the documents, of the length that queries have.
 
     The first sentence, or the title, of each document is always among them: it says most.
 
@@ -29,21 +48,25 @@ def pseudo_queries(texts: Sequence[str], *, per_text: int = 4, seed: int = 0) ->
         Documents. One that is a single sentence gives none: it would be its own query.
     per_text : int
         Sentences of each document, at most.
+    keep : int
+        How many of those are to be trained on, the nearest to their document by the teacher: people ask for what a
+        text is about, and many a sentence is not.
     seed : int
         Seed of the choice.
 
     Returns
     -------
-    list of str
+    Queries
         Without repetitions, in the order of the documents.
     """
     generator = np.random.default_rng(seed)
-    queries: dict[str, None] = {}
-    for text in texts:
+    queries: dict[str, int] = {}
+    for number, text in enumerate(texts):
         found = sentences(text)
         usable = [one for one in found if _MIN_WORDS <= len(one.split()) <= _MAX_WORDS]
         if len(found) < 2 or not usable:
             continue
         chosen = generator.permutation(len(usable) - 1)[: per_text - 1] + 1
-        queries.update(dict.fromkeys([usable[0], *(usable[i] for i in sorted(chosen))]))
-    return list(queries)
+        for one in (usable[0], *(usable[i] for i in sorted(chosen))):
+            queries.setdefault(one, number)
+    return Queries(list(queries), np.fromiter(queries.values(), np.int64, len(queries)), keep)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from projhead.corpora.files import TextFiles
+from projhead.corpora.pseudo_queries import Queries
 
 
-def query_log(texts: Sequence[str], *, path: str, column: str = "text") -> list[str]:
+def query_log(texts: Sequence[str], *, path: str, column: str = "text") -> Queries:
     """Return the queries of a real log, a file that `TextFiles` reads; the documents `texts` are not used."""
-    return [document.text for document in TextFiles(path, column=column).documents("all")]
+    return Queries([document.text for document in TextFiles(path, column=column).documents("all")])
 
 
-def no_queries(texts: Sequence[str]) -> list[str]:
+def no_queries(texts: Sequence[str]) -> Queries:
     """Return no queries: the head is trained on documents alone."""
-    return []
+    return Queries([])

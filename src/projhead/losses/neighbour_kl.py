@@ -31,6 +31,9 @@ class NeighbourKL(nn.Module):
 
     def forward(self, student: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
         """Return the mean divergence over anchors."""
-        target = torch.log_softmax((teacher / self.teacher_temperature).masked_fill(own, -1e4), dim=1)
-        found = torch.log_softmax((student / self.log_temperature.exp()).masked_fill(own, -1e4), dim=1)
-        return nn.functional.kl_div(found, target, reduction="batchmean", log_target=True)
+        with torch.no_grad():
+            logits = (teacher / self.teacher_temperature).masked_fill_(own, -1e4)
+            target = torch.softmax(logits, dim=1)
+            negative_entropy = torch.xlogy(target, target).sum() / len(target)  # constant: makes 0 the best value
+        found = (student / self.log_temperature.exp()).masked_fill(own, -1e4)
+        return nn.functional.cross_entropy(found, target) + negative_entropy

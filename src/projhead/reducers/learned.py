@@ -55,10 +55,15 @@ class LearnedReducer(Reducer):
         A loss from `projhead.losses`; `NeighbourKL` where not given.
     optimizer : callable, optional
         From parameters to an optimizer; AdamW where not given.
-    n_queries, n_documents : int
-        Queries (where `fit` is given any) and documents of a step.
+    n_queries, n_anchors : int
+        Queries and documents of a step that are compared with all of its documents; without queries there are
+        as many more of the latter.
+    n_documents : int
+        Documents of a step.
+    near : int
+        Near documents that each query brings.
     group : int
-        An anchor and the near documents it brings are so many rows of a step.
+        The other documents come in groups: one, and this many less one of those near it.
     depth : int
         Near documents are drawn from this many nearest.
     document_weight : float
@@ -97,10 +102,12 @@ class LearnedReducer(Reducer):
         head: Callable[..., nn.Module] | None = None,
         loss: nn.Module | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
-        n_queries: int = 512,
-        n_documents: int = 1024,
+        n_queries: int = 256,
+        n_anchors: int = 256,
+        n_documents: int = 2048,
+        near: int = 6,
         group: int = 8,
-        depth: int = 128,
+        depth: int = 16,
         document_weight: float = 0.3,
         max_anchors: int = 200_000,
         max_steps: int = 400,
@@ -117,7 +124,9 @@ class LearnedReducer(Reducer):
         self.loss = loss
         self.optimizer = optimizer
         self.n_queries = n_queries
+        self.n_anchors = n_anchors
         self.n_documents = n_documents
+        self.near = near
         self.group = group
         self.depth = depth
         self.document_weight = document_weight
@@ -173,6 +182,7 @@ class LearnedReducer(Reducer):
             head.initialise(torch.from_numpy(weight).float())  # type: ignore[operator]
             # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
             coverage = 0.0 if queries is None else min(len(queries) / n, 1.0)
+            n_queries = round(coverage * self.n_queries)
             module = Distillation(
                 head,
                 self.loss or NeighbourKL(),
@@ -184,8 +194,10 @@ class LearnedReducer(Reducer):
             data = NeighbourData(
                 rows,
                 queries,
-                n_queries=max(round(coverage * self.n_queries), 1),
+                n_queries=max(n_queries, 1),
+                n_anchors=self.n_anchors + self.n_queries - n_queries,
                 n_documents=self.n_documents,
+                near=self.near,
                 group=self.group,
                 depth=self.depth,
                 max_anchors=self.max_anchors,

@@ -1,4 +1,4 @@
-"""What a step compares: queries with documents, and documents with each other, near neighbours among them."""
+"""What a step compares: queries and some documents, with many documents, near neighbours among them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ class Batch(NamedTuple):
     queries : Tensor of shape (b, d), float32
         Rows that are compared with the documents; b is 0 where there are no queries.
     documents : Tensor of shape (m, d), float32
-        Rows that are compared with each other too.
+    anchors : Tensor of shape (a,), int64
+        Which of the documents are compared with all of them, as queries are.
     """
 
     queries: Tensor
     documents: Tensor
+    anchors: Tensor
 
 
 class Anchors(NamedTuple):
@@ -49,8 +51,9 @@ class Anchors(NamedTuple):
 class NeighbourBatches(Dataset[Batch]):
     """Batches as a function of seed and step alone, so that a resumed run sees what it would have seen.
 
-    Random rows of a large corpus hold few near neighbours, and those are what has to be kept: a batch is made of
-    groups, a document and some of the documents nearest to it, and each query brings a document near to it.
+    Random rows of a large corpus hold few near neighbours, and those are what has to be kept. Each query brings some
+    of the documents nearest to it, and groups, a document with some of those nearest to it, fill the batch up. The
+    documents of groups, no more than are asked for, are compared with all others too.
 
     Parameters
     ----------
@@ -60,8 +63,12 @@ class NeighbourBatches(Dataset[Batch]):
         Query-like rows, and the documents near them.
     n_queries : int
         Queries of a step.
+    n_anchors : int
+        Documents of a step that are compared with all of its documents.
     n_documents : int
         Documents of a step.
+    near : int
+        Documents that each query brings.
     group : int
         A document and its neighbours are so many rows together.
     steps : range
@@ -76,13 +83,16 @@ class NeighbourBatches(Dataset[Batch]):
         queries: Anchors | None,
         *,
         n_queries: int,
+        n_anchors: int,
         n_documents: int,
+        near: int,
         group: int,
         steps: range,
         seed: int,
     ) -> None:
         self.documents, self.queries = documents, queries
-        self.n_queries, self.n_documents, self.group = n_queries, n_documents, group
+        self.n_queries, self.n_anchors, self.n_documents = n_queries, n_anchors, n_documents
+        self.near, self.group = near, group
         self.steps, self.seed = steps, seed
 
     def __len__(self) -> int:
@@ -90,15 +100,16 @@ class NeighbourBatches(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         generator = np.random.default_rng([self.seed, self.steps[index]])
-        queries, near = self.documents.rows[:0], np.empty(0, np.int64)
+        queries, brought = self.documents.rows[:0], np.empty(0, np.int64)
         if self.queries is not None:
-            picked, near = _draw(self.queries, self.n_queries, 1, generator)
+            picked, brought = _draw(self.queries, self.n_queries, self.near, generator)
             queries = self.queries.rows[picked]
-        groups = max((self.n_documents - len(near)) // self.group, 2)
-        picked, more = _draw(self.documents, groups, self.group - 1, generator)
+        groups = max((self.n_documents - len(brought)) // self.group, self.n_anchors // self.group, 2)
+        grouped = np.concatenate(_draw(self.documents, groups, self.group - 1, generator))
         # Numbers are sorted, as memory-mapped rows like to be read.
-        numbers = np.unique(np.concatenate([near, picked, more]))
-        return Batch(_unit(queries), _unit(self.documents.rows[numbers]))
+        numbers = np.unique(np.concatenate([brought, grouped]))
+        anchors = np.searchsorted(numbers, generator.permutation(np.unique(grouped))[: self.n_anchors])
+        return Batch(_unit(queries), _unit(self.documents.rows[numbers]), torch.from_numpy(anchors))
 
 
 def _draw(

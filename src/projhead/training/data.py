@@ -41,7 +41,7 @@ class NeighbourData(pl.LightningDataModule):
         Perhaps memory-mapped: only rows of the current step are read.
     queries : ndarray of shape (q, d), float, or None
         Query-like rows of the same teacher.
-    n_queries, n_documents, group, seed
+    n_queries, n_anchors, n_documents, near, group, seed
         As in `NeighbourBatches`.
     depth : int
         How many near documents of each anchor are mined to draw from.
@@ -59,7 +59,9 @@ class NeighbourData(pl.LightningDataModule):
         queries: Rows | None,
         *,
         n_queries: int,
+        n_anchors: int,
         n_documents: int,
+        near: int,
         group: int,
         depth: int,
         max_anchors: int,
@@ -70,7 +72,13 @@ class NeighbourData(pl.LightningDataModule):
         super().__init__()
         self.documents, self.queries = documents, queries
         self.depth, self.max_anchors = depth, max_anchors
-        self.sizes = {"n_queries": n_queries, "n_documents": n_documents, "group": group}
+        self.sizes = {
+            "n_queries": n_queries,
+            "n_anchors": n_anchors,
+            "n_documents": n_documents,
+            "near": near,
+            "group": group,
+        }
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
         self.anchors: list[Anchors | None] = []
 
@@ -108,8 +116,9 @@ class NeighbourData(pl.LightningDataModule):
         """Return one batch: held-out queries with a sample of documents, or held-out documents."""
         held_out = torch.from_numpy(unit_rows(self.validation))
         if self.queries is None:
-            batch = Batch(held_out[:0], held_out)
+            batch = Batch(held_out[:0], held_out, torch.arange(len(held_out)))
         else:
             chosen = np.random.default_rng(self.seed).permutation(len(self.documents))[: 4 * self.validation_rows]
-            batch = Batch(held_out, torch.from_numpy(unit_rows(self.documents[np.sort(chosen)])))
+            documents = torch.from_numpy(unit_rows(self.documents[np.sort(chosen)]))
+            batch = Batch(held_out, documents, torch.empty(0, dtype=torch.int64))
         return DataLoader([batch], batch_size=None)  # type: ignore[arg-type]

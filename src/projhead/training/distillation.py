@@ -57,17 +57,20 @@ class Distillation(pl.LightningModule):
         return nn.functional.normalize(self.head(rows), dim=1)
 
     def _similarities(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
-        """Return similarities (b + m, m) of all rows, queries first, to documents: teacher's, student's by width."""
+        """Return similarities (b + a, m) of queries and anchors to documents: teacher's, student's by width."""
+        b = len(batch.queries)
+
+        def compared(rows: Tensor) -> Tensor:
+            return torch.cat([rows[:b], rows[b:][batch.anchors]]) @ rows[b:].T
+
         rows = torch.cat([batch.queries, batch.documents])
         projected = self.head(rows)
-        reduced = [nn.functional.normalize(projected[:, :width], dim=1) for width in self.widths]
-        return rows @ batch.documents.T, [part @ part[len(batch.queries) :].T for part in reduced]
+        return compared(rows), [compared(nn.functional.normalize(projected[:, :k], dim=1)) for k in self.widths]
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch, the mean over widths."""
         teacher, students = self._similarities(batch)
-        b = len(batch.queries)
-        own = torch.eye(len(batch.documents), dtype=torch.bool, device=teacher.device)
+        b, own = len(batch.queries), _own(batch)
         nothing = own.new_zeros(b, len(batch.documents))
         total = teacher.new_zeros(())
         for loss, student in zip(self.losses, students, strict=True):
@@ -81,13 +84,9 @@ class Distillation(pl.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Log the share of the teacher's nearest documents that the student keeps, the mean over widths."""
         teacher, students = self._similarities(batch)
-        b = len(batch.queries)
         top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
-        if b:
-            teacher, students = teacher[:b], [student[:b] for student in students]
-        else:
-            for similarities in (teacher, *students):
-                similarities.fill_diagonal_(-torch.inf)
+        for similarities in (teacher, *students):
+            similarities[len(batch.queries) :].masked_fill_(_own(batch), -torch.inf)
         nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
         kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
         self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1)
@@ -106,3 +105,9 @@ class Distillation(pl.LightningModule):
             milestones=[warm],
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _own(batch: Batch) -> Tensor:
+    """Return a mask (a, m): where an anchor meets itself among the documents."""
+    own = torch.zeros(len(batch.anchors), len(batch.documents), dtype=torch.bool, device=batch.documents.device)
+    return own.scatter_(1, batch.anchors[:, None], True)
