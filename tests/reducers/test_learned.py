@@ -117,3 +117,23 @@ def test_the_best_checkpoint_is_kept(rows: Vectors, tmp_path: Path) -> None:
     reducer = _reducer(tmp_path, 30, -1).fit(rows)
     state = torch.load(tmp_path / "best.ckpt", weights_only=True)["state_dict"]
     torch.testing.assert_close(reducer.head_.projection.weight, state["head.projection.weight"])
+
+
+def test_judged_documents_move_up(rows: Vectors) -> None:
+    queries, documents = rows[:40], rows[40:]
+    # The fifth nearest of the teacher is said to be the answer.
+    answers = exact_top_k(queries, documents, 5)[1][:, 4]
+    pairs = np.stack([np.arange(40), answers], axis=1)
+
+    def rank(**given: object) -> float:
+        fitted = LearnedReducer(8, max_steps=60, label_margin=0.2).fit(documents, queries=queries, **given)
+        scores = fitted.transform(queries) @ fitted.transform(documents).T
+        return float((scores > scores[np.arange(40), answers, None]).sum(1).mean())
+
+    assert rank(pairs=pairs) < 0.7 * rank()
+
+
+@pytest.mark.parametrize("pairs", [[[0, 0, 0]], [[0.5, 1.0]], [[0, 10_000]], [[40, 0]], [[-1, 0]]])
+def test_pairs_that_name_nothing_are_refused(rows: Vectors, pairs: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="pairs: expected"):
+        LearnedReducer(8, max_steps=1).fit(rows, queries=rows[:40], pairs=pairs)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from hydra.utils import instantiate
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from projhead.artifact import Teacher
@@ -38,15 +39,16 @@ def run(cfg: DictConfig) -> float:
         print(f"{folder} is finished already; its results:\n")
         return _conclude(results, artifact)
     encoder: Encoder = instantiate(cfg.encoder)
-    train, test, queries = teacher_vectors(cfg, encoder)
+    vectors = teacher_vectors(cfg, encoder)
+    train, queries = vectors.train, vectors.queries
     reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
     print(f"fit {reducer.kind}, {train.shape[1]} -> {cfg.n_components}, on {len(train):,} vectors", end="")
     print(f" and {len(queries):,} queries" if queries is not None else "")
-    _fit(reducer, train, queries, folder)
+    _fit(reducer, vectors, folder)
     baselines: dict[str, Reducer] = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
     for baseline in baselines.values():
         baseline.fit(train)
-    test, teacher = unit_rows(test[: cfg.max_test_rows]), teacher_of(encoder)
+    test, teacher = unit_rows(vectors.test[: cfg.max_test_rows]), teacher_of(encoder)
     widths = [*getattr(reducer, "nested", ()), cfg.n_components]
     cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
     rows = [row for head, rivals in cut.values() for row in _compare(head, rivals, test, teacher, cfg.seed)]
@@ -62,22 +64,32 @@ def run(cfg: DictConfig) -> float:
     return _conclude(results, artifact)
 
 
-def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> tuple[Any, Any, Any]:
+class TeacherVectors(NamedTuple):
+    """The teacher's vectors of what a run needs; `pairs` says which document answers which query, by their numbers."""
+
+    train: Any
+    test: Any
+    queries: Any = None
+    pairs: NDArray[np.int64] | None = None
+
+
+def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     """Return the teacher's vectors of training documents, held-out documents and queries (None without any)."""
     if isinstance(encoder, Precomputed):
         held_out = np.array([in_test(text) for text in encoder.texts_or_rows()])
-        return encoder.rows[~held_out], encoder.rows[held_out], None
+        return TeacherVectors(encoder.rows[~held_out], encoder.rows[held_out])
     corpus: Corpus = instantiate(cfg.corpus)
     texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
     queries: Queries = instantiate(cfg.queries)(texts)
     train = _store(cfg, encoder, f"{corpus.name}-train", texts)
     test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
     if not queries.texts:
-        return train, test, None
+        return TeacherVectors(train, test)
     rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts)
-    if queries.documents is not None:
-        rows = rows[central(rows, train, queries.documents, queries.keep)]
-    return train, test, rows
+    kept = central(rows, train, queries.documents, queries.keep)
+    others = np.arange(len(queries.documents), len(rows))
+    dropped = len(queries.documents) - len(kept)
+    return TeacherVectors(train, test, rows[np.concatenate([kept, others])], queries.pairs - np.array([dropped, 0]))
 
 
 def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -> Any:
@@ -97,14 +109,15 @@ def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -
     return store.rows
 
 
-def _fit(reducer: Reducer, train: Any, queries: Any, folder: Path) -> None:
+def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path) -> None:
     if reducer.kind != "learned":
-        reducer.fit(train)
+        reducer.fit(vectors.train)
         return
     last = folder / "checkpoints" / "last.ckpt"
     if last.exists():
         print(f"going on from {last}")
-    reducer.fit(train, queries=queries, resume=last if last.exists() else None)
+    resume = last if last.exists() else None
+    reducer.fit(vectors.train, queries=vectors.queries, pairs=vectors.pairs, resume=resume)
 
 
 def _compare(reducer: Reducer, baselines: dict[str, Reducer], test: Any, teacher: Teacher, seed: int) -> list[Result]:

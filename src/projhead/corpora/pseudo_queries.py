@@ -20,21 +20,27 @@ def sentences(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
+_NONE = np.empty(0, np.int64)
+
+
 class Queries(NamedTuple):
-    """Query-like texts, and which document each was taken from.
+    """Query-like texts: sentences of documents first, then what people asked.
 
     Attributes
     ----------
     texts : list of str
-    documents : ndarray of shape (q,), int64, or None
-        Numbers of the documents; None where they are not taken from any, as in a real log.
+    documents : ndarray of shape (s,), int64
+        For each of the sentences, the first texts, the number of its document.
     keep : int
-        Of those of one document, so many nearest to it are to be trained on.
+        Of the sentences of one document, so many nearest to it are to be trained on.
+    pairs : ndarray of shape (p, 2), int64
+        Number of a text and number of a document that somebody judged to answer it.
     """
 
     texts: list[str]
-    documents: NDArray[np.int64] | None = None
+    documents: NDArray[np.int64] = _NONE
     keep: int = 0
+    pairs: NDArray[np.int64] = _NONE.reshape(0, 2)
 
 
 def pseudo_queries(texts: Sequence[str], *, per_text: int = 4, keep: int = 2, seed: int = 0) -> Queries:

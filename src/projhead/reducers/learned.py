@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
@@ -69,6 +69,9 @@ class LearnedReducer(Reducer):
     document_weight : float
         What the documents' similarities to each other count beside the queries' to them, where there is at least
         a query for every document; with fewer queries the documents count more.
+    label_margin : float
+        How far above all others the teacher's similarity of a query and its relevant document is put, where `fit` is
+        given such pairs.
     max_anchors : int
         Rows whose neighbours are mined, at most.
     max_steps : int
@@ -109,6 +112,7 @@ class LearnedReducer(Reducer):
         group: int = 8,
         depth: int = 16,
         document_weight: float = 0.3,
+        label_margin: float = 0.05,
         max_anchors: int = 200_000,
         max_steps: int = 400,
         steps_per_epoch: int = 25,
@@ -130,6 +134,7 @@ class LearnedReducer(Reducer):
         self.group = group
         self.depth = depth
         self.document_weight = document_weight
+        self.label_margin = label_margin
         self.max_anchors = max_anchors
         self.max_steps = max_steps
         self.steps_per_epoch = steps_per_epoch
@@ -145,6 +150,7 @@ class LearnedReducer(Reducer):
         y: object = None,
         *,
         queries: ArrayLike | None = None,
+        pairs: ArrayLike | None = None,
         resume: str | Path | None = None,
     ) -> Self:
         """Train on the teacher's vectors.
@@ -158,6 +164,9 @@ class LearnedReducer(Reducer):
         queries : array-like of shape (q, d), optional
             The same teacher's vectors of query-like texts (real queries, titles, sentences of the documents):
             their order of the documents is what retrieval needs kept.
+        pairs : array-like of shape (p, 2), int, optional
+            Number of a query and number of a document that answers it: judgements, where there are any. Half of a
+            step's queries are of those that have one.
         resume : path, optional
             A Lightning checkpoint of an interrupted fit with the same settings and data.
 
@@ -171,6 +180,7 @@ class LearnedReducer(Reducer):
             raise ValueError(f"nested: expected widths from 1 to {self.n_components - 1}, got {list(self.nested)}")
         if queries is not None:
             queries = self._checked(queries, reset=False)
+        judged = _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows))
         n, d = rows.shape
         with _seeded(self.random_state):
             make_head = self.head or ResidualMLP
@@ -190,10 +200,12 @@ class LearnedReducer(Reducer):
                 nested=self.nested,
                 query_weight=coverage,
                 document_weight=1 - coverage * (1 - self.document_weight),
+                label_margin=self.label_margin,
             )
             data = NeighbourData(
                 rows,
                 queries,
+                judged,
                 n_queries=max(n_queries, 1),
                 n_anchors=self.n_anchors + self.n_queries - n_queries,
                 n_documents=self.n_documents,
@@ -243,6 +255,21 @@ class LearnedReducer(Reducer):
             enable_model_summary=False,
             **needed,  # type: ignore[arg-type]
         )
+
+
+def _checked_pairs(pairs: ArrayLike | None, q: int, n: int) -> NDArray[np.int64]:
+    """Return pairs (p, 2) of a query's and a document's number."""
+    if pairs is None:
+        return np.empty((0, 2), np.int64)
+    given = np.asarray(pairs)
+    if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
+        raise ValueError(
+            f"pairs: expected whole numbers (p, 2), of a query and of a document that answers it, got "
+            f"shape {given.shape} of {given.dtype}"
+        )
+    if (given < 0).any() or (given >= [q, n]).any():
+        raise ValueError(f"pairs: expected numbers of {q} queries and {n} documents, got some outside")
+    return given.astype(np.int64)
 
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 Rows = NDArray[Any]
+_NONE = np.empty(0, np.int64)
 
 
 class Batch(NamedTuple):
@@ -23,11 +25,14 @@ class Batch(NamedTuple):
     documents : Tensor of shape (m, d), float32
     anchors : Tensor of shape (a,), int64
         Which of the documents are compared with all of them, as queries are.
+    relevant : Tensor of shape (r, 2), int64
+        Row of a query and row of a document that somebody judged to answer it.
     """
 
     queries: Tensor
     documents: Tensor
     anchors: Tensor
+    relevant: Tensor
 
 
 class Anchors(NamedTuple):
@@ -59,8 +64,11 @@ class NeighbourBatches(Dataset[Batch]):
     ----------
     documents : Anchors
         Documents, their rows perhaps memory-mapped.
-    queries : Anchors or None
-        Query-like rows, and the documents near them.
+    queries : sequence of Anchors
+        Query-like rows, and the documents near them: kinds of queries that share one array of rows, of which as many
+        are drawn of each.
+    pairs : ndarray of shape (p, 2), int64
+        Number of a query and number of a document that answers it, which it brings too.
     n_queries : int
         Queries of a step.
     n_anchors : int
@@ -80,7 +88,8 @@ class NeighbourBatches(Dataset[Batch]):
     def __init__(
         self,
         documents: Anchors,
-        queries: Anchors | None,
+        queries: Sequence[Anchors],
+        pairs: NDArray[np.int64],
         *,
         n_queries: int,
         n_anchors: int,
@@ -90,7 +99,7 @@ class NeighbourBatches(Dataset[Batch]):
         steps: range,
         seed: int,
     ) -> None:
-        self.documents, self.queries = documents, queries
+        self.documents, self.queries, self.pairs = documents, queries, pairs
         self.n_queries, self.n_anchors, self.n_documents = n_queries, n_anchors, n_documents
         self.near, self.group = near, group
         self.steps, self.seed = steps, seed
@@ -100,16 +109,19 @@ class NeighbourBatches(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         generator = np.random.default_rng([self.seed, self.steps[index]])
-        queries, brought = self.documents.rows[:0], np.empty(0, np.int64)
-        if self.queries is not None:
-            picked, brought = _draw(self.queries, self.n_queries, self.near, generator)
-            queries = self.queries.rows[picked]
+        drawn = [_draw(kind, self.n_queries // len(self.queries), self.near, generator) for kind in self.queries]
+        asked = np.unique(np.concatenate([_NONE, *(picked for picked, _ in drawn)]))
+        pairs = self.pairs[np.isin(self.pairs[:, 0], asked)]
+        brought = np.unique(np.concatenate([pairs[:, 1], *(near for _, near in drawn)]))
         groups = max((self.n_documents - len(brought)) // self.group, self.n_anchors // self.group, 2)
         grouped = np.concatenate(_draw(self.documents, groups, self.group - 1, generator))
         # Numbers are sorted, as memory-mapped rows like to be read.
         numbers = np.unique(np.concatenate([brought, grouped]))
         anchors = np.searchsorted(numbers, generator.permutation(np.unique(grouped))[: self.n_anchors])
-        return Batch(_unit(queries), _unit(self.documents.rows[numbers]), torch.from_numpy(anchors))
+        relevant = np.stack([np.searchsorted(asked, pairs[:, 0]), np.searchsorted(numbers, pairs[:, 1])], axis=1)
+        queries = self.queries[0].rows[asked] if self.queries else self.documents.rows[:0]
+        documents = self.documents.rows[numbers]
+        return Batch(_unit(queries), _unit(documents), torch.from_numpy(anchors), torch.from_numpy(relevant))
 
 
 def _draw(

@@ -41,6 +41,9 @@ class NeighbourData(pl.LightningDataModule):
         Perhaps memory-mapped: only rows of the current step are read.
     queries : ndarray of shape (q, d), float, or None
         Query-like rows of the same teacher.
+    pairs : ndarray of shape (p, 2), int64
+        Number of a query and number of a document that answers it. Where there are any, half of a step's queries are
+        of those.
     n_queries, n_anchors, n_documents, near, group, seed
         As in `NeighbourBatches`.
     depth : int
@@ -57,6 +60,7 @@ class NeighbourData(pl.LightningDataModule):
         self,
         documents: Rows,
         queries: Rows | None,
+        pairs: NDArray[np.int64],
         *,
         n_queries: int,
         n_anchors: int,
@@ -70,7 +74,7 @@ class NeighbourData(pl.LightningDataModule):
         seed: int,
     ) -> None:
         super().__init__()
-        self.documents, self.queries = documents, queries
+        self.documents, self.queries, self.pairs = documents, queries, pairs
         self.depth, self.max_anchors = depth, max_anchors
         self.sizes = {
             "n_queries": n_queries,
@@ -80,7 +84,7 @@ class NeighbourData(pl.LightningDataModule):
             "group": group,
         }
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
-        self.anchors: list[Anchors | None] = []
+        self.anchors: list[Anchors] = []
 
     def setup(self, stage: str) -> None:
         """Hold rows out and mine neighbours; the same for the same seed."""
@@ -93,10 +97,15 @@ class NeighbourData(pl.LightningDataModule):
         self.validation = pool[np.sort(order[:n_held_out])] if n_held_out > 20 else pool[: self.validation_rows]
         rest = order[n_held_out:]
         if self.queries is None:
-            self.anchors = [self._anchors(self.documents, rest), None]
+            self.anchors = [self._anchors(self.documents, rest)]
         else:
             everything = np.random.default_rng(self.seed).permutation(len(self.documents))
-            self.anchors = [self._anchors(self.documents, everything), self._anchors(self.queries, rest)]
+            labelled = np.isin(rest, self.pairs[:, 0])
+            kinds = [kind for kind in (rest[~labelled], rest[labelled]) if len(kind)]
+            self.anchors = [
+                self._anchors(self.documents, everything),
+                *(self._anchors(self.queries, kind) for kind in kinds),
+            ]
 
     def _anchors(self, pool: Rows, order: NDArray[np.int64]) -> Anchors:
         numbers = np.sort(order[: self.max_anchors])
@@ -107,18 +116,17 @@ class NeighbourData(pl.LightningDataModule):
         assert self.trainer is not None
         done = self.trainer.global_step
         steps = range(done, done + self.steps_per_epoch)
-        documents, queries = self.anchors
-        assert documents is not None
-        batches = NeighbourBatches(documents, queries, steps=steps, seed=self.seed, **self.sizes)
+        documents, *queries = self.anchors
+        batches = NeighbourBatches(documents, queries, self.pairs, steps=steps, seed=self.seed, **self.sizes)
         return DataLoader(batches, batch_size=None, shuffle=False)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return one batch: held-out queries with a sample of documents, or held-out documents."""
-        held_out = torch.from_numpy(unit_rows(self.validation))
+        held_out, nothing = torch.from_numpy(unit_rows(self.validation)), torch.empty(0, 2, dtype=torch.int64)
         if self.queries is None:
-            batch = Batch(held_out[:0], held_out, torch.arange(len(held_out)))
+            batch = Batch(held_out[:0], held_out, torch.arange(len(held_out)), nothing)
         else:
             chosen = np.random.default_rng(self.seed).permutation(len(self.documents))[: 4 * self.validation_rows]
             documents = torch.from_numpy(unit_rows(self.documents[np.sort(chosen)]))
-            batch = Batch(held_out, documents, torch.empty(0, dtype=torch.int64))
+            batch = Batch(held_out, documents, nothing[:, 0], nothing)
         return DataLoader([batch], batch_size=None)  # type: ignore[arg-type]

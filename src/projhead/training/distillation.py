@@ -34,6 +34,9 @@ class Distillation(pl.LightningModule):
     query_weight, document_weight : float
         What the queries' similarities to documents count, and the documents' to each other: the first is better
         for retrieval, the second keeps neighbourhoods.
+    label_margin : float
+        How far the teacher's similarity of a query to a document judged relevant is put above the greatest of the
+        query's others: the teacher is corrected where it is known to err, and trusted otherwise.
     """
 
     def __init__(
@@ -45,12 +48,14 @@ class Distillation(pl.LightningModule):
         nested: Sequence[int] = (),
         query_weight: float,
         document_weight: float,
+        label_margin: float = 0.0,
     ) -> None:
         super().__init__()
         self.head, self._optimizer = head, optimizer
         self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
         self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
+        self.label_margin = label_margin
 
     def forward(self, rows: Tensor) -> Tensor:
         """Reduce teacher rows (n, d) to unit rows (n, k)."""
@@ -70,6 +75,8 @@ class Distillation(pl.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch, the mean over widths."""
         teacher, students = self._similarities(batch)
+        query, document = batch.relevant.unbind(1)
+        teacher[query, document] = teacher[query].amax(1) + self.label_margin
         b, own = len(batch.queries), _own(batch)
         nothing = own.new_zeros(b, len(batch.documents))
         total = teacher.new_zeros(())
