@@ -76,7 +76,7 @@ def _load(name: str) -> Any:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise FileNotFoundError(
                 f"the data of mteb's task {name} are not here and the hub does not give them: {reason}; "
-                "check the connection, or HF_HUB_OFFLINE where they were downloaded before"
+                "check the connection; where they were downloaded before, HF_HUB_OFFLINE=1 finds them"
             ) from error
     return task
 
