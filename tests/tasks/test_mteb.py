@@ -11,10 +11,14 @@ import pytest
 
 from projhead.codecs.binary import Binary
 from projhead.commands.evaluate import evaluate
+from projhead.commands.measure import teacher_of
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
+from projhead.exporters.export import export
+from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.reducers.pca import PCA
+from projhead.student import build_student
 from projhead.tasks.mteb import MTEB
 from projhead.tasks.retrieval import Retrieval
 
@@ -70,10 +74,20 @@ def test_its_ndcg_is_our_own(minilm: MiniLM, folder: Path) -> None:
         assert 0.05 < theirs.items[0] < 0.95
 
 
-def test_its_scores_become_result_rows(minilm: MiniLM, folder: Path) -> None:
-    (row,) = evaluate(minilm, [MTEB(["Local"])], [], [], folder / "stores")
-    assert (row.task, row.metric, row.reducer, row.n_components) == ("mteb/Local", "ndcg@10", "teacher", 384)
-    assert row.low == row.value == row.high
+def test_an_artifact_and_an_exported_student_become_result_rows(minilm: MiniLM, folder: Path, tmp_path: Path) -> None:
+    fitted, teacher = PCA(16).fit(minilm.encode(DOCUMENTS)), teacher_of(minilm)
+    fitted.save(tmp_path / "run" / "artifact", teacher=teacher)
+    fitted.save(tmp_path / "run" / "baselines" / "pca", teacher=teacher)
+    student = build_student(minilm.model, fitted, minilm.revision)
+    narrow = fitted.transform(minilm.encode(DOCUMENTS))
+    export(SentenceTransformersFolder(), student, tmp_path / "st", DOCUMENTS, narrow, teacher=teacher, reducer="pca")
+    rows = evaluate(minilm, [MTEB(["Local"])], [tmp_path / "run" / "artifact"], [tmp_path / "st"], tmp_path / "stores")
+    assert {(row.task, row.metric) for row in rows} == {("mteb/Local", "ndcg@10")}
+    values = {(row.reducer, row.n_components): (row.value, row.low, row.high) for row in rows}
+    assert set(values) == {("teacher", 384), ("pca", 16), ("export:st", 16)}
+    assert values["export:st", 16] == pytest.approx(values["pca", 16], abs=1e-6)
+    assert values["teacher", 384] != values["pca", 16]
+    assert len(set(values["pca", 16])) == 1  # an interval without width
 
 
 def test_what_it_cannot_measure_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
