@@ -13,9 +13,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from projhead.artifact import Teacher
 from projhead.encoders.reduced import Reduced
+from projhead.reducers.autoencoder import Autoencoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
+from projhead.reducers.pca_power import PCAPower
 from projhead.reducers.random_projection import RandomProjection
 from projhead.reducers.truncation import Truncation
 from projhead.vectors import Vectors
@@ -24,6 +26,8 @@ REDUCERS = [
     PCA(2),
     PCA(2, center=False),
     PCA(2, whiten=True),
+    PCAPower(2),
+    Autoencoder(2, hidden_features=8, max_steps=3),
     RandomProjection(2),
     Truncation(2),
     LearnedReducer(2, max_steps=3, steps_per_epoch=3),

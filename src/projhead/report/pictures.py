@@ -22,10 +22,12 @@ _COLOURS = {
     "pca": "#0072b2",
     "pca_uncentred": "#56b4e9",
     "pca_whitened": "#009e73",
+    "pca_power": "#e69f00",
+    "autoencoder": "#7a4fb0",
     "random_projection": "#cc79a7",
     "truncation": "#8a8f98",
 }
-_OTHERS = ("#000000", "#e69f00", "#7a4fb0", "#7f4a21", "#3f7f5f", "#b3446c")
+_OTHERS = ("#000000", "#7f4a21", "#3f7f5f", "#b3446c")
 MARKERS = "os^DvPX<>hp"
 _PANEL, _BARS = (3.9, 2.75), 3.9  # inches
 _LONGEST_NAME = 32

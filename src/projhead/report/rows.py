@@ -12,7 +12,7 @@ from projhead.results import Result
 
 #: Rows equal in these measure the same thing.
 _KEY = ["encoder", "revision", "task", "metric", "paired", "reducer", "n_components", "codec", "index", "seed"]
-_BASELINES = ("pca", "pca_uncentred", "pca_whitened", "random_projection", "truncation")
+_BASELINES = ("pca", "pca_uncentred", "pca_whitened", "pca_power", "autoencoder", "random_projection", "truncation")
 _LEADING = ("ndcg@10", "spearman", "overlap@10", "logistic_accuracy")
 _NAMES = {
     "ndcg@10": "nDCG@10",

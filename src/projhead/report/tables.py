@@ -59,7 +59,7 @@ def tables(frame: pd.DataFrame) -> Iterator[Table]:
             values = leading(part[~part["paired"]])
             values = values.assign(column=values["task"] + " " + values["metric"].map(metric_name))
             title = _MEAN if values["seed"].nunique() > 1 else _RETENTION
-            yield from _table(f"{teacher}: all tasks", title, _over_seeds(values), "column", _kept)
+            yield from _table(f"{teacher}: all tasks", title, _over_seeds(_with_mean(values)), "column", _kept)
         for task, rows in part.groupby("task", sort=False):
             section = f"{teacher}: {task} (n = {', '.join(f'{n:,}' for n in rows['n'].unique())})"
             values = rows[~rows["paired"]]
@@ -91,6 +91,16 @@ def _table(
         for key, cells in zip(pivot.index, pivot.to_numpy().tolist(), strict=True)
     ]
     yield Table(section, title, header, shown)
+
+
+def _with_mean(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add a column for the mean of all tasks, where they share a metric, to what was measured on all of them."""
+    if rows["metric"].nunique() > 1:
+        return rows
+    same = ["reducer", "n_components", "codec", "index", "seed"]
+    whole = rows[rows.groupby(same)["column"].transform("nunique") == rows["column"].nunique()]
+    means = whole.assign(column="mean", kept_value=whole.groupby(same)["kept_value"].transform("mean"))
+    return pd.concat([rows, means.drop_duplicates(same)])
 
 
 def _over_seeds(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,34 @@
+"""Absolute error of similarities, once over the nearest and once over all pairs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class MatryoshkaAdaptor(nn.Module):
+    """Top-k and pairwise similarity loss of the Matryoshka-Adaptor.
+
+    Yoon et al., "Matryoshka-Adaptor: Unsupervised and Supervised Tuning for Smaller Embedding Dimensions", 2024:
+    the absolute difference of student and teacher similarity over each anchor's `top_k` nearest, plus the same over
+    all pairs. Its sum over widths is what ``nested`` does; its third part, that the full-width vector be recovered,
+    has no meaning for a head that gives fewer dimensions and is left out.
+
+    Parameters
+    ----------
+    top_k : int
+        How many nearest candidates the first part looks at.
+    pairwise_weight : float
+        What the second part counts beside the first.
+    """
+
+    def __init__(self, top_k: int = 10, pairwise_weight: float = 1.0) -> None:
+        super().__init__()
+        self.top_k, self.pairwise_weight = top_k, pairwise_weight
+
+    def forward(self, student: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+        """Return the two means together."""
+        error = (student - teacher).abs().masked_fill(own, 0)
+        others = int(teacher.shape[1]) - 1
+        nearest = teacher.masked_fill(own, -torch.inf).topk(max(min(self.top_k, others), 1)).indices
+        return error.gather(1, nearest).mean() + self.pairwise_weight * error.sum() / (~own).sum()
