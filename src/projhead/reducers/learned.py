@@ -112,7 +112,7 @@ class LearnedReducer(Reducer):
         group: int = 8,
         depth: int = 16,
         document_weight: float = 0.3,
-        label_margin: float = 0.05,
+        label_margin: float = 0.1,
         max_anchors: int = 200_000,
         max_steps: int = 400,
         steps_per_epoch: int = 25,

@@ -36,7 +36,7 @@ class MTEB:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = [names] if isinstance(names, str) else list(names)
         if not self.names:
-            raise ValueError("names: expected at least one task of mteb, got none; such as task.names=[SciFact]")
+            raise ValueError("names: expected at least one task of mteb, got none; such as names=[SciFact]")
         self._tasks = [_load(name) for name in self.names]
 
     def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
