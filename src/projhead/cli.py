@@ -15,7 +15,7 @@ VERBS = {
     "evaluate": "measure artifacts and exported students on tasks, with intervals",
     "export": "write the encoder with the head inside: sentence-transformers, ONNX, int8",
     "encode": "encode a corpus into a store of vectors, resumable",
-    "index": "build a FAISS index over a store",
+    "index": "build a search index over a store, add to it, delete from it",
     "search": "answer typed queries with texts and scores",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",

@@ -6,13 +6,9 @@ at the last whole shard; a shard's bytes depend on its documents and the encoder
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -24,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from projhead import spec
-from projhead.files import atomic_file, sha256_of, write_json
+from projhead.files import atomic_file, locked, sha256_of, write_json
 from projhead.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.protocols import Document, Encoder
 
@@ -97,6 +93,12 @@ class EmbeddingStore:
         """All rows (n, dimension) in the store's dtype: zero-copy from one shard, a copy of several."""
         blocks = list(self.blocks())
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
+        """Return some rows (n, dimension) by their numbers, in the store's dtype."""
+        taken = self.table["embedding"].take(pa.array(numbers, pa.int64())).combine_chunks()
+        rows: NDArray[Any] = taken.flatten().to_numpy(zero_copy_only=True).reshape(-1, self.dimension)
+        return rows
 
     @property
     def ids(self) -> list[str]:
@@ -191,7 +193,7 @@ def write_store(
         shard_rows,
         keep_texts,
     )
-    with _locked(folder):
+    with locked(folder):
         manifest = _begun(folder, wanted)
         stream, digest = iter(documents), hashlib.sha256()
         for shard in manifest.shards:
@@ -227,24 +229,6 @@ def _add(digest: Any, text: str) -> None:
 
 def _digest(documents: Sequence[Document]) -> str:
     return fingerprint(part for document in documents for part in document)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder alone; where nothing was written into it, it goes again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logging.getLogger(__name__).warning("%s is being written by another process: waiting for it", folder)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
-        os.close(handle)
 
 
 def _begun(folder: Path, wanted: Manifest) -> Manifest:
