@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from copy import copy
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
 from projhead.indexes.rows import sample, unit_blocks
 from projhead.protocols import CodedRows, Rows
+from projhead.stored_codec import same_codec
 
 #: Rows that a codec is fitted to, at most: 64 for each of a product quantiser's centroids, of which FAISS asks 39.
 _FIT_ROWS = 16_384
@@ -48,12 +48,3 @@ def codes_of(rows: Rows, codec: BaseCodec) -> Iterator[NDArray[Any]]:
             )
         return rows.codes()
     return (codec.encode(block) for block in unit_blocks(rows))
-
-
-def same_codec(one: Any, other: Any) -> bool:
-    """Whether two fitted codecs give the same codes."""
-    if (type(one), one.name, one.dimension) != (type(other), other.name, other.dimension):
-        return False
-    return one.state.keys() == other.state.keys() and all(
-        np.array_equal(array, other.state[name]) for name, array in one.state.items()
-    )
