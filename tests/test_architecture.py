@@ -31,7 +31,7 @@ WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
     "pytorch_lightning": {"training", "reducers/learned"},
-    "faiss": {"indexes", "exporters", "codecs/pq"},
+    "faiss": {"indexes", "exporters", "codecs/pq", "codecs/rabitq"},
     "annoy": {"indexes/annoy"},
     "pymilvus": {"indexes/milvus"},
     "milvus_lite": {"indexes/milvus"},
