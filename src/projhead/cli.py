@@ -16,6 +16,7 @@ VERBS = {
     "export": "write the encoder with the head inside: sentence-transformers, ONNX, int8",
     "encode": "encode a corpus into a store of vectors, resumable",
     "index": "build a search index over a store, add to it, delete from it",
+    "budget": "say what so many vectors take in memory and on disk, and what each form keeps",
     "search": "answer typed queries with texts and scores",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",

@@ -6,7 +6,6 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pytest
 
@@ -67,11 +66,6 @@ FILTERS = [
 #: Scores that are not of the rows as they were, or known only roughly.
 ROUGH = {"exact, binary": 0.3, "PQ16x4np": 0.4, "PQ16x4fs": 0.4, "IVF8,PQ16x4np": 0.4, "IVF8,RaBitQ": 0.8, "BFlat": 0.8,
          "BIVF4": 0.8, "BHNSW16": 0.8, "RR32,RaBitQ4": 0.1}  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    faiss.omp_set_num_threads(1)
 
 
 def recall(found: np.ndarray, expected: np.ndarray) -> float:
