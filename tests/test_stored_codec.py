@@ -18,6 +18,7 @@ from projhead.codecs.binary import Binary
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.indexes.exact import ExactIndex
+from projhead.indexes.faiss import FaissIndex
 from projhead.protocols import CodedRows, Document
 from projhead.store import EmbeddingStore, write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
@@ -70,6 +71,13 @@ def test_codes_are_those_of_the_codec_fitted_to_the_first_rows(codec: BaseCodec,
     assert store.manifest.codec is not None
     assert store.manifest.codec["fitted_to"] == "the first 100 rows"
     assert datasets.load_from_disk(tmp_path / "s")["id"][:] == [document.id for document in DOCUMENTS]
+
+
+def test_a_short_corpus_is_all_that_the_codec_is_fitted_to(tmp_path: Path) -> None:
+    store = write(tmp_path / "s", Integer(8), calibration_rows=16_384)
+    assert store.manifest.codec is not None
+    assert store.manifest.codec["fitted_to"] == "the first 300 rows"
+    np.testing.assert_array_equal(next(store.codes()), Integer(8).fit(ROWS).encode(ROWS[:80]))
 
 
 def test_a_codec_fitted_before_is_used_as_it_is(tmp_path: Path) -> None:
@@ -156,6 +164,9 @@ def test_an_exact_index_takes_the_codes_as_they_are(tmp_path: Path) -> None:
     expected, numbers = exact_top_k(ROWS[:20], store.rows, 5)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
     np.testing.assert_array_equal(found, numbers)
+    both = FaissIndex("Flat").build(store).search(ROWS[:20], 5)
+    np.testing.assert_allclose(both[0], expected, atol=1e-6)
+    np.testing.assert_array_equal(both[1], numbers)
     with pytest.raises(ValueError, match="the store holds codes of int4 already, got codec int8: give none"):
         ExactIndex(Integer(8)).build(store)
     other = write(tmp_path / "other", Integer(4), calibration_rows=200)

@@ -51,12 +51,13 @@ def settled_codec(
     while not fitted and sum(len(rows) for _, rows in first) < calibration_rows and (part := next(stream, None)):
         first.append(part)
     settled = copy(codec)
-    if not fitted and first:
-        settled.fit(np.concatenate([rows for _, rows in first])[:calibration_rows])
-    if fitted or first:
+    n = min(sum(len(rows) for _, rows in first), calibration_rows)
+    if not fitted and n:
+        settled.fit(np.concatenate([rows for _, rows in first])[:n])
+    if fitted or n:
         settled.save(folder / FOLDER)
         manifest.codec["sha256"] = sha256_of(folder / FOLDER / "codec.json")
-        manifest.codec["fitted_to"] = "other rows, before" if fitted else f"the first {calibration_rows:,} rows"
+        manifest.codec["fitted_to"] = "other rows, before" if fitted else f"the first {n:,} rows"
     return settled, itertools.chain(first, stream)
 
 

@@ -132,6 +132,9 @@ def test_what_is_saved_and_loaded_answers_alike(kind: str, rows: Vectors, tmp_pa
     loaded = load_index(tmp_path / "index")
     assert (type(loaded), len(loaded), loaded.dimension, loaded.about) == (type(index), 600, 32, {"encoder": "ünï"})
     np.testing.assert_array_equal(loaded.search(rows[:50], 7), expected)
+    loaded.save(tmp_path / "copy")
+    np.testing.assert_array_equal(load_index(tmp_path / "copy").search(rows[:50], 7), expected)
+    loaded = load_index(tmp_path / "index")
     loaded.add(rows[:3])
     if kind in DELETES:
         loaded.delete([10, 11])
