@@ -38,6 +38,8 @@ KINDS: dict[str, tuple[Callable[[], BaseIndex], float]] = {
     "IVF8,PQ16x4np": (lambda: FaissIndex("IVF8,PQ16x4np", nprobe=8), 0.5),
     "IVF8,RaBitQ": (lambda: FaissIndex("IVF8,RaBitQ", nprobe=8), 0.45),
     "PQ16x4fs,RFlat": (lambda: FaissIndex("PQ16x4fs,RFlat", k_factor=8), 0.98),
+    "IVF8,PQ16x4fs,RFlat": (lambda: FaissIndex("IVF8,PQ16x4fs,RFlat", nprobe=8, k_factor=8), 0.98),
+    "RR32,IVF8,SQ8": (lambda: FaissIndex("RR32,IVF8,SQ8", nprobe=8), 0.97),
     "RR32,RaBitQ4": (lambda: FaissIndex("RR32,RaBitQ4"), 0.85),
     "BFlat": (FaissBinaryIndex, 0.4),
     "BIVF4": (lambda: FaissBinaryIndex("BIVF4", n_bits=128, nprobe=4), 0.5),
@@ -51,7 +53,7 @@ if importlib.util.find_spec("annoy") is None:  # needs a compiler
     del KINDS["annoy"]
 if importlib.util.find_spec("pymilvus") is None:
     del KINDS["milvus"]
-DELETES = [name for name in KINDS if name not in ("PQ16x4fs", "HNSW16", "PQ16x4fs,RFlat", "BHNSW16", "annoy")]
+DELETES = [name for name in KINDS if "x4fs" not in name and name not in ("HNSW16", "BHNSW16", "annoy")]
 FILTERS = [
     "exact",
     "exact, int8",
@@ -119,7 +121,8 @@ def test_what_is_deleted_is_gone_and_can_come_again(kind: str, rows: Vectors) ->
     index.add(rows[gone], ids=gone)
     again = index.search(rows[:100], 10)[0]
     if "two_stage" not in kind:  # whose candidates tie
-        np.testing.assert_allclose(again, before[0][:, :10], atol=1e-6)
+        step = 1e-3 if "RR32" in kind else 1e-6  # a turned row may round to the next step, coded among others
+        np.testing.assert_allclose(again, before[0][:, :10], atol=step)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -59,7 +59,10 @@ class FaissIndex(BaseIndex):
     @property
     def closes_up(self) -> bool:  # type: ignore[override]
         """Whether rows after a deleted one take its place: in lists they do not."""
-        return faiss.try_extract_index_ivf(self.index) is None
+        index = faiss.downcast_index(self.index)
+        while isinstance(index, faiss.IndexPreTransform):
+            index = faiss.downcast_index(index.index)
+        return not isinstance(index, faiss.IndexIVF)
 
     def _made(self, dimension: int) -> Any:
         """Return the index, empty."""
