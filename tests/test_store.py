@@ -16,8 +16,9 @@ import pytest
 
 from projhead.encoders.minilm import MiniLM
 from projhead.protocols import Document
+from projhead.shards import fingerprint
 from projhead.spec import build
-from projhead.store import EmbeddingStore, fingerprint, store_path, write_store
+from projhead.store import EmbeddingStore, store_path, write_store
 from projhead.vectors import Vectors, unit_rows
 
 WIDTH = 16
@@ -158,10 +159,10 @@ from contextlib import contextmanager
 from pathlib import Path
 sys.path.insert(0, {folder!r})
 import projhead.manifest
-import projhead.store
+import projhead.shards
 from test_store import Hashing, _write
 
-manifest_json, atomic_file, calls = projhead.manifest.write_json, projhead.store.atomic_file, 0
+manifest_json, atomic_file, calls = projhead.manifest.write_json, projhead.shards.atomic_file, 0
 
 def second_time():
     global calls
@@ -184,7 +185,7 @@ def killed_within_the_shard(path):
 if {where!r} == "manifest":
     projhead.manifest.write_json = killed_before_the_manifest
 if {where!r} == "shard":
-    projhead.store.atomic_file = killed_within_the_shard
+    projhead.shards.atomic_file = killed_within_the_shard
 _write(Path({path!r}), Hashing(fail_after=30 if {where!r} == "encode" else 1000, kill=True))
 """
 

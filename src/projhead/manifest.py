@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from projhead.files import write_json
 
 _FORMAT = "projhead-store"
@@ -28,6 +30,8 @@ class Shard:
         Of the file.
     documents : str
         Digest of the ids and texts in it.
+    clipped : int
+        Values in it that lay outside the codec's range.
     """
 
     file: str
@@ -35,6 +39,7 @@ class Shard:
     bytes: int
     sha256: str
     documents: str
+    clipped: int = 0
 
 
 @dataclass
@@ -48,12 +53,14 @@ class Manifest:
     corpus : dict
         ``name`` and ``fingerprint``, that of all texts in order (empty until complete).
     dtype : str
-        ``"float16"`` or ``"float32"``.
+        ``"float16"`` or ``"float32"``; of codes, what the codec says.
     shard_rows : int
         Rows of every shard but the last.
     keep_texts : bool
         Whether the texts are in the shards.
     shards : list of Shard
+    codec : dict or None
+        Of a store of codes: ``name``, ``items`` of a code, ``spec``, and once settled ``sha256`` and ``fitted_to``.
     complete : bool
         Whether the corpus ended; an unfinished store cannot be opened.
     """
@@ -65,6 +72,17 @@ class Manifest:
     keep_texts: bool
     shards: list[Shard] = field(default_factory=list)
     complete: bool = False
+    codec: dict[str, Any] | None = None
+
+    @property
+    def items(self) -> int:
+        """Values of a row as stored."""
+        return int(self.encoder["dimension"] if self.codec is None else self.codec["items"])
+
+    @property
+    def clipped(self) -> int:
+        """Values that lay outside the codec's range."""
+        return sum(shard.clipped for shard in self.shards)
 
     @property
     def rows(self) -> int:
@@ -103,7 +121,7 @@ class Manifest:
 
     def _check(self) -> None:
         """Raise ValueError, TypeError or KeyError where a file says what `write` never wrote."""
-        sizes = [self.encoder["dimension"], self.shard_rows]
+        sizes = [self.encoder["dimension"], self.shard_rows, self.items]
         sizes += [size for shard in self.shards for size in (shard.rows, shard.bytes)]
         if not all(type(size) is int and size > 0 for size in sizes):
             raise ValueError("expected positive sizes")
@@ -113,8 +131,13 @@ class Manifest:
             self.corpus["name"],
             self.corpus["fingerprint"],
         ]
-        if self.dtype not in DTYPES or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"expected names as text and a dtype of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if self.codec is not None:
+            names += [self.codec["name"], self.codec["sha256"], self.codec["fitted_to"]]
+            np.dtype(self.dtype)
+        elif self.dtype not in DTYPES:
+            raise ValueError(f"expected a dtype of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("expected names as text")
         if self.complete and not self.shards:
             raise ValueError("expected at least one shard")
         for shard in self.shards:

@@ -138,23 +138,111 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
+class ScoringCodec(Protocol):
+    """A codec that compares codes with queries without bringing them back first."""
+
+    def similarities(self, queries: Vectors, codes: NDArray[Any]) -> Vectors:
+        """Return the inner products (q, n), float32, of unit queries (q, d) with what the codes (n, items) say."""
+        ...
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """Vectors that need not fit into memory: a store, or an array.
+
+    Attributes
+    ----------
+    dimension : int
+    """
+
+    @property
+    def dimension(self) -> int: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """Yield all rows in order, (rows, dimension), float."""
+        ...
+
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
+        """Return some rows (n, dimension) by their numbers."""
+        ...
+
+
+@runtime_checkable
+class CodedRows(Rows, Protocol):
+    """Rows that may be there as codes.
+
+    Attributes
+    ----------
+    codec : Codec or None
+        What wrote the codes; None where rows are floats.
+    """
+
+    @property
+    def codec(self) -> Codec | None: ...  # noqa: D102
+
+    def codes(self) -> Iterator[NDArray[Any]]:
+        """Yield all codes in order."""
+        ...
+
+
+class Footprint(NamedTuple):
+    """What something takes, in bytes.
+
+    Attributes
+    ----------
+    memory, disk : int
+        Held in memory, and in files.
+    """
+
+    memory: int
+    disk: int
+
+
 class Index(Protocol):
-    """Unit rows in, nearest neighbours by inner product out."""
+    """Unit rows in, nearest neighbours by inner product out.
 
-    def build(self, rows: Vectors) -> Any:
-        """Train on and add all rows."""
+    Attributes
+    ----------
+    nbytes : int
+        Bytes held in memory, memory-mapped files not counted.
+    """
+
+    @property
+    def nbytes(self) -> int: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def build(self, rows: Rows | ArrayLike, ids: ArrayLike | None = None) -> Any:
+        """Train on and add all rows; ids are 0 to n - 1 where not given."""
         ...
 
-    def load(self, path: Path) -> Any:
-        """Read what `save` wrote."""
+    def add(self, rows: Rows | ArrayLike, ids: ArrayLike | None = None) -> Any:
+        """Add rows; ids go on after the largest where not given."""
         ...
 
-    def search(self, queries: ArrayLike, top_k: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Return scores and row numbers, both (q, top_k), best first; -1 where nothing was found."""
+    def delete(self, ids: ArrayLike) -> int:
+        """Delete rows by id; return how many. Raise ValueError where this kind of index cannot."""
+        ...
+
+    def search(
+        self, queries: ArrayLike, top_k: int, *, among: ArrayLike | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return scores and ids, both (q, top_k), best first; -inf and -1 where nothing was found."""
         ...
 
     def save(self, path: Path) -> None:
-        """Write the index whole or not at all."""
+        """Write the index as a folder, whole or not at all."""
+        ...
+
+    def load(self, path: Path) -> Any:
+        """Read what `save` wrote; raise ValueError where any byte of it changed."""
+        ...
+
+    def footprint(self, n: int, dimension: int) -> Footprint:
+        """Return what `n` rows of a width would take."""
         ...
 
 

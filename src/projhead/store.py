@@ -1,4 +1,4 @@
-"""Vectors on disk: a folder of Arrow shards that `datasets` memory-maps, and a manifest.
+"""Vectors on disk, as floats or codes: a folder of Arrow shards that `datasets` memory-maps, and a manifest.
 
 A shard is whole or absent. The manifest is written anew after each one, so that an interrupted encode goes on
 at the last whole shard; a shard's bytes depend on its documents and the encoder alone.
@@ -6,13 +6,10 @@ at the last whole shard; a shard's bytes depend on its documents and the encoder
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import logging
-import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -24,14 +21,20 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from projhead import spec
-from projhead.files import atomic_file, sha256_of, write_json
+from projhead.codecs.base import BaseCodec
+from projhead.files import locked, write_json
 from projhead.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.protocols import Document, Encoder
+from projhead.shards import add_text, digest_of, read_shard, write_shard
+from projhead.stored_codec import FOLDER, Encoded, open_codec, settled_codec
+from projhead.vectors import Vectors
 
 #: What a process killed while writing may leave behind.
-_LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json)\.\d+\.tmp"
+_LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER})\.\d+\.tmp"
 #: Documents encoded between two steps of the progress bar.
 _WINDOW = 1024
+#: Codes decoded at once.
+_DECODED = 8192
 #: Stores up to this size are verified whenever they are opened: about a second.
 _VERIFIED_BYTES = 1_000_000_000
 
@@ -44,11 +47,13 @@ class EmbeddingStore:
     folder : Path
     manifest : Manifest
     table : pyarrow.Table
-        Columns ``id``, ``text`` (where kept) and ``embedding``, memory-mapped.
+        Columns ``id``, ``text`` (where kept) and ``embedding``, rows or codes, memory-mapped.
+    codec : BaseCodec or None
+        What wrote the codes; None where rows are floats.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, table: pa.Table) -> None:
-        self.folder, self.manifest, self.table = folder, manifest, table
+    def __init__(self, folder: Path, manifest: Manifest, table: pa.Table, codec: BaseCodec | None) -> None:
+        self.folder, self.manifest, self.table, self.codec = folder, manifest, table, codec
 
     @classmethod
     def open(cls, path: str | Path, *, verify: bool | None = None) -> Self:
@@ -76,8 +81,8 @@ class EmbeddingStore:
             )
         if verify is None:
             verify = sum(shard.bytes for shard in manifest.shards) <= _VERIFIED_BYTES
-        tables = [_read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
-        return cls(folder, manifest, pa.concat_tables(tables))
+        tables = [read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
+        return cls(folder, manifest, pa.concat_tables(tables), open_codec(folder, manifest))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -87,16 +92,28 @@ class EmbeddingStore:
         """Width of the rows."""
         return int(self.manifest.encoder["dimension"])
 
-    def blocks(self) -> Iterator[NDArray[Any]]:
-        """Yield the rows of each shard, (rows, dimension), zero-copy from the memory map."""
+    def codes(self) -> Iterator[NDArray[Any]]:
+        """Yield what is stored of each shard, (rows, items), zero-copy from the memory map."""
         for chunk in self.table["embedding"].chunks:
-            yield chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, self.dimension)
+            yield chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), -1)
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """Yield the rows (rows, dimension) of each shard, zero-copy; codes are decoded, some thousands at once."""
+        for stored in self.codes():
+            for start in range(0, len(stored), len(stored) if self.codec is None else _DECODED):
+                yield stored if self.codec is None else self.codec.decode(stored[start : start + _DECODED].copy())
 
     @cached_property
     def rows(self) -> NDArray[Any]:
-        """All rows (n, dimension) in the store's dtype: zero-copy from one shard, a copy of several."""
+        """All rows (n, dimension): floats in the store's dtype, zero-copy from one shard, a copy of several."""
         blocks = list(self.blocks())
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
+        """Return some rows (n, dimension) by their numbers."""
+        taken = self.table["embedding"].take(pa.array(numbers, pa.int64())).combine_chunks()
+        stored: NDArray[Any] = taken.flatten().to_numpy(zero_copy_only=True).reshape(len(numbers), self.manifest.items)
+        return stored if self.codec is None else self.codec.decode(stored.copy())
 
     @property
     def ids(self) -> list[str]:
@@ -123,14 +140,6 @@ class EmbeddingStore:
         return [Document(row["id"], row.get("text", "")) for row in taken.to_pylist()]
 
 
-def fingerprint(texts: Iterable[str]) -> str:
-    """Return the digest of texts in order, 64 hex digits."""
-    digest = hashlib.sha256()
-    for text in texts:
-        _add(digest, text)
-    return digest.hexdigest()
-
-
 def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str) -> Path:
     """Return where the vectors of a corpus, by its fingerprint, lie below `root`."""
     name = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)[:40]
@@ -144,6 +153,8 @@ def write_store(
     *,
     name: str = "corpus",
     dtype: str = "float16",
+    codec: BaseCodec | None = None,
+    calibration_rows: int = 16_384,
     shard_rows: int = 8192,
     keep_texts: bool = True,
     total: int | None = None,
@@ -163,7 +174,12 @@ def write_store(
     name : str
         What to call the corpus.
     dtype : str
-        ``"float16"`` or ``"float32"``.
+        ``"float16"`` or ``"float32"``, where there is no codec.
+    codec : BaseCodec, optional
+        Store codes instead of floats. It is fitted once, to the first rows, unless it was fitted before, and saved
+        with the store; values outside its range clip and are counted in the manifest.
+    calibration_rows : int
+        How many rows it is fitted to.
     shard_rows : int
         Rows of a shard.
     keep_texts : bool
@@ -175,93 +191,104 @@ def write_store(
     Raises
     ------
     ValueError
-        If the folder holds something else, or a store of another encoder, dtype, shard size or corpus, or is
-        damaged; if there are no documents.
+        If the folder holds something else, or a store of another encoder, dtype, codec, shard size or corpus, or
+        is damaged; if there are no documents, or too few to fit the codec to.
     """
     folder = Path(path)
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if shard_rows < 1:
         raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
-    identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
-    wanted = Manifest(
-        {**identity, "spec": _record(encoder)},
-        {"name": name, "fingerprint": ""},
-        dtype,
-        shard_rows,
-        keep_texts,
-    )
-    with _locked(folder):
+    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts)
+    with locked(folder):
         manifest = _begun(folder, wanted)
         stream, digest = iter(documents), hashlib.sha256()
         for shard in manifest.shards:
             part = list(islice(stream, shard.rows))
             _compare(folder, manifest, shard, part)
             for document in part:
-                _add(digest, document.text)
+                add_text(digest, document.text)
         if manifest.complete:
             if next(stream, None) is not None:
                 raise ValueError(
                     f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path"
                 )
+            settled_codec(folder, manifest, codec, iter(()), calibration_rows)
             return EmbeddingStore.open(folder)
         with tqdm(
             total=total, initial=manifest.rows, desc=f"encode {name}", unit="text", disable=not show_progress
         ) as bar:
-            while part := list(islice(stream, shard_rows)):
-                manifest.shards.append(_write_shard(folder, manifest, encoder, part, bar))
+            encoded = _encoded(encoder, stream, shard_rows, bar)
+            settled, encoded = settled_codec(folder, manifest, codec, encoded, calibration_rows)
+            for shard_documents, rows in encoded:
+                manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled))
                 manifest.write(folder)
-                for document in part:
-                    _add(digest, document.text)
+                for document in shard_documents:
+                    add_text(digest, document.text)
         if not manifest.shards:
             raise ValueError(f"{name}: expected at least one document, got none")
         _finish(folder, manifest, digest.hexdigest())
     return EmbeddingStore.open(folder, verify=False)
 
 
-def _add(digest: Any, text: str) -> None:
-    """Add a text with its length, so that no two lists of texts read alike."""
-    encoded = text.encode("utf-8", "surrogatepass")
-    digest.update(len(encoded).to_bytes(8, "big") + encoded)
+def _wanted(
+    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool
+) -> Manifest:
+    """Return the manifest of a store that is still empty."""
+    record: dict[str, Any] | None = None
+    if codec is not None:
+        kind, items = codec.layout(encoder.dimension)
+        dtype, record = str(kind), {"name": codec.name, "items": items, "spec": spec.spec_of(codec)}
+    identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
+    return Manifest(
+        {**identity, "spec": _record(encoder)},
+        {"name": name, "fingerprint": ""},
+        dtype,
+        shard_rows,
+        keep_texts,
+        codec=record,
+    )
 
 
-def _digest(documents: Sequence[Document]) -> str:
-    return fingerprint(part for document in documents for part in document)
+def _encoded(encoder: Encoder, documents: Iterator[Document], shard_rows: int, bar: Any) -> Iterator[Encoded]:
+    """Yield the documents of each shard, and their rows."""
+    while part := list(islice(documents, shard_rows)):
+        rows = np.empty((len(part), encoder.dimension), np.float32)
+        for start in range(0, len(part), _WINDOW):
+            window = encoder.encode([document.text for document in part[start : start + _WINDOW]])
+            rows[start : start + _WINDOW] = window
+            bar.update(len(window))
+        yield part, rows
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder alone; where nothing was written into it, it goes again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logging.getLogger(__name__).warning("%s is being written by another process: waiting for it", folder)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
-        os.close(handle)
+def _stored(
+    folder: Path, manifest: Manifest, documents: Sequence[Document], rows: Vectors, codec: BaseCodec | None
+) -> Shard:
+    """Write one shard, as floats or codes."""
+    if codec is None:
+        return write_shard(folder, manifest, documents, rows.astype(manifest.dtype, copy=False), 0)
+    before = codec.clipped
+    codes = codec.encode(rows)
+    return write_shard(folder, manifest, documents, codes, codec.clipped - before)
 
 
 def _begun(folder: Path, wanted: Manifest) -> Manifest:
     """Return the manifest to go on with: that of the store in the folder, if it is what is wanted."""
     names = [one.name for one in folder.iterdir()]
     if "manifest.json" not in names:
-        strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{_LEFTOVER}", name)]
+        strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{FOLDER}|{_LEFTOVER}", name)]
         if strangers:
             raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
     for name in names:
         if re.fullmatch(_LEFTOVER, name):
-            (folder / name).unlink()
+            one = folder / name
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
     if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)
     pairs = {
         "encoder": (found.encoder["revision"], wanted.encoder["revision"]),
+        "codec": (_settings(found), _settings(wanted)),
         "dtype": (found.dtype, wanted.dtype),
         "shard_rows": (found.shard_rows, wanted.shard_rows),
         "keep_texts": (found.keep_texts, wanted.keep_texts),
@@ -272,6 +299,10 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
                 f"{folder} was begun with {what} {old!r}, got {new!r}: give the same, or choose another path"
             )
     return found
+
+
+def _settings(manifest: Manifest) -> Any:
+    return manifest.codec and manifest.codec["spec"]
 
 
 def _record(encoder: Encoder) -> dict[str, Any] | None:
@@ -286,58 +317,11 @@ def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence
     """Check that a whole shard is still whole, and of these documents."""
     if len(documents) < shard.rows:
         raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
-    if _digest(documents) != shard.documents:
+    if digest_of(documents) != shard.documents:
         raise ValueError(
             f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
         )
-    _read_shard(folder, shard, manifest, verify=not manifest.complete)
-
-
-def _write_shard(folder: Path, manifest: Manifest, encoder: Encoder, documents: Sequence[Document], bar: Any) -> Shard:
-    """Encode one shard and write it as one Arrow record batch."""
-    width, texts = manifest.encoder["dimension"], [document.text for document in documents]
-    vectors = np.empty((len(texts), width), manifest.dtype)
-    for start in range(0, len(texts), _WINDOW):
-        window = encoder.encode(texts[start : start + _WINDOW])
-        vectors[start : start + _WINDOW] = window
-        bar.update(len(window))
-    columns: dict[str, pa.Array] = {"id": pa.array([_utf8(document.id) for document in documents], pa.string())}
-    if manifest.keep_texts:  # large: a shard of long texts may pass 2 GB
-        columns["text"] = pa.array([_utf8(text) for text in texts], pa.large_string())
-    columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width)
-    batch = pa.record_batch(columns)
-    path = folder / f"data-{len(manifest.shards):05d}.arrow"
-    with (
-        atomic_file(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_stream(sink, batch.schema) as out,
-    ):
-        out.write_batch(batch)
-    return Shard(path.name, len(texts), path.stat().st_size, sha256_of(path), _digest(documents))
-
-
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _read_shard(folder: Path, shard: Shard, manifest: Manifest, *, verify: bool) -> pa.Table:
-    """Memory-map a shard, refusing what is not as the manifest says."""
-    file = folder / shard.file
-    advice = f"delete the store {folder} and encode again"
-    size = file.stat().st_size if file.is_file() else 0
-    if size != shard.bytes:
-        raise ValueError(f"{file}: expected {shard.bytes:,} bytes, got {size:,}; {advice}")
-    if verify and sha256_of(file) != shard.sha256:
-        raise ValueError(f"{file} is damaged: its sha256 is not the manifest's; {advice}")
-    try:
-        table = pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{file} is damaged: {error}; {advice}") from error
-    kind = pa.list_(pa.from_numpy_dtype(np.dtype(manifest.dtype)), manifest.encoder["dimension"])
-    names = ["id", "text", "embedding"] if manifest.keep_texts else ["id", "embedding"]
-    if table.column_names != names or table.schema.field("embedding").type != kind or table.num_rows != shard.rows:
-        raise ValueError(f"{file}: expected {shard.rows:,} rows with {names}, embedding as {kind}; {advice}")
-    return table
+    read_shard(folder, shard, manifest, verify=not manifest.complete)
 
 
 def _finish(folder: Path, manifest: Manifest, digest: str) -> None:

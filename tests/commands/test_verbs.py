@@ -88,9 +88,9 @@ def test_encode_index_and_search_find_the_text_itself(run: Path, root: Path) -> 
     store = EmbeddingStore.open(root / "store")
     assert [document.text for document in store.documents([0, 100])] == [TEXTS[0], TEXTS[100]]
     np.testing.assert_allclose(np.linalg.norm(store.rows.astype(np.float32), axis=1), 1, atol=1e-3)
-    projhead("index", f"store={root / 'store'}", f"path={root / 'index'}", 'index.factory="IVF4,Flat"',
+    projhead("index", f"store={root / 'store'}", f"path={root / 'texts-index'}", 'index.factory="IVF4,Flat"',
              "index.nprobe=4", root=root)  # fmt: skip
-    said = projhead("search", f"path={root / 'index'}", f"query='{TEXTS[100]}'", "top_k=3", root=root)
+    said = projhead("search", f"path={root / 'texts-index'}", f"query='{TEXTS[100]}'", "top_k=3", root=root)
     first = next(line for line in said.splitlines() if line.strip().startswith("1  "))
     assert TEXTS[100] in first
     assert float(first.split()[1]) == pytest.approx(1, abs=2e-3)

@@ -7,6 +7,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from projhead.codecs.base import BaseCodec, load_codec
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Corpus, Encoder
 from projhead.store import write_store
@@ -26,14 +27,35 @@ def run(cfg: DictConfig) -> int:
         corpus.documents(cfg.split),
         name=corpus.name,
         dtype=cfg.dtype,
+        codec=_codec(cfg),
+        calibration_rows=cfg.calibration_rows,
         shard_rows=cfg.shard_rows,
         keep_texts=cfg.keep_texts,
         total=total,
         show_progress=True,
     )
     size = sum((store.folder / shard.file).stat().st_size for shard in store.manifest.shards)
+    codec, stored = store.manifest.codec, str(cfg.dtype)
+    if codec:
+        stored, clipped = codec["name"], store.manifest.clipped
+        print(f"{stored} fitted to {codec['fitted_to']}; {clipped:,} values lay outside its range")
     print(
-        f"{len(store):,} rows of {store.dimension} {cfg.dtype} in {store.folder} ({size / 1e6:,.1f} MB)\n"
+        f"{len(store):,} rows of {store.dimension} {stored} in {store.folder} ({size / 1e6:,.1f} MB)\n"
         f"search it: projhead index store={store.folder} path=<index>"
     )
     return len(store)
+
+
+def _codec(cfg: DictConfig) -> BaseCodec | None:
+    """Return the codec asked for, new or fitted before."""
+    codecs = cfg.get("codec")  # absent where the group is null
+    if cfg.fitted_codec is not None:
+        if codecs is not None:
+            raise ValueError(f"expected codec or fitted_codec, got {'+'.join(codecs)} and {cfg.fitted_codec}")
+        return load_codec(cfg.fitted_codec)
+    if codecs is None:
+        return None
+    if len(codecs) > 1:
+        raise ValueError(f"codec: expected one, got {'+'.join(codecs)}")
+    codec: BaseCodec = next(iter(instantiate(codecs).values()))
+    return codec

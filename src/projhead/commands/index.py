@@ -1,42 +1,83 @@
-"""``projhead index``: a search index over a store."""
+"""``projhead index``: a search index over a store, rows added to one, and rows deleted from one."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from pathlib import Path
+from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 
-from projhead import spec
-from projhead.files import atomic_folder, sha256_of, write_json
+from projhead.commands.indexed import document_ids, documents_in, numbers_of, source_of, stores_of
+from projhead.indexes.base import BaseIndex, load_index
 from projhead.store import EmbeddingStore
-
-FORMAT, VERSION = "projhead-index", 1
 
 
 def run(cfg: DictConfig) -> int:
-    """Build and write the index; return the number of rows in it."""
-    store = EmbeddingStore.open(cfg.store)
-    index = instantiate(cfg.index)
-    started = time.perf_counter()
-    index.build(store.rows)
+    """Build an index, or change the one at `path`; return the number of rows in it."""
+    path, started = Path(cfg.path), time.perf_counter()
+    changes = cfg.add is not None or cfg.delete is not None
+    if changes == (cfg.store is not None):
+        raise ValueError(
+            f"expected store=... to build {path}, or add=... or delete=... to change it, got "
+            + ("both" if changes else "none of them")
+        )
+    index = load_index(path) if changes else _built(cfg)
+    if cfg.delete is not None:
+        deleted = index.delete(numbers_of(index, stores_of(index, path), document_ids(cfg.delete)))
+        print(f"deleted {deleted:,} rows")
+    if cfg.add is not None:
+        _add(index, EmbeddingStore.open(cfg.add), path)
     seconds = time.perf_counter() - started
-    with atomic_folder(Path(cfg.path)) as folder:
-        index.save(folder / "index.bin")
-        record = {
-            "format": FORMAT,
-            "version": VERSION,
-            "index": spec.spec_of(index),
-            "sha256": sha256_of(folder / "index.bin"),
-            "store": str(store.folder.resolve()),
-            "corpus": store.manifest.corpus,
-            "encoder": store.manifest.encoder,
-        }
-        write_json(folder / "index.json", record)
-        size = (folder / "index.bin").stat().st_size
+    index.save(path)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(
-        f"{len(store):,} rows of {store.dimension} in {cfg.path} ({size / 1e6:,.1f} MB, built in {seconds:.1f} s)\n"
-        f"ask it: projhead search path={cfg.path} \"query='...'\""
+        f"{len(index):,} rows of {index.dimension} in {path}: {size / 1e6:,.1f} MB on disk, {index.nbytes / 1e6:,.1f} "
+        f"in memory ({seconds:.1f} s)\nask it: projhead search path={path} \"query='...'\""
     )
-    return len(store)
+    return len(index)
+
+
+def _built(cfg: DictConfig) -> BaseIndex:
+    store = EmbeddingStore.open(cfg.store)
+    index: BaseIndex = instantiate(cfg.index, **_codec(cfg))
+    index.build(store)
+    index.about = {"encoder": store.manifest.encoder, "stores": [source_of(store)]}
+    return index
+
+
+def _codec(cfg: DictConfig) -> dict[str, Any]:
+    """Return the codec asked for as an argument of the index."""
+    codecs = cfg.get("codec")  # absent where the group is null
+    if codecs is None:
+        return {}
+    if "codec" not in inspect.signature(get_class(cfg.index._target_)).parameters:
+        raise ValueError(
+            f"{cfg.index._target_} stores rows in its own way, got codec={'+'.join(codecs)}: leave the codec out, "
+            "or choose index=exact or index=two_stage"
+        )
+    if len(codecs) > 1:
+        raise ValueError(f"codec: expected one, got {'+'.join(codecs)}")
+    return {"codec": next(iter(instantiate(codecs).values()))}
+
+
+def _add(index: BaseIndex, store: EmbeddingStore, path: Path) -> None:
+    """Add a store's rows, numbered after those of the stores before it."""
+    stores, encoder = stores_of(index, path), index.about["encoder"]
+    if store.manifest.encoder["revision"] != encoder["revision"]:
+        raise ValueError(
+            f"{store.folder} was encoded by {store.manifest.encoder['name']} at revision "
+            f"{store.manifest.encoder['revision']}, the index's by {encoder['name']} at {encoder['revision']}: "
+            "encode it with that"
+        )
+    twice = set(documents_in(index, stores)[1].tolist()) & set(store.ids)
+    if twice:
+        raise ValueError(
+            f"{store.folder}: document {min(twice)!r} is in the index already ({len(twice):,} such): "
+            "delete it first, or give its documents ids of their own (corpus.id_column=...)"
+        )
+    first = sum(len(one) for one in stores)
+    index.add(store, ids=range(first, first + len(store)))
+    index.about["stores"].append(source_of(store))

@@ -21,7 +21,8 @@ from projhead.protocols import Corpus, Document, Encoder, Sample
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.report.tables import markdown
 from projhead.results import Result, append_results, read_results
-from projhead.store import fingerprint, store_path, write_store
+from projhead.shards import fingerprint
+from projhead.store import store_path, write_store
 from projhead.training.central import central
 from projhead.vectors import neighbour_overlap, unit_rows
 

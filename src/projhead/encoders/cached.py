@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from projhead.protocols import Document, Encoder
-from projhead.store import fingerprint, store_path, write_store
+from projhead.shards import fingerprint
+from projhead.store import store_path, write_store
 from projhead.vectors import Vectors, unit_rows
 
 

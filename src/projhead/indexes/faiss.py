@@ -2,111 +2,174 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from projhead.files import atomic_file
-from projhead.vectors import Vectors, unit_rows
+from projhead.indexes.base import BaseIndex
+from projhead.indexes.faiss_bytes import measured, reckoned
+from projhead.indexes.ids import Places
+from projhead.indexes.rows import sample, unit_blocks
+from projhead.protocols import Footprint, Rows
+from projhead.vectors import Vectors
 
-#: Rows added at once.
-_BLOCK = 65_536
+#: Rows trained on, at most, and for each list of an IVF index, where that is more.
+_TRAIN, _TRAIN_PER_LIST = 262_144, 64
+_FILE = "index.faiss"
+_PACKED = (faiss.IndexFastScan, faiss.IndexIVFFastScan)
+#: What holds another index, and under which name.
+_WITHIN = ("index", "base_index", "refine_index", "storage", "quantizer")
 
 
-class FaissIndex:
+class FaissIndex(BaseIndex):
     """A FAISS index (Douze et al., "The Faiss library", 2024) with the inner product as its metric.
 
     Parameters
     ----------
     factory : str
-        A FAISS factory string: ``"Flat"``, ``"IVF256,Flat"``, ``"HNSW32"``, ``"OPQ32,PQ32"``, ...
+        A FAISS factory string: ``"Flat"``, ``"IVF256,Flat"``, ``"HNSW32"``, ``"OPQ32,PQ32"``, ``"RR384,RaBitQ"``,
+        ``"IVF1024,PQ32x4fs,RFlat"``, ...
     nprobe : int, optional
         Lists an IVF index visits per query; FAISS's default of 1 where not given.
+    ef_search : int, optional
+        Candidates an HNSW index holds while it searches; FAISS's default of 16 where not given.
+    k_factor : float, optional
+        Candidates per neighbour asked for that a refining index (``...,RFlat``) compares again.
 
     Attributes
     ----------
     index : faiss.Index
-        The FAISS object itself, after `build` or `load`.
+        The FAISS object itself, after `build` or `load`. Its row numbers are places.
     """
 
-    def __init__(self, factory: str = "Flat", *, nprobe: int | None = None) -> None:
-        self.factory, self.nprobe = factory, nprobe
-        self.index: faiss.Index | None = None
+    def __init__(
+        self,
+        factory: str = "Flat",
+        *,
+        nprobe: int | None = None,
+        ef_search: int | None = None,
+        k_factor: float | None = None,
+    ) -> None:
+        self.factory, self.nprobe, self.ef_search, self.k_factor = factory, nprobe, ef_search, k_factor
+        self.index: Any = None
 
-    def build(self, rows: Vectors) -> Self:
-        """Train on and add unit rows (n, d), float16 or float32.
+    @property
+    def closes_up(self) -> bool:  # type: ignore[override]
+        """Whether rows after a deleted one take its place: in lists they do not."""
+        index = faiss.downcast_index(self.index)
+        while isinstance(index, faiss.IndexPreTransform):
+            index = faiss.downcast_index(index.index)
+        return not isinstance(index, faiss.IndexIVF)
 
-        Raises
-        ------
-        ValueError
-            If FAISS does not know the factory string, or it would not use the inner product.
-        """
+    def _made(self, dimension: int) -> Any:
+        """Return the index, empty."""
         try:
-            index = faiss.index_factory(rows.shape[1], self.factory, faiss.METRIC_INNER_PRODUCT)
+            index = faiss.index_factory(dimension, self.factory, faiss.METRIC_INNER_PRODUCT)
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
             raise ValueError(
-                f"FAISS refuses the factory string {self.factory!r} for width {rows.shape[1]}: {reason}"
+                f"FAISS refuses the factory string {self.factory!r} for width {dimension}: {_reason(error)}"
             ) from None
-        if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise ValueError(
-                f"{self.factory!r} does not use the inner product, which projhead's scores are; choose another"
-            )
-        if not index.is_trained:
-            sample = np.random.default_rng(0).permutation(len(rows))[: 4 * _BLOCK]
-            index.train(unit_rows(rows[np.sort(sample)]))
-        for start in range(0, len(rows), _BLOCK):
-            index.add(unit_rows(rows[start : start + _BLOCK]))
-        self.index = self._tuned(index)
-        return self
-
-    def _tuned(self, index: faiss.Index) -> faiss.Index:
-        if self.nprobe is not None:
-            faiss.ParameterSpace().set_index_parameter(index, "nprobe", self.nprobe)
+        _check(index, repr(self.factory))
         return index
 
-    def search(self, queries: ArrayLike, top_k: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Find the `top_k` nearest rows of each query (q, d).
-
-        Returns
-        -------
-        scores : ndarray of shape (q, top_k), float32, best first
-        rows : ndarray of shape (q, top_k), int64
-            -1 where the index found fewer.
-        """
-        if self.index is None:
-            raise ValueError("the index is empty: build or load it first")
-        rows = unit_rows(queries, "queries")
-        if rows.shape[1] != self.index.d:
-            raise ValueError(
-                f"queries: expected width {self.index.d}, the index's, got {rows.shape[1]}; use its encoder"
-            )
-        scores, found = self.index.search(rows, top_k)
-        return scores, found
-
-    def save(self, path: Path) -> None:
-        """Write the index to one file that stock FAISS reads."""
-        if self.index is None:
-            raise ValueError("the index is empty: build it first")
-        with atomic_file(path) as temporary:
-            faiss.write_index(self.index, str(temporary))
-
-    def load(self, path: Path) -> Self:
-        """Read a file that `save`, or stock FAISS, wrote.
-
-        Raises
-        ------
-        ValueError
-            If it is damaged, or does not use the inner product.
-        """
+    def _build(self, rows: Rows) -> None:
+        index = self._made(rows.dimension)
+        lists = faiss.try_extract_index_ivf(index)
         try:
-            index = faiss.read_index(str(path))
+            if not index.is_trained:
+                index.train(sample(rows, max(_TRAIN, _TRAIN_PER_LIST * lists.nlist if lists else 0)))
+            for block in unit_blocks(rows):
+                index.add(block)
         except RuntimeError as error:
-            raise ValueError(f"{path} is not a FAISS index, or damaged: {str(error).splitlines()[0]}") from None
-        if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise ValueError(f"{path}: expected an index with the inner product, got metric {index.metric_type}")
+            raise ValueError(f"FAISS cannot build {self.factory!r} on {len(rows):,} rows: {_reason(error)}") from None
         self.index = self._tuned(index)
-        return self
+
+    def _tuned(self, index: Any) -> Any:
+        for name, value in (("nprobe", self.nprobe), ("efSearch", self.ef_search), ("k_factor_rf", self.k_factor)):
+            if value is not None:
+                try:
+                    faiss.ParameterSpace().set_index_parameter(index, name, value)
+                except RuntimeError:
+                    raise ValueError(f"{self.factory!r} has no {name} to set to {value}: leave it out") from None
+        return index
+
+    def _add(self, rows: Rows) -> None:
+        place = self.ids.n_places
+        for block in unit_blocks(rows):
+            if self.closes_up:
+                self.index.add(block)
+            else:  # after a deletion FAISS would give numbers again that are in use
+                self.index.add_with_ids(block, np.arange(place, place + len(block)))
+            place += len(block)
+
+    def _delete(self, places: Places) -> None:
+        try:
+            # FAISS 1.15 mixes what is added to packed codes later with what was deleted from them.
+            if any(isinstance(one, _PACKED) for one in _within(self.index)):
+                raise RuntimeError
+            self.index.remove_ids(faiss.IDSelectorBatch(places))
+        except RuntimeError:
+            raise ValueError(
+                f"FAISS cannot delete from {self.factory!r}: build the index again without these rows, or choose a "
+                "Flat, SQ, PQ or IVF index"
+            ) from None
+
+    def _search(self, queries: Vectors, top_k: int, among: Places | None) -> tuple[Vectors, Places]:
+        scores, places = self.index.search(queries, top_k, params=None if among is None else self._only(among))
+        return scores, places
+
+    def _only(self, among: Places) -> Any:
+        """Return search parameters for some places."""
+        index, chosen = faiss.downcast_index(self.index), faiss.IDSelectorBatch(among)
+        if isinstance(index, faiss.IndexIVF) and not isinstance(index, faiss.IndexIVFFastScan):
+            kind = faiss.IVFRaBitQSearchParameters if "RaBitQ" in type(index).__name__ else faiss.SearchParametersIVF
+            return kind(sel=chosen, nprobe=index.nprobe)
+        if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer):
+            return faiss.SearchParameters(sel=chosen)
+        raise ValueError(f"{self.factory!r} cannot look among some rows only: choose a Flat, SQ or IVF index, or exact")
+
+    def _write(self, folder: Path) -> None:
+        faiss.write_index(self.index, str(folder / _FILE))
+
+    def _read(self, folder: Path) -> None:
+        try:
+            index = faiss.read_index(str(folder / _FILE))
+        except RuntimeError as error:
+            raise ValueError(f"{folder / _FILE} is not a FAISS index: {_reason(error)}") from None
+        _check(index, str(folder / _FILE))
+        self.index = self._tuned(index)
+
+    def _nbytes(self) -> int:
+        return measured(self.index)
+
+    def footprint(self, n: int, dimension: int) -> Footprint:
+        """Return what `n` rows of a width would take; nothing is trained."""
+        index = self._made(dimension)
+        size = reckoned(index, n)
+        return Footprint(size, size)
+
+
+def _within(index: Any) -> Iterator[Any]:
+    """Yield an index and those that it is made of, each as its own class."""
+    index = faiss.downcast_index(index)
+    yield index
+    for name in _WITHIN:
+        if getattr(index, name, None) is not None:
+            yield from _within(getattr(index, name))
+
+
+def _check(index: Any, what: str) -> None:
+    """Refuse an index that anywhere uses another metric: FAISS drops the one asked for in some kinds."""
+    for one in _within(index):
+        if one.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise ValueError(
+                f"{what}: expected the inner product, which projhead's scores are; FAISS's {type(one).__name__} uses "
+                f"metric {one.metric_type}; choose another"
+            )
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,151 @@
+"""``projhead budget``: what so many rows would take in every form, and what each keeps of the teacher."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+from tabulate import tabulate
+from tqdm import tqdm
+
+from projhead.codecs.base import BaseCodec
+from projhead.commands.measure import paths_of
+from projhead.commands.plans import TOP_K, Outcome, foretell, lists, measure, neighbours, plans_for, recommended
+from projhead.commands.run_folder import run_folder
+from projhead.encoders.cached import Cached
+from projhead.encoders.precomputed import Precomputed
+from projhead.protocols import Corpus, Encoder
+from projhead.reducers.base import Reducer, load_reducer
+from projhead.store import EmbeddingStore
+from projhead.vectors import Vectors, unit_rows
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def run(cfg: DictConfig) -> float:
+    """Print the table, the recommended form on top; return what it is foretold to keep."""
+    memory, n = size_of(cfg.memory), int(cfg.rows)
+    name, revision, sample, queries = _sample(cfg)
+    reducers = [_reducer(path, revision) for path in paths_of(cfg.artifact)]
+    codecs: list[BaseCodec] = list(instantiate(cfg.codec).values())
+    outcomes = recommended(_outcomes(n, codecs, reducers, sample, queries), memory, cfg.recall)
+    table = _table(outcomes, memory, cfg.recall)
+    best = outcomes[0]
+    fits, reaches = best.footprint.memory <= memory, best.foretold >= cfg.recall
+    verdict = "the smallest that reaches" if fits and reaches else "the best that fits, but below" if fits else "over"
+    goal = f"{cfg.memory} of memory" if verdict == "over" else f"the target of {cfg.recall:.0%}"
+    head = (
+        f"{n:,} rows of {name}; measured on {len(sample):,} rows and {len(queries):,} queries: the share of the\n"
+        f"teacher's {TOP_K} nearest that are found, with its 95% interval. More rows make it harder: foretold for all\n"
+        "by the fall from a quarter of the sample to all of it, each fourfold alike; rough where there are many.\n"
+        f"IVF and HNSW look at a part of the rows: {lists(n):,} lists, a sixteenth visited. Disk without the store."
+    )
+    print(f"\n{head}\n\n{table}\n\nrecommended: the first, {verdict} {goal}:")
+    print(f"  projhead index store=<store{_of(best)}> path=<index> {best.plan.command(n)}")
+    folder = run_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "budget.md").write_text(f"{head}\n\n{table}\n", encoding="utf-8")
+    return best.foretold
+
+
+def size_of(text: object) -> int:
+    """Return bytes from ``32GB``, ``500 MB``, ``8GiB`` or a number.
+
+    Raises
+    ------
+    ValueError
+        If it is none of those.
+    """
+    match = re.fullmatch(r"([\d._]+)\s*([KMGT]?i?B?)", str(text).strip(), re.IGNORECASE)
+    unit = None if match is None else _UNITS.get(match[2].upper())
+    if match is None or unit is None:
+        raise ValueError(f"memory: expected a size such as 32GB, 500MB or 8GiB, got {text!r}")
+    return int(float(match[1]) * unit)
+
+
+def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
+    """Return a name, the teacher's revision, its rows and its queries: a store of them, or rows held out."""
+    if cfg.store is not None:
+        store = EmbeddingStore.open(cfg.store)
+        name, revision = store.manifest.corpus["name"], str(store.manifest.encoder["revision"])
+        rows = unit_rows(store.take(_chosen(len(store), cfg.max_rows)))
+    else:
+        encoder: Encoder = instantiate(cfg.encoder)
+        name, revision = encoder.name, encoder.revision
+        if isinstance(encoder, Precomputed):
+            rows = unit_rows(encoder.rows[_chosen(len(encoder.rows), cfg.max_rows)])
+        else:
+            corpus: Corpus = instantiate(cfg.corpus)
+            texts = [document.text for document in islice(corpus.documents("all"), int(cfg.max_rows))]
+            name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode(texts)
+    if cfg.queries is not None:
+        asked = EmbeddingStore.open(cfg.queries)
+        if asked.manifest.encoder["revision"] != revision:
+            raise ValueError(f"{cfg.queries} is of {asked.manifest.encoder['name']}: encode the queries like the rows")
+        return name, revision, rows, unit_rows(asked.rows[: cfg.n_queries])
+    held = np.random.default_rng(1).permutation(len(rows))
+    if len(rows) < 4 * TOP_K:
+        raise ValueError(f"expected a sample of at least {4 * TOP_K} rows, got {len(rows)}")
+    n_queries = min(int(cfg.n_queries), len(rows) // 4)
+    return name, revision, rows[np.sort(held[n_queries:])], rows[held[:n_queries]]
+
+
+def _chosen(n: int, most: int) -> NDArray[np.int64]:
+    return np.sort(np.random.default_rng(0).permutation(n)[:most])
+
+
+def _reducer(path: Path, revision: str) -> Reducer:
+    reducer = load_reducer(path)
+    if reducer.teacher_ is not None and reducer.teacher_.revision != revision:
+        raise ValueError(f"{path} was fitted to {reducer.teacher_.name}, the sample is another teacher's: give its own")
+    return reducer
+
+
+def _outcomes(
+    n: int, codecs: Sequence[BaseCodec], reducers: Sequence[Reducer], sample: Vectors, queries: Vectors
+) -> list[Outcome]:
+    """Measure every width, codec and index; what a width cannot be stored in is left out, and said."""
+    quarter = len(sample) // 4
+    truth, truth_of_quarter = neighbours(sample, queries), neighbours(sample[:quarter], queries)
+    forms = [("", sample, queries), *((one.kind, one.transform(sample), one.transform(queries)) for one in reducers)]
+    plans = [(form, plan) for form in forms for codec in codecs for plan in plans_for(codec)]
+    found = []
+    for (reducer, rows, asked), plan in (bar := tqdm(plans, desc="budget", unit="plan")):
+        width = rows.shape[1]
+        bar.set_postfix_str(f"{width} {plan.codec} {plan.index}")
+        try:
+            footprint = plan.make(n).footprint(n, width)
+            kept = measure(plan, rows, asked, truth)
+            before = measure(plan, rows[:quarter], asked, truth_of_quarter)
+        except ValueError as error:
+            tqdm.write(f"left out: {width} dimensions, {plan.codec}, {plan.index}: {error}")
+            continue
+        foretold = foretell(kept.value, before.value, n / len(sample))
+        found.append(Outcome(width, reducer, plan, footprint, kept, foretold))
+    if not found:
+        raise ValueError("no codec can store rows of these widths: choose others with codec=[...]")
+    return found
+
+
+def _of(outcome: Outcome) -> str:
+    return f" of {outcome.width} dimensions by {outcome.reducer}" if outcome.reducer else ""
+
+
+def _table(outcomes: Sequence[Outcome], memory: float, recall: float) -> str:
+    rows = []
+    for one in outcomes:
+        kept = f"{one.kept.value:.1%} [{one.kept.low:.1%}, {one.kept.high:.1%}]"
+        fits = "yes" if one.footprint.memory <= memory else "no"
+        reaches = "yes" if one.foretold >= recall else "no"
+        sizes = (f"{size / 1e9:,.3f}" for size in one.footprint)
+        name = [one.width, one.reducer or "teacher", one.plan.codec, one.plan.index]
+        rows.append([*name, *sizes, kept, f"{one.foretold:.1%}", fits, reaches])
+    kept = f"kept of the {TOP_K} nearest"
+    header = ["width", "by", "codec", "index", "memory, GB", "disk, GB", kept, "foretold", "fits", "reaches"]
+    return str(tabulate(rows, header, tablefmt="github", disable_numparse=True))

@@ -1,0 +1,50 @@
+"""Rows to codes, with a codec that is fitted once or came with the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+from numpy.typing import NDArray
+
+from projhead.codecs.base import BaseCodec
+from projhead.indexes.rows import sample, unit_blocks
+from projhead.protocols import CodedRows, Rows
+from projhead.stored_codec import same_codec
+
+#: Rows that a codec is fitted to, at most: 64 for each of a product quantiser's centroids, of which FAISS asks 39.
+_FIT_ROWS = 16_384
+
+
+def codec_for(rows: Rows, codec: BaseCodec, *, given: bool) -> Any:
+    """Return the fitted codec for rows: that of a coded store, or `codec`, of which a copy is fitted if need be.
+
+    Raises
+    ------
+    ValueError
+        If the store is coded and `codec` was `given` by the user, or cannot be fitted to the rows.
+    """
+    if isinstance(rows, CodedRows) and rows.codec is not None:
+        if given:
+            raise ValueError(f"the store holds codes of {rows.codec.name} already, got codec {codec.name}: give none")
+        return rows.codec
+    return codec if hasattr(codec, "dimension") else copy(codec).fit(sample(rows, _FIT_ROWS))
+
+
+def codes_of(rows: Rows, codec: BaseCodec) -> Iterator[NDArray[Any]]:
+    """Return codes block by block: those of a coded store as they are, if they are this codec's.
+
+    Raises
+    ------
+    ValueError
+        If they are another's.
+    """
+    if isinstance(rows, CodedRows) and rows.codec is not None:
+        if not same_codec(rows.codec, codec):
+            raise ValueError(
+                f"rows: expected codes of the index's own {codec.name}, got those of another ({rows.codec.name}); "
+                "encode the store with the codec of the index's store"
+            )
+        return rows.codes()
+    return (codec.encode(block) for block in unit_blocks(rows))

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from projhead.artifact import Teacher
+from projhead.cli import conf_dir
+from projhead.codecs.cast import Cast
+from projhead.codecs.integer import Integer
+from projhead.codecs.pq import ProductQuantizer
+from projhead.commands import budget
+from projhead.commands.plans import Outcome, foretell, lists, measure, neighbours, plans_for, recommended
+from projhead.encoders.precomputed import Precomputed
+from projhead.protocols import Footprint
+from projhead.reducers.pca import PCA
+from projhead.statistics import Estimate
+from projhead.vectors import Vectors, unit_rows
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    faiss.omp_set_num_threads(1)  # threads that wait for each other take seconds on a busy machine
+
+
+def run(folder: Path, *overrides: str) -> float:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = compose("budget", [*overrides, f"run_dir={folder}"], return_hydra_config=True)
+    OmegaConf.set_readonly(cfg.hydra, False)
+    cfg.hydra.runtime.output_dir = str(folder)
+    HydraConfig.instance().set_config(cfg)
+    return budget.run(cfg)
+
+
+def test_the_smallest_that_reaches_the_target_is_on_top(
+    rows: Vectors, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = np.concatenate([rows, unit_rows(rows + 0.1 * np.random.default_rng(0).normal(size=rows.shape))])
+    np.save(tmp_path / "rows.npy", many)
+    teacher = Precomputed(str(tmp_path / "rows.npy"))
+    pca = PCA(n_components=16).fit(many)
+    pca.teacher_ = Teacher(teacher.name, teacher.revision, 32)
+    pca.save(tmp_path / "pca")
+    kept = run(tmp_path / "run", "encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", "rows=2_000_000",
+               "memory=70MB", "recall=0.9", f"artifact={tmp_path / 'pca'}", "codec=[float32,int8,binary]")  # fmt: skip
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if line.startswith("| ") and "width" not in line]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert len(table) == 2 * (3 + 4 + 1)  # exact, ivf, hnsw of float32 and int8, two stages of int8, exact of binary
+    assert kept == pytest.approx(float(table[0][7].strip("%")) / 100, abs=1e-3)
+    assert (table[0][8:], kept >= 0.9) == (["yes", "yes"], True)
+    reaching = [float(row[4]) for row in table if row[8:] == ["yes", "yes"]]
+    assert float(table[0][4]) == min(reaching)
+    exact = {(row[0], row[2]): row for row in table if row[3] == "exact"}
+    assert exact["32", "float32"][4:7] == ["0.256", "0.256", "100.0% [100.0%, 100.0%]"]
+    assert exact["32", "float32"][8:] == ["no", "yes"]
+    assert exact["16", "int8"][4] == "0.032"
+    assert "projhead index store=<store" in said
+    assert (tmp_path / "run" / "budget.md").read_text().count("|\n") == len(table) + 2
+
+
+def test_an_artifact_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    pca = PCA(n_components=16).fit(rows)
+    pca.teacher_ = Teacher("other", "0" * 16, 32)
+    pca.save(tmp_path / "pca")
+    with pytest.raises(ValueError, match="was fitted to other, the sample is another teacher's: give its own"):
+        run(tmp_path, "encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", f"artifact={tmp_path / 'pca'}")
+
+
+def test_what_is_kept_is_recall_of_exact_neighbours(rows: Vectors) -> None:
+    documents, queries = rows[:500], rows[500:]
+    truth = neighbours(documents, queries)
+    codec = Integer(4)
+    exact, *_ = plans_for(codec)
+    decoded = Integer(4).fit(documents)
+    scores = queries @ decoded.decode(decoded.encode(documents)).T
+    best = np.argsort(-scores, axis=1)[:, :10]
+    expected = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(best, truth, strict=True)])
+    assert measure(exact, documents, queries, truth).value == pytest.approx(expected, abs=2e-3)
+    assert not hasattr(codec, "dimension")
+
+
+def test_sizes_of_plans_are_those_of_their_codes() -> None:
+    sizes = {plan.index: plan.make(1 << 20).footprint(1 << 20, 64).memory for plan in plans_for(Cast("float16"))}
+    assert sizes["exact"] == (1 << 20) * 128
+    assert sizes["ivf"] == pytest.approx((1 << 20) * (128 + 8) + lists(1 << 20) * 64 * 4, rel=1e-4)
+    assert sizes["hnsw"] == pytest.approx((1 << 20) * (128 + 4 * 64 + 12 + 4 * 32 / 31), rel=0.01)
+    assert sizes["two_stage"] == pytest.approx((1 << 20) * 8, rel=0.01)
+    quantised = {plan.index: plan.make(1000).footprint(1000, 64).memory for plan in plans_for(ProductQuantizer(16))}
+    assert quantised["exact"] == 1000 * 16 + 256 * 64 * 4
+
+
+def test_what_falls_goes_on_falling_and_what_rises_stays() -> None:
+    assert foretell(0.9, 0.92, 16) == pytest.approx(0.86)
+    assert foretell(0.9, 0.8, 16) == 0.9
+    assert foretell(0.9, 0.92, 0.5) == 0.9
+    assert foretell(0.1, 0.9, 1000) == 0
+
+
+def test_those_that_fit_and_reach_come_first() -> None:
+    exact, *_ = plans_for(Cast("float32"))
+    sizes = [(100, 0.99), (50, 0.96), (10, 0.5), (20, 0.94), (500, 1.0)]
+    outcomes = [Outcome(64, "", exact, Footprint(size, size), Estimate(kept, kept, kept), kept) for size, kept in sizes]
+    found = recommended(outcomes, 200, 0.95)
+    assert [one.footprint.memory for one in found] == [50, 100, 20, 10, 500]
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    sizes = {"32GB": 32e9, "500 MB": 5e8, "8GiB": 8 * 2**30, 1000: 1000, "1.5TB": 1.5e12, "10_000KB": 1e7}
+    assert {text: budget.size_of(text) for text in sizes} == sizes
+    for bad in ("much", "32 apples", "GB", "-3GB"):
+        with pytest.raises(ValueError, match="memory: expected a size such as 32GB"):
+            budget.size_of(bad)

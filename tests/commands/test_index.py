@@ -1,0 +1,110 @@
+"""``index`` and ``search`` in one process, on stores of vectors made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from projhead.cli import conf_dir
+from projhead.commands import index, search
+from projhead.commands.search import Searcher
+from projhead.encoders.precomputed import Precomputed
+from projhead.indexes.base import load_index
+from projhead.protocols import Document
+from projhead.store import EmbeddingStore, write_store
+from projhead.vectors import Vectors
+
+TEXTS = [f"text {number}" for number in range(600)]
+
+
+def run(command: object, verb: str, *overrides: str) -> float:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = compose(verb, [*overrides, "run_dir=."], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return command.run(cfg)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def stores(rows: Vectors, tmp_path: Path) -> Path:
+    """Two stores, one and two, of 400 and 200 rows of one encoder."""
+    np.save(tmp_path / "rows.npy", rows)
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS))
+    encoder = Precomputed(str(tmp_path / "rows.npy"), texts=str(tmp_path / "texts.txt"))
+    for name, part in (("one", TEXTS[:400]), ("two", TEXTS[400:])):
+        documents = (Document(f"doc {text}", text) for text in part)
+        write_store(tmp_path / name, encoder, documents, dtype="float32", shard_rows=150)
+    return tmp_path
+
+
+def found(path: Path, text: str, top_k: int = 3, **options: object) -> list[tuple[float, str, str]]:
+    return Searcher(path, **options)(text, top_k)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["index=exact", "index=faiss", "index=two_stage", "index=exact codec=int8"])
+def test_a_store_is_indexed_and_found(kind: str, stores: Path) -> None:
+    rows = run(index, "index", f"store={stores / 'one'}", f"path={stores / 'index'}", *kind.split())
+    assert rows == 400
+    score, name, text = found(stores / "index", TEXTS[123])[0]
+    assert (name, text) == (f"doc {TEXTS[123]}", TEXTS[123])
+    assert score == pytest.approx(1, abs=0.01)
+
+
+def test_an_index_grows_shrinks_and_looks_among_some(stores: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = stores / "index"
+    run(index, "index", f"store={stores / 'one'}", f"path={path}")
+    assert run(index, "index", f"path={path}", f"add={stores / 'two'}") == 600
+    assert found(path, TEXTS[555])[0][2] == TEXTS[555]
+    (stores / "gone.txt").write_text(f"doc {TEXTS[555]}\ndoc {TEXTS[7]}\n")
+    assert run(index, "index", f"path={path}", f"delete={stores / 'gone.txt'}") == 598
+    assert TEXTS[555] not in [text for _, _, text in found(path, TEXTS[555], 20)]
+    assert found(path, TEXTS[556])[0][2] == TEXTS[556]
+    assert run(index, "index", f"path={path}", "delete=[doc text 3,doc text 4]") == 596
+    some = [f"doc {text}" for text in TEXTS[500:510]]
+    assert {name for _, name, _ in found(path, TEXTS[502], 50, among=some)} == set(some)
+    best = run(search, "search", f"path={path}", f"query='{TEXTS[502]}'", "top_k=2", f"among=[{some[2]},{some[3]}]")
+    assert best == pytest.approx(1, abs=1e-5)
+    assert "deleted 2 rows" in capsys.readouterr().out
+
+
+def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows: Vectors) -> None:
+    path = stores / "index"
+    build = (f"store={stores / 'one'}", f"path={path}")
+    run(index, "index", *build)
+    np.save(stores / "other.npy", rows[:, ::-1])
+    (stores / "few.txt").write_text("\n".join(TEXTS))
+    other = Precomputed(str(stores / "other.npy"), texts=str(stores / "few.txt"))
+    write_store(stores / "other", other, [Document("new", TEXTS[0])])
+    for overrides, message in (
+        (
+            ("add=" + str(stores / "one"),),
+            r"document 'doc text 0' is in the index already \(400 such\): delete it first",
+        ),
+        (("add=" + str(stores / "other"),), "was encoded by .* at revision .*: encode it with that"),
+        (("delete=[doc 9]",), "documents: 'doc 9' is not in the index"),
+        ((), "expected store=... to build .* got none of them"),
+        (("delete=[doc text 1]", build[0]), "got both"),
+        ((build[0], "codec=int8"), r"stores rows in its own way, got codec=int8: leave the codec out"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run(index, "index", f"path={path}", *overrides)
+    assert len(load_index(path)) == 400
+    with pytest.raises(ValueError, match="documents: 'x' is not in the index"):
+        Searcher(path, among=["x"])
+    (stores / "one" / "manifest.json").unlink()
+    with pytest.raises(FileNotFoundError, match="no store in"):
+        Searcher(path)
+
+
+def test_a_store_written_again_is_told(stores: Path) -> None:
+    run(index, "index", f"store={stores / 'two'}", f"path={stores / 'index'}")
+    encoder = Precomputed(str(stores / "rows.npy"), texts=str(stores / "texts.txt"))
+    for file in (stores / "two").iterdir():
+        file.unlink()
+    write_store(stores / "two", encoder, [Document("new", TEXTS[0])])
+    assert len(EmbeddingStore.open(stores / "two")) == 1
+    with pytest.raises(ValueError, match="was written again after the index"):
+        Searcher(stores / "index")
