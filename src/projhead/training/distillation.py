@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from projhead.training.batches import Batch
+from projhead.twins.base import Twin
 
 #: Validation looks at this many neighbours.
 TOP_K = 10
@@ -31,6 +32,12 @@ class Distillation(pl.LightningModule):
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
         2022): each has the loss, with what it learns, for itself, and their mean is minimised.
+    codec : Twin, optional
+        What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
+        distance of a document's row to what its code says, moves the codec and not the head (van den Oord et al.,
+        "Neural discrete representation learning", 2017).
+    distortion_weight : float
+        What the distortion counts beside the loss.
     query_weight, document_weight : float
         What the queries' similarities to documents count, and the documents' to each other: the first is better
         for retrieval, the second keeps neighbourhoods.
@@ -43,11 +50,14 @@ class Distillation(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         *,
         nested: Sequence[int] = (),
+        codec: Twin | None = None,
+        distortion_weight: float = 0.0,
         query_weight: float,
         document_weight: float,
     ) -> None:
         super().__init__()
         self.head, self._optimizer = head, optimizer
+        self.codec, self.distortion_weight = codec, distortion_weight
         self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
         self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
@@ -61,7 +71,17 @@ class Distillation(pl.LightningModule):
         rows = torch.cat([batch.queries, batch.documents])
         projected = self.head(rows)
         reduced = [nn.functional.normalize(projected[:, :width], dim=1) for width in self.widths]
-        return rows @ batch.documents.T, [part @ part[len(batch.queries) :].T for part in reduced]
+        stored = [self._stored(part[len(batch.queries) :]) for part in reduced]
+        return rows @ batch.documents.T, [part @ kept.T for part, kept in zip(reduced, stored, strict=True)]
+
+    def _stored(self, documents: Tensor) -> Tensor:
+        """Return documents (m, k) as they are found again."""
+        if self.codec is None:
+            return documents
+        decoded = self.codec(documents)
+        # The gradient to the documents passes the codec straight and so takes itself away here.
+        self._distortion = (documents - decoded).square().sum(1).mean()
+        return nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch, the mean over widths."""
@@ -75,6 +95,9 @@ class Distillation(pl.LightningModule):
             if b:
                 total = total + self.query_weight * loss(student[:b], teacher[:b], nothing)
         total = total / len(students)
+        if self.codec is not None:
+            total = total + self.distortion_weight * self._distortion
+            self.log("train/distortion", self._distortion, batch_size=1)
         self.log("train/loss", total, batch_size=1)
         return total
 
