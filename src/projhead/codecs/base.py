@@ -168,6 +168,18 @@ class BaseCodec(ABC):
         """
         raise ValueError(f"{self.name} has nothing that training could move; train without a codec, and store in it")
 
+    def to_faiss(self) -> Any:
+        """Return the fitted codec as an empty, trained FAISS index whose metric is the inner product.
+
+        It gives a row the same code, and a query the inner product with what the code says, not made unit length.
+
+        Raises
+        ------
+        ValueError
+            If FAISS has no such codes.
+        """
+        raise ValueError(f"{self.name}: FAISS has no such codes for float queries; train through pq_32 or rq_16")
+
     def adopt(self, twin: Twin) -> Self:
         """Take over what a twin of this codec learned."""
         self.state = {name: tensor.detach().float().cpu().numpy() for name, tensor in twin.state().items()}

@@ -87,3 +87,15 @@ class ProductQuantizer(BaseCodec):
     def twin(self) -> Quantizer:
         """Return the fitted codec as a torch module."""
         return Quantizer(**{name: torch.from_numpy(array) for name, array in self.state.items()})
+
+    def to_faiss(self) -> Any:
+        """Return the fitted codec as an empty index, its rotation before it."""
+        index = faiss.IndexPQ(self._fitted(), self.n_bytes, 8, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(self.state["centroids"].ravel(), index.pq.centroids)
+        index.is_trained = True
+        if not self.rotate:
+            return index
+        rotation = faiss.LinearTransform(self.dimension, self.dimension, False)
+        faiss.copy_array_to_vector(self.state["rotation"].ravel(), rotation.A)
+        rotation.is_trained = True
+        return faiss.IndexPreTransform(rotation, index)

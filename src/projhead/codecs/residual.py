@@ -81,8 +81,7 @@ class ResidualQuantizer(BaseCodec):
         codes = []
         for part, centroids in zip(self._groups(rows), self.state["centroids"], strict=True):
             quantizer = self._quantizer(part.shape[1])
-            faiss.copy_array_to_vector(centroids.ravel(), quantizer.codebooks)
-            quantizer.is_trained = True
+            self._fill(quantizer, centroids)
             codes.append(quantizer.compute_codes(part))
         return np.concatenate(codes, axis=1)
 
@@ -99,3 +98,23 @@ class ResidualQuantizer(BaseCodec):
     def twin(self) -> Quantizer:
         """Return the fitted codec as a torch module."""
         return Quantizer(torch.from_numpy(self.state["centroids"]))
+
+    def to_faiss(self) -> Any:
+        """Return the fitted codec as an empty index."""
+        stages, d = self.n_bytes // self.n_splits, self._fitted()
+        metric, lookup = faiss.METRIC_INNER_PRODUCT, faiss.AdditiveQuantizer.ST_LUT_nonorm
+        index: Any
+        if self.n_splits == 1:
+            index = faiss.IndexResidualQuantizer(d, stages, 8, metric, lookup)  # type: ignore[call-overload]
+            self._fill(index.rq, self.state["centroids"])
+        else:
+            index = faiss.IndexProductResidualQuantizer(d, self.n_splits, stages, 8, metric, lookup)  # type: ignore[call-arg]
+            self._fill(index.prq, self.state["centroids"])
+            for group, centroids in enumerate(self.state["centroids"]):
+                self._fill(faiss.downcast_Quantizer(index.prq.subquantizer(group)), centroids)  # type: ignore[attr-defined]
+        index.is_trained = True
+        return index
+
+    def _fill(self, quantizer: Any, centroids: Vectors) -> None:
+        faiss.copy_array_to_vector(centroids.ravel(), quantizer.codebooks)
+        quantizer.max_beam_size, quantizer.is_trained = self.beam, True

@@ -69,6 +69,9 @@ class LearnedReducer(Reducer):
     document_weight : float
         What the documents' similarities to each other count beside the queries' to them, where there is at least
         a query for every document; with fewer queries the documents count more.
+    raw_codes : bool
+        Train for scores of what codes say as it stands, as FAISS computes them (`BaseCodec.to_faiss`); where not, for
+        those of the codec, which gives it unit length.
     distortion_weight : float
         What the codec's squared error counts beside the loss.
     max_anchors : int
@@ -104,6 +107,7 @@ class LearnedReducer(Reducer):
         *,
         nested: Sequence[int] = (),
         codec: BaseCodec | None = None,
+        raw_codes: bool = False,
         head: Callable[..., nn.Module] | None = None,
         loss: nn.Module | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
@@ -125,6 +129,7 @@ class LearnedReducer(Reducer):
         self.n_components = n_components
         self.nested = nested
         self.codec = codec
+        self.raw_codes = raw_codes
         self.head = head
         self.loss = loss
         self.optimizer = optimizer
@@ -196,6 +201,7 @@ class LearnedReducer(Reducer):
                 self.optimizer or default_optimizer,
                 nested=self.nested,
                 codec=twin,
+                raw_codes=self.raw_codes,
                 distortion_weight=self.distortion_weight,
                 query_weight=coverage,
                 document_weight=1 - coverage * (1 - self.document_weight),

@@ -36,6 +36,8 @@ class Distillation(pl.LightningModule):
         What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
         distance of a document's row to what its code says, moves the codec and not the head (van den Oord et al.,
         "Neural discrete representation learning", 2017).
+    raw_codes : bool
+        Leave what codes say the length it has.
     distortion_weight : float
         What the distortion counts beside the loss.
     query_weight, document_weight : float
@@ -51,13 +53,14 @@ class Distillation(pl.LightningModule):
         *,
         nested: Sequence[int] = (),
         codec: Twin | None = None,
+        raw_codes: bool = False,
         distortion_weight: float = 0.0,
         query_weight: float,
         document_weight: float,
     ) -> None:
         super().__init__()
         self.head, self._optimizer = head, optimizer
-        self.codec, self.distortion_weight = codec, distortion_weight
+        self.codec, self.raw_codes, self.distortion_weight = codec, raw_codes, distortion_weight
         self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
         self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
@@ -81,7 +84,7 @@ class Distillation(pl.LightningModule):
         decoded = self.codec(documents)
         # The gradient to the documents passes the codec straight and so takes itself away here.
         self._distortion = (documents - decoded).square().sum(1).mean()
-        return nn.functional.normalize(decoded, dim=1)
+        return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch, the mean over widths."""
