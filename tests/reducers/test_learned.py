@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.codecs.binary import Binary
+from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
+from projhead.files import write_json
 from projhead.heads.linear import Linear
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
@@ -148,7 +151,6 @@ def _kept(reducer: LearnedReducer, codec: BaseCodec, documents: Vectors, queries
         Integer(4, quantile=0.5),  # clips half of all values: training has to find better steps
         ProductQuantizer(4),
         ResidualQuantizer(2, beam=1),
-        ResidualQuantizer(4, 2, beam=1),
     ],
     ids=lambda codec: codec.name,
 )
@@ -172,3 +174,22 @@ def test_trained_through_its_codec_it_keeps_more_than_a_codec_fitted_to_the_same
     loaded = load_reducer(tmp_path)
     np.testing.assert_array_equal(loaded.codec_.encode(documents[:, :k]), trained.codec_.encode(documents[:, :k]))
     assert _kept(loaded, loaded.codec_, documents, unseen) == found
+
+
+def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nested: expected none with a codec, got \[4\]"):
+        LearnedReducer(16, nested=[4], codec=Binary()).fit(rows)
+    with pytest.raises(ValueError, match="pq_5: expected rows of a width that is a multiple of 5 bytes, got 16"):
+        LearnedReducer(16, codec=ProductQuantizer(5)).fit(rows)
+    with pytest.raises(ValueError, match="float16 has nothing that training could move"):
+        LearnedReducer(16, codec=Cast("float16")).fit(rows)
+    LearnedReducer(16, codec=ProductQuantizer(4), max_steps=2).fit(rows).save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for changed, said in (
+        ({"class": "projhead.codecs.pq.ProductQuantizer", "parameters": {"n_bytes": 8}}, "its codec does not fit"),
+        ({"class": "projhead.heads.linear.Linear", "parameters": {}}, "expected a class of projhead.codecs"),
+        ({"class": "projhead.codecs.cast.Cast", "parameters": {}}, "its codec does not fit"),
+    ):
+        write_json(tmp_path / "config.json", config | {"codec": changed})
+        with pytest.raises(ValueError, match=said):
+            load_reducer(tmp_path)

@@ -42,7 +42,8 @@ def run(cfg: DictConfig) -> float:
     reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
     codec = _one_codec(cfg, reducer)
     print(f"fit {reducer.kind}, {train.shape[1]} -> {cfg.n_components}, on {len(train):,} vectors", end="")
-    print(f" and {len(queries):,} queries" if queries is not None else "")
+    print(f" and {len(queries):,} queries" if queries is not None else "", end="")
+    print("" if codec is None else f", through {codec.name}: {codec.bytes_per_vector(cfg.n_components)} bytes a vector")
     _fit(reducer, train, queries, folder)
     baselines: dict[str, Reducer] = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
     for baseline in baselines.values():
