@@ -35,7 +35,7 @@ def test_a_wider_beam_loses_less(rows: Vectors) -> None:
 
 
 def test_what_cannot_be_is_refused(rows: Vectors) -> None:
-    with pytest.raises(ValueError, match=r"prq3_6: expected rows of a width that is a multiple of 3 groups, got 32"):
+    with pytest.raises(ValueError, match=r"prq_6: expected rows of a width that is a multiple of 3 groups, got 32"):
         ResidualQuantizer(6, n_splits=3).fit(rows)
     with pytest.raises(ValueError, match="n_bytes: expected a multiple of n_splits = 4, got 6"):
         ResidualQuantizer(6, n_splits=4)

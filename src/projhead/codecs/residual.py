@@ -43,7 +43,7 @@ class ResidualQuantizer(BaseCodec):
         if n_bytes % n_splits:
             raise ValueError(f"n_bytes: expected a multiple of n_splits = {n_splits}, got {n_bytes}")
         self.n_bytes, self.n_splits, self.beam = n_bytes, n_splits, beam
-        self.name = f"prq{n_splits}_{n_bytes}" if n_splits > 1 else f"rq_{n_bytes}"
+        self.name = f"{'rq' if n_splits == 1 else 'prq'}_{n_bytes}"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
         """Return the dtype and the number of items of one code."""
