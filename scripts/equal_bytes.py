@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import faiss
 from tqdm import tqdm
@@ -54,8 +54,8 @@ class LSQ(ResidualQuantizer):
         super().__init__(n_bytes)
         self.name = f"lsq_{n_bytes}"
 
-    def _quantizer(self, dimension: int) -> faiss.LocalSearchQuantizer:
-        quantizer = faiss.LocalSearchQuantizer(dimension, self.n_bytes, 8)
+    def _quantizer(self, dimension: int) -> Any:
+        quantizer: Any = faiss.LocalSearchQuantizer(dimension, self.n_bytes, 8)
         quantizer.encode_ils_iters, quantizer.train_type = 16, 0
         return quantizer
 

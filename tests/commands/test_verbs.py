@@ -15,6 +15,7 @@ import faiss
 import numpy as np
 import pytest
 
+from projhead.codecs.base import load_codec
 from projhead.commands.evaluate import evaluate
 from projhead.encoders.minilm import MiniLM
 from projhead.reducers.base import load_reducer
@@ -240,4 +241,6 @@ def test_a_head_trained_through_its_codec_becomes_a_faiss_index_of_these_codes(r
     assert reducer.codec_ is not None
     rows = unit_rows(np.load(root / "vectors.npy"))
     index = faiss.read_index(str(root / "codes" / "codes.index"))
-    np.testing.assert_array_equal(index.sa_encode(rows), reducer.codec_.encode(reducer.transform(rows)))
+    codes = reducer.codec_.encode(reducer.transform(rows))
+    np.testing.assert_array_equal(index.sa_encode(rows), codes)
+    np.testing.assert_array_equal(load_codec(run / "codec").encode(reducer.transform(rows)), codes)
