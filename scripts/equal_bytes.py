@@ -43,7 +43,7 @@ from projhead.results import append_results, read_results
 from projhead.tasks.retrieval import Retrieval
 
 #: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
-STEPS = {"n_queries": 320, "n_documents": 640, "max_steps": 300}
+STEPS = {"n_queries": 320, "n_documents": 640, "max_steps": 300, "steps_per_epoch": 100, "validation_rows": 256}
 BYTES = [8, 16, 32, 48, 64, 96, 128, 256]
 
 
