@@ -9,8 +9,8 @@ from projhead.vectors import Vectors, unit_rows
 
 
 def test_codes_and_rows_are_those_of_a_faiss_quantiser(rows: Vectors) -> None:
-    codec = ResidualQuantizer(2, beam=5).fit(rows)
-    quantizer = faiss.ResidualQuantizer(32, 2, 8)
+    codec = ResidualQuantizer(1, beam=5).fit(rows)
+    quantizer = faiss.ResidualQuantizer(32, 1, 8)
     quantizer.train_type |= faiss.ResidualQuantizer.Train_refine_codebook
     quantizer.max_beam_size = 5
     quantizer.train(rows)

@@ -15,6 +15,8 @@ from projhead.twins.quantizer import Quantizer
 from projhead.vectors import Vectors
 
 _CENTROIDS = 256  # a byte each
+#: Rows for each stage from which on least squares helps: with hardly more rows than centroids it does great harm.
+_REFINED_ROWS = 2 * _CENTROIDS
 
 
 class ResidualQuantizer(BaseCodec):
@@ -23,7 +25,7 @@ class ResidualQuantizer(BaseCodec):
     Chen et al., "Approximate nearest neighbor search by residual vector quantization", 2010; with groups
     product-residual quantisation (Babenko and Lempitsky, "Tree quantization for large-scale similarity search",
     2015, compare such forms). Centroids are fitted again after all stages by least squares, where
-    there are as many rows. What all rows share is
+    there are twice as many rows. What all rows share is
     large: ``256 * n_bytes * d / n_splits`` floats, which with few rows is as much as they are.
 
     Parameters
@@ -63,7 +65,7 @@ class ResidualQuantizer(BaseCodec):
         found = []
         for part in self._groups(rows):
             quantizer = self._quantizer(part.shape[1])
-            if len(rows) >= _CENTROIDS * quantizer.M:
+            if len(rows) >= _REFINED_ROWS * quantizer.M:
                 quantizer.train_type |= faiss.ResidualQuantizer.Train_refine_codebook
             quantizer.train(part)
             found.append(faiss.vector_to_array(quantizer.codebooks).reshape(-1, _CENTROIDS, part.shape[1]))
