@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
+from omegaconf import OmegaConf
 
 from projhead.artifact import Teacher
+from projhead.codecs.binary import Binary
 from projhead.commands.evaluate import evaluate
+from projhead.commands.train import _one_codec
+from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
+from projhead.heads.linear import Linear
+from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
 from projhead.tasks.fidelity import Fidelity
-from projhead.vectors import Vectors
+from projhead.vectors import Vectors, neighbour_overlap
 
 
 def test_what_runs_share_is_measured_once_and_what_only_looks_alike_is_told_apart(
@@ -41,3 +48,42 @@ def test_what_runs_share_is_measured_once_and_what_only_looks_alike_is_told_apar
         ("pca", 1),
         ("pca #2", 1),
     ]
+
+
+def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_it(
+    tmp_path: Path, rows: Vectors
+) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    encoder = Precomputed(str(tmp_path / "rows.npy"))
+    teacher = Teacher(encoder.name, encoder.revision, encoder.dimension)
+    reducer = LearnedReducer(16, codec=Binary(), head=Linear, max_steps=20).fit(rows)
+    reducer.save(tmp_path / "artifact", teacher=teacher)
+    pca = PCA(16).fit(rows)
+    pca.save(tmp_path / "baselines" / "pca", teacher=teacher)
+    task = Fidelity(top_k=[10])
+    found = evaluate(encoder, [task], [tmp_path / "artifact"], [], tmp_path / "stores")
+    values = {(row.reducer, row.codec): row for row in found if not row.baseline}
+    assert set(values) == {
+        (name, codec) for name in ("teacher", "learned", "pca") for codec in ("float32", "binary")
+    } | {("learned", "binary (trained)")}
+    assert reducer.codec_ is not None
+    held_out = rows[[in_test(text) for text in encoder.texts_or_rows()]]
+    queries = reducer.transform(held_out)
+    stored = reducer.codec_.decode(reducer.codec_.encode(queries))
+    expected = neighbour_overlap(held_out, stored, [10], queries=queries).mean()
+    trained = values["learned", "binary (trained)"]
+    assert trained.value == pytest.approx(expected, abs=1e-4)
+    assert trained.bytes_per_vector == 2
+    difference = next(row for row in found if row.baseline and row.codec == "binary (trained)")
+    assert difference.value == pytest.approx(trained.value - values["pca", "binary"].value)
+
+
+def test_only_a_learned_head_is_trained_through_a_codec_and_only_one() -> None:
+    pq = {"_target_": "projhead.codecs.pq.ProductQuantizer", "n_bytes": 4}
+    head = LearnedReducer(16)
+    assert _one_codec(OmegaConf.create({"codec": None}), head) is None
+    assert _one_codec(OmegaConf.create({"codec": {"pq_4": pq}}), head) is head.codec
+    with pytest.raises(ValueError, match="expected one, with reducer=learned, got pq_4, pq_4 with learned; sweep"):
+        _one_codec(OmegaConf.create({"codec": {"a": pq, "b": pq}}), head)
+    with pytest.raises(ValueError, match="got pq_4 with pca"):
+        _one_codec(OmegaConf.create({"codec": {"pq_4": pq}}), PCA(16))

@@ -11,15 +11,18 @@ import sys
 import time
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
+from projhead.codecs.base import load_codec
 from projhead.commands.evaluate import evaluate
 from projhead.encoders.minilm import MiniLM
 from projhead.reducers.base import load_reducer
 from projhead.results import read_results
 from projhead.store import EmbeddingStore
 from projhead.tasks.fidelity import Fidelity
+from projhead.vectors import unit_rows
 
 SUBJECTS = ("the harbour", "a violin", "our garden", "the old library", "her bicycle", "the football team", "this soup")
 VERBS = ("was painted by", "belongs to", "was repaired for", "is admired by", "was forgotten by", "was sold to")
@@ -221,3 +224,24 @@ def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
         for name in ("killed", "whole")
     ]
     assert values[0] == pytest.approx(values[1], abs=1e-6)
+
+
+def test_a_head_trained_through_its_codec_becomes_a_faiss_index_of_these_codes(root: Path) -> None:
+    vectors = ["encoder=precomputed", f"encoder.path={root / 'vectors.npy'}"]
+    run = root / "coded"
+    said = projhead(
+        "train", *vectors, "n_components=24", "head=linear", "codec=pq_16", "codec.pq_16.n_bytes=4",
+        "trainer.max_steps=20", f"run_dir={run}", root=root,
+    )  # fmt: skip
+    assert "through pq_4: 4 bytes a vector" in said
+    assert {row.bytes_per_vector for row in read_results(run / "results.jsonl")} == {4}
+    projhead(
+        "export", *vectors, f"artifact={run / 'artifact'}", "export=faiss_codes", f"path={root / 'codes'}", root=root
+    )
+    reducer = load_reducer(run / "artifact")
+    assert reducer.codec_ is not None
+    rows = unit_rows(np.load(root / "vectors.npy"))
+    index = faiss.read_index(str(root / "codes" / "codes.index"))
+    codes = reducer.codec_.encode(reducer.transform(rows))
+    np.testing.assert_array_equal(index.sa_encode(rows), codes)
+    np.testing.assert_array_equal(load_codec(run / "codec").encode(reducer.transform(rows)), codes)

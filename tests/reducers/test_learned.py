@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,13 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from projhead.codecs.base import BaseCodec, fitted_copy
+from projhead.codecs.binary import Binary
+from projhead.codecs.cast import Cast
+from projhead.codecs.integer import Integer
+from projhead.codecs.pq import ProductQuantizer
+from projhead.codecs.residual import ResidualQuantizer
+from projhead.files import write_json
 from projhead.heads.linear import Linear
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
@@ -137,3 +145,71 @@ def test_judged_documents_move_up(rows: Vectors) -> None:
 def test_pairs_that_name_nothing_are_refused(rows: Vectors, pairs: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="pairs: expected"):
         LearnedReducer(8, max_steps=1).fit(rows, queries=rows[:40], pairs=pairs)
+
+
+@pytest.fixture(scope="module")
+def asked() -> tuple[Vectors, Vectors, Vectors]:
+    """Documents, queries to train with and queries to test with: near documents, and all in few directions more."""
+    generator = np.random.default_rng(3)
+    documents = unit_rows(generator.normal(size=(900, 32)))
+    near = documents[generator.integers(900, size=1500)] + generator.normal(size=(1500, 32)) * 0.2
+    queries = unit_rows(near * np.geomspace(2, 0.1, 32))
+    return documents, queries[:1200], queries[1200:]
+
+
+def _kept(reducer: LearnedReducer, codec: BaseCodec, documents: Vectors, queries: Vectors) -> float:
+    _, true = exact_top_k(queries, documents, 10)
+    stored = codec.decode(codec.encode(reducer.transform(documents)))
+    _, found = exact_top_k(reducer.transform(queries), stored, 10)
+    return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(true, found, strict=True)]))
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        Binary(),
+        Integer(4, quantile=0.5),  # clips half of all values: training has to find better steps
+        ProductQuantizer(4),
+        ResidualQuantizer(2, beam=1),
+    ],
+    ids=lambda codec: codec.name,
+)
+def test_trained_through_its_codec_it_keeps_more_than_a_codec_fitted_to_the_same_head(
+    codec: BaseCodec, asked: tuple[Vectors, Vectors, Vectors], tmp_path: Path
+) -> None:
+    documents, seen, unseen = asked
+    k = 16 if codec.name == "int4" else 32
+    plain = LearnedReducer(k, head=Linear, max_steps=100).fit(documents, queries=seen)
+    reduced = plain.transform(documents)
+    turn = codec.rotation(reduced)  # the untrained one starts from as good a rotation
+    plain.head_.projection.weight.data = torch.from_numpy(np.eye(k, dtype=np.float32) if turn is None else turn) @ (
+        plain.head_.projection.weight.data
+    )
+    rival = fitted_copy(codec, plain.transform(documents))
+    trained = LearnedReducer(k, codec=codec, head=Linear, max_steps=100).fit(documents, queries=seen)
+    assert not hasattr(codec, "dimension")  # what was given is left as it was
+    found = _kept(trained, trained.codec_, documents, unseen)
+    assert found > _kept(plain, rival, documents, unseen) + 0.02
+    trained.save(tmp_path)
+    loaded = load_reducer(tmp_path)
+    np.testing.assert_array_equal(loaded.codec_.encode(documents[:, :k]), trained.codec_.encode(documents[:, :k]))
+    assert _kept(loaded, loaded.codec_, documents, unseen) == found
+
+
+def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nested: expected none with a codec, got \[4\]"):
+        LearnedReducer(16, nested=[4], codec=Binary()).fit(rows)
+    with pytest.raises(ValueError, match="pq_5: expected rows of a width that is a multiple of 5 bytes, got 16"):
+        LearnedReducer(16, codec=ProductQuantizer(5)).fit(rows)
+    with pytest.raises(ValueError, match="float16 has nothing that training could move"):
+        LearnedReducer(16, codec=Cast("float16")).fit(rows)
+    LearnedReducer(16, codec=ProductQuantizer(4), max_steps=2).fit(rows).save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for changed, said in (
+        ({"class": "projhead.codecs.pq.ProductQuantizer", "parameters": {"n_bytes": 8}}, "its codec does not fit"),
+        ({"class": "projhead.heads.linear.Linear", "parameters": {}}, "expected a class of projhead.codecs"),
+        ({"class": "projhead.codecs.cast.Cast", "parameters": {}}, "its codec does not fit"),
+    ):
+        write_json(tmp_path / "config.json", config | {"codec": changed})
+        with pytest.raises(ValueError, match=said):
+            load_reducer(tmp_path)

@@ -34,6 +34,7 @@ def test_lines_are_reducers_and_kinds_of_codecs_in_numbers_worked_out_by_hand(fr
     pictures = list(bytes_picture.by_bytes(frame, bytes_picture.legend(frame)))
     assert [picture.title for picture in pictures] == [
         "retrieval/scifact, nDCG@10", "sts/stsb, Spearman", "fidelity/docstrings, overlap@10",
+        "retrieval/scifact, recall@10",
     ]  # fmt: skip
     words = pictures[0].alt.removeprefix("Retention against bytes per vector on retrieval/scifact, nDCG@10. ")
     learned = [0.93**2 * 0.979, 0.93**0.5 * 0.979]  # at 32 and at 128 dimensions
@@ -99,3 +100,10 @@ def test_a_codecs_kind_is_its_name_without_its_size():
     assert [family(name) for name in names] == [
         "pq", "rotated_binary", "int8", "float16", "binary", "pq (my_docs_7)",
     ]  # fmt: skip
+
+
+def test_where_no_pca_was_measured_in_float32_the_best_stored_one_is_drawn(frame):
+    rows = frame[~(frame["reducer"].str.startswith("pca") & (frame["codec"] == "float32"))]
+    words = next(bytes_picture.by_bytes(rows, bytes_picture.legend(rows))).alt
+    assert "pca_uncentred, int8" in words
+    assert "pca_whitened" not in words

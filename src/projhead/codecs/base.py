@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from copy import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,8 @@ from safetensors.numpy import load_file, save_file
 
 from projhead import spec
 from projhead.files import atomic_folder, sha256_of, write_json
+from projhead.protocols import Codec
+from projhead.twins.base import Twin
 from projhead.vectors import Vectors, unit_rows
 
 _FORMAT, _VERSION = "projhead-codec", 1
@@ -24,7 +27,11 @@ _CONFIG, _STATE = "codec.json", "codec.safetensors"
 #: Rows worked on at once: bounds memory on memory-mapped input.
 _BLOCK = 65_536
 
+#: Rows that a codec is fitted to, at most: 64 for each of a product quantiser's centroids, of which FAISS asks 39.
+_FIT_ROWS = 16_384
+
 State = dict[str, NDArray[Any]]
+C = TypeVar("C", bound=Codec)
 
 
 class BaseCodec(ABC):
@@ -144,6 +151,56 @@ class BaseCodec(ABC):
             rows[start : start + _BLOCK] = unit_rows(part, f"rows decoded by {self.name}")
         return rows
 
+    def rotation(self, rows: Vectors) -> Vectors | None:
+        """Return the rotation (d, d) of rows (n, d) that is best before coding; None where it does not matter.
+
+        A head that is trained through the codec starts with it.
+        """
+        return None
+
+    def twin(self) -> Twin:
+        """Return the fitted codec as a torch module from rows (b, d) to what their codes say, to train through.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing in it to learn.
+        """
+        raise ValueError(f"{self.name} has nothing that training could move; train without a codec, and store in it")
+
+    def to_faiss(self) -> Any:
+        """Return the fitted codec as an empty, trained FAISS index whose metric is the inner product.
+
+        It gives a row the same code, and a query the inner product with what the code says, not made unit length.
+
+        Raises
+        ------
+        ValueError
+            If FAISS has no such codes.
+        """
+        raise ValueError(f"{self.name}: FAISS has no such codes for float queries; train through pq_32 or rq_16")
+
+    def adopt(self, twin: Twin) -> Self:
+        """Take over what a twin of this codec learned."""
+        self.state = {name: tensor.detach().float().cpu().numpy() for name, tensor in twin.state().items()}
+        return self
+
+    def restore(self, state: State, dimension: Any) -> Self:
+        """Take over what a fit at a width left.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be what such a fit leaves.
+        """
+        self.layout(_positive(dimension))
+        expected, found = self._shapes(dimension), {name: array.shape for name, array in state.items()}
+        sound = all(array.dtype == np.float32 and np.isfinite(array).all() for array in state.values())
+        if found != expected or not sound:
+            raise ValueError(f"expected finite float32 arrays {expected} for width {dimension}, got {found}")
+        self.state, self.dimension, self.clipped = state, dimension, 0
+        return self
+
     def _fitted(self) -> int:
         if not hasattr(self, "dimension"):
             raise ValueError(f"{self.name} is not fitted: call fit with rows first")
@@ -187,18 +244,24 @@ def load_codec(path: str | Path) -> BaseCodec:
     if not isinstance(codec, BaseCodec):
         raise ValueError(f"{config}: {record['codec']['class']} is not a codec: refused")
     try:
-        state = load_file(file)
-        dimension = _positive(record["dimension"])
-        codec.layout(dimension)
-        expected = codec._shapes(dimension)
+        return codec.restore(load_file(file), record["dimension"])
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path} cannot be a codec: {error}; fit and save again") from error
-    found = {name: array.shape for name, array in state.items()}
-    sound = all(array.dtype == np.float32 and np.isfinite(array).all() for array in state.values())
-    if found != expected or not sound:
-        raise ValueError(f"{file}: expected finite float32 arrays {expected} for width {dimension}, got {found}")
-    codec.state, codec.dimension, codec.clipped = state, dimension, 0
-    return codec
+
+
+def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return as many rows as a codec needs to be fitted, always the same; all where there are no more."""
+    if len(rows) <= _FIT_ROWS:
+        return rows
+    chosen: NDArray[Any] = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:_FIT_ROWS])]
+    return chosen
+
+
+def fitted_copy(codec: C, rows: NDArray[Any]) -> C:
+    """Return a copy of a codec fitted to a sample of rows (n, d): the given one may be fitted elsewhere to others."""
+    fresh = copy(codec)
+    fresh.fit(sample_rows(rows))
+    return fresh
 
 
 def _digest(record: dict[str, Any], file: Path) -> str:

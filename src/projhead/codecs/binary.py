@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, State
+from projhead.codecs.rotations import itq_directions
+from projhead.twins.binary import Signs
 from projhead.vectors import Vectors
 
 
@@ -45,12 +48,16 @@ class Binary(BaseCodec):
     def _fit(self, rows: Vectors) -> State:
         rotation: State = {}
         if self.n_bits is not None:
-            rotation = {"rotation": _orthonormal(self.n_bits, rows.shape[1], self.random_state)}
+            rotation = {"rotation": self._directions(rows)}
             rows = rows @ rotation["rotation"].T
         median = np.median(rows, axis=0)
         above = rows > median
         levels = np.stack([_means(rows, ~above, median), _means(rows, above, median)])
         return {"median": median, "levels": levels, **rotation}
+
+    def _directions(self, rows: Vectors) -> Vectors:
+        assert self.n_bits is not None
+        return _orthonormal(self.n_bits, rows.shape[1], self.random_state)
 
     def _encode(self, rows: Vectors) -> NDArray[Any]:
         if "rotation" in self.state:
@@ -62,6 +69,14 @@ class Binary(BaseCodec):
         bits = np.unpackbits(codes, axis=1, count=len(low)).astype(bool)
         rows: NDArray[Any] = np.where(bits, high, low)
         return rows @ self.state["rotation"] if "rotation" in self.state else rows
+
+    def rotation(self, rows: Vectors) -> Vectors | None:
+        """Return the rotation that makes signs say most, where a bit is a dimension."""
+        return itq_directions(rows, rows.shape[1]) if self.n_bits is None else None
+
+    def twin(self) -> Signs:
+        """Return the fitted codec as a torch module."""
+        return Signs(**{name: torch.from_numpy(array) for name, array in self.state.items()})
 
 
 def _means(rows: Vectors, chosen: NDArray[np.bool_], median: Vectors) -> Vectors:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, State
+from projhead.twins.integer import Steps
 from projhead.vectors import Vectors
 
 #: Scale of a dimension that is always zero: any other value there is outside.
@@ -69,3 +71,7 @@ class Integer(BaseCodec):
             codes = halves[:, : self.dimension].astype(np.int8) - 8
         rows: NDArray[Any] = codes * self.state["step"]
         return rows
+
+    def twin(self) -> Steps:
+        """Return the fitted codec as a torch module."""
+        return Steps(torch.from_numpy(self.state["step"]), self._top)

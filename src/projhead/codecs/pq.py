@@ -6,9 +6,12 @@ from typing import Any
 
 import faiss
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, State
+from projhead.codecs.rotations import opq_rotation
+from projhead.twins.quantizer import Quantizer
 from projhead.vectors import Vectors
 
 _CENTROIDS = 256  # a byte each
@@ -52,11 +55,7 @@ class ProductQuantizer(BaseCodec):
             raise ValueError(f"{self.name}: expected at least {_CENTROIDS} rows to learn from, got {len(rows)}")
         rotation: State = {}
         if self.rotate:
-            matrix = faiss.OPQMatrix(rows.shape[1], self.n_bytes)
-            trainer = self._quantizer(rows.shape[1])
-            matrix.pq = trainer  # FAISS holds it without owning it
-            matrix.train(rows)
-            rotation = {"rotation": faiss.vector_to_array(matrix.A).reshape(matrix.d_out, matrix.d_in)}
+            rotation = {"rotation": opq_rotation(rows, self.n_bytes)}
             rows = rows @ rotation["rotation"].T
         quantizer = self._quantizer(rows.shape[1])
         quantizer.train(np.ascontiguousarray(rows))
@@ -80,3 +79,23 @@ class ProductQuantizer(BaseCodec):
         parts = self.state["centroids"][np.arange(self.n_bytes), codes]  # (n, n_bytes, d / n_bytes)
         rows: NDArray[Any] = parts.reshape(len(codes), self.dimension)
         return rows @ self.state["rotation"] if self.rotate else rows
+
+    def rotation(self, rows: Vectors) -> Vectors | None:
+        """Return the rotation after which groups of dimensions quantise best, where the codec has none itself."""
+        return None if self.rotate else opq_rotation(rows, self.n_bytes)
+
+    def twin(self) -> Quantizer:
+        """Return the fitted codec as a torch module."""
+        return Quantizer(**{name: torch.from_numpy(array) for name, array in self.state.items()})
+
+    def to_faiss(self) -> Any:
+        """Return the fitted codec as an empty index, its rotation before it."""
+        index = faiss.IndexPQ(self._fitted(), self.n_bytes, 8, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(self.state["centroids"].ravel(), index.pq.centroids)
+        index.is_trained = True
+        if not self.rotate:
+            return index
+        rotation = faiss.LinearTransform(self.dimension, self.dimension, False)
+        faiss.copy_array_to_vector(self.state["rotation"].ravel(), rotation.A)
+        rotation.is_trained = True
+        return faiss.IndexPreTransform(rotation, index)

@@ -62,11 +62,13 @@ def evaluate(
 ) -> list[Result]:
     """Return the result rows of the teacher, each artifact with its baselines, and each export.
 
-    All are measured in float32, whose numbers the others are compared with, and with every codec that can store
-    rows of their width.
+    All are measured in float32, whose numbers the others are compared with, with every codec that can store
+    rows of their width, and heads that were trained through a codec with that one, PCA beside them in an untrained
+    one of its kind.
     """
     teacher = encoder if isinstance(encoder, Precomputed) else Cached(encoder, stores, show_progress=True)
-    named = {codec.name: codec for codec in (Cast("float32"), *codecs)}
+    own = [load_reducer(artifact).codec_ for artifact in artifacts]
+    named = {codec.name: codec for codec in (Cast("float32"), *codecs, *own) if codec is not None}
     subjects: list[tuple[str, Callable[[Measure], list[System]]]] = [
         ("teacher", lambda measure: measure("teacher", 0, teacher))
     ]
@@ -75,9 +77,13 @@ def evaluate(
 
     def measure(name: str, seed: int, subject: Encoder) -> list[System]:
         found = []
-        for codec in named.values():
+        trained_with = subject.fitted.codec_ if isinstance(subject, Reduced) else None
+        pairs = [(codec, False) for codec in named.values()] + (
+            [(trained_with, True)] if trained_with is not None else []
+        )
+        for codec, trained in pairs:
             try:
-                coded = Coded(subject, codec, calibration)
+                coded = Coded(subject, codec, calibration, trained=trained)
             except ValueError as error:
                 tqdm.write(f"left out: {name} at {subject.dimension} dimensions, as {error}")
                 continue
@@ -116,8 +122,14 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
     own = measure(reducer.kind, seed, Reduced(teacher, reducer))
     if not reducer.kind.startswith("pca"):
         pca = [system for system in others if system.reducer.startswith("pca")]
-        own = [replace(system, rivals=[one for one in pca if one.codec == system.codec]) for system in own]
+        own = [replace(system, rivals=[one for one in pca if _stored_alike(one, system)]) for system in own]
     return [*own, *others]
+
+
+def _stored_alike(rival: System, system: System) -> bool:
+    """Say whether the codec is the same; a trained one is compared with one of its kind that is not."""
+    name, _, fitted_to = system.codec.partition(" (")
+    return rival.codec.partition(" (")[0] == name if fitted_to == "trained)" else rival.codec == system.codec
 
 
 def _export(path: Path, stores: Path, measure: Measure) -> list[System]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from projhead.artifact import Teacher
+from projhead.codecs.base import BaseCodec, fitted_copy, sample_rows
 from projhead.commands.measure import System, result_rows, teacher_of
 from projhead.commands.run_folder import claim, run_folder
 from projhead.corpora.pseudo_queries import Queries
@@ -28,7 +30,7 @@ from projhead.vectors import neighbour_overlap, unit_rows
 
 _TOP_K = (1, 10, 100)
 #: What decides a run's result.
-_DECIDING = ("encoder", "corpus", "queries", "reducer", "n_components", "seed", "dtype")
+_DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components", "seed", "dtype")
 
 
 def run(cfg: DictConfig) -> float:
@@ -43,8 +45,10 @@ def run(cfg: DictConfig) -> float:
     vectors = teacher_vectors(cfg, encoder)
     train, queries = vectors.train, vectors.queries
     reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
+    codec = _one_codec(cfg, reducer)
     print(f"fit {reducer.kind}, {train.shape[1]} -> {cfg.n_components}, on {len(train):,} vectors", end="")
-    print(f" and {len(queries):,} queries" if queries is not None else "")
+    print(f" and {len(queries):,} queries" if queries is not None else "", end="")
+    print("" if codec is None else f", through {codec.name}: {codec.bytes_per_vector(cfg.n_components)} bytes a vector")
     _fit(reducer, vectors, folder)
     baselines: dict[str, Reducer] = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
     for baseline in baselines.values():
@@ -52,7 +56,8 @@ def run(cfg: DictConfig) -> float:
     test, teacher = unit_rows(vectors.test[: cfg.max_test_rows]), teacher_of(encoder)
     widths = [*getattr(reducer, "nested", ()), cfg.n_components]
     cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
-    rows = [row for head, rivals in cut.values() for row in _compare(head, rivals, test, teacher, cfg.seed)]
+    measure = partial(_compare, train=train, test=test, teacher=teacher, codec=codec, seed=cfg.seed)
+    rows = [row for head, rivals in cut.values() for row in measure(head, rivals)]
     results.unlink(missing_ok=True)
     append_results(results, rows)
     # The artifact comes last: where it exists, all of the run does.
@@ -60,6 +65,8 @@ def run(cfg: DictConfig) -> float:
         part = folder if width == cfg.n_components else folder / "nested" / str(width)
         for name, rival in rivals.items():
             rival.save(part / "baselines" / name, teacher=teacher)
+        if head.codec_ is not None:
+            head.codec_.save(part / "codec")
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
         head.save(part / "artifact", teacher=teacher, card=card + markdown(rows))
     return _conclude(results, artifact)
@@ -121,22 +128,49 @@ def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path) -> None:
     reducer.fit(vectors.train, queries=vectors.queries, pairs=vectors.pairs, resume=resume)
 
 
-def _compare(reducer: Reducer, baselines: dict[str, Reducer], test: Any, teacher: Teacher, seed: int) -> list[Result]:
-    """Measure how much of the held-out vectors' neighbourhoods each reducer keeps."""
+def _one_codec(cfg: DictConfig, reducer: Reducer) -> BaseCodec | None:
+    """Hand the codec that was asked for to the reducer, and return it."""
+    codecs: list[BaseCodec] = list(instantiate(cfg.codec or {}).values())
+    if not codecs:
+        return None
+    if len(codecs) > 1 or reducer.kind != "learned":
+        names = ", ".join(codec.name for codec in codecs)
+        raise ValueError(f"codec: expected one, with reducer=learned, got {names} with {reducer.kind}; sweep with -m")
+    reducer.set_params(codec=codecs[0])
+    return codecs[0]
+
+
+def _compare(
+    reducer: Reducer,
+    baselines: dict[str, Reducer],
+    *,
+    train: Any,
+    test: Any,
+    teacher: Teacher,
+    codec: BaseCodec | None,
+    seed: int,
+) -> list[Result]:
+    """Measure how much of the held-out vectors' neighbourhoods each reducer keeps; all are stored in the codec."""
     top_k = [k for k in _TOP_K if k < len(test)]
     if not top_k:
         raise ValueError(f"expected at least 2 held-out vectors to compare reducers on, got {len(test)}")
 
-    def samples(fitted: Reducer) -> list[Sample]:
-        overlap = neighbour_overlap(test, fitted.transform(test), top_k)
-        return [Sample("held-out", f"overlap@{k}", overlap[:, i].astype(np.float64)) for i, k in enumerate(top_k)]
+    def system(name: str, fitted: Reducer, rivals: Sequence[System] = ()) -> System:
+        queries = documents = fitted.transform(test)
+        stored_as, size = "float32", None
+        if codec is not None:
+            own = fitted.codec_ or fitted_copy(codec, fitted.transform(sample_rows(train)))
+            documents = own.decode(own.encode(queries))
+            stored_as, size = codec.name, codec.bytes_per_vector(fitted.n_components)
+        overlap = neighbour_overlap(test, documents, top_k, queries=queries)
+        samples = [Sample("held-out", f"overlap@{k}", overlap[:, i].astype(np.float64)) for i, k in enumerate(top_k)]
+        return System(name, fitted.n_components, seed, samples, rivals, stored_as, size)
 
-    width = reducer.n_components
-    others = [System(name, width, seed, samples(fitted)) for name, fitted in baselines.items()]
-    rivals = [system for system in others if system.reducer.startswith("pca")]
+    others = [system(name, fitted) for name, fitted in baselines.items()]
+    rivals = [one for one in others if one.reducer.startswith("pca")]
     if reducer.kind in baselines:  # a baseline was asked for: it is in the table already
         return result_rows(others, teacher)
-    return result_rows([System(reducer.kind, width, seed, samples(reducer), rivals), *others], teacher)
+    return result_rows([system(reducer.kind, reducer, rivals), *others], teacher)
 
 
 def _conclude(results: Path, artifact: Path) -> float:

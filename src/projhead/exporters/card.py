@@ -13,6 +13,7 @@ _HUB_NAME = r"[\w.-]+/[\w.-]+"
 _LIBRARIES = {
     ".onnx": "onnx",
     "openvino_model.xml": "openvino",
+    ".index": "faiss",
     ".vt": "faiss",
     ".safetensors": "sentence-transformers",
 }

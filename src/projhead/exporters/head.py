@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,18 +112,32 @@ faiss.normalize_L2(rows)
         """
         import faiss
 
-        layers = list(subject.head_.to_sequential())  # type: ignore[operator]
-        if len(layers) != 1 or not isinstance(layers[0], nn.Linear):
-            raise ValueError(
-                f"FAISS transforms are linear, {type(subject.head_).__name__} is not: train with head=linear, "
-                "or export=head_onnx"
-            )
-        (layer,) = layers
-        transform = faiss.LinearTransform(layer.in_features, layer.out_features, layer.bias is not None)
-        faiss.copy_array_to_vector(layer.weight.detach().numpy().ravel(), transform.A)
-        if layer.bias is not None:
-            faiss.copy_array_to_vector(layer.bias.detach().numpy(), transform.b)
-        transform.is_trained = True
+        transform = linear_transform(subject)
         faiss.write_VectorTransform(transform, str(folder / "head.vt"))
         loaded = faiss.read_VectorTransform(str(folder / "head.vt"))
         return lambda rows: unit_rows(loaded.apply(unit_rows(rows)))
+
+
+def linear_transform(subject: Reducer) -> Any:
+    """Return a linear head as a ``faiss.LinearTransform``.
+
+    Raises
+    ------
+    ValueError
+        If the head is not linear: FAISS has no such transform.
+    """
+    import faiss
+
+    layers = list(subject.head_.to_sequential())  # type: ignore[operator]
+    if len(layers) != 1 or not isinstance(layers[0], nn.Linear):
+        raise ValueError(
+            f"FAISS transforms are linear, {type(subject.head_).__name__} is not: train with head=linear, "
+            "or export=head_onnx"
+        )
+    (layer,) = layers
+    transform = faiss.LinearTransform(layer.in_features, layer.out_features, layer.bias is not None)
+    faiss.copy_array_to_vector(layer.weight.detach().numpy().ravel(), transform.A)
+    if layer.bias is not None:
+        faiss.copy_array_to_vector(layer.bias.detach().numpy(), transform.b)
+    transform.is_trained = True
+    return transform

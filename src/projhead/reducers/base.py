@@ -19,6 +19,7 @@ from torch import nn
 
 from projhead import spec
 from projhead.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
 from projhead.vectors import Vectors, unit_rows
 
@@ -39,6 +40,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The encoder whose vectors were seen, None for bare arrays.
     training_ : dict
         Numbers of the fit, for the card.
+    codec_ : BaseCodec or None
+        The codec of reduced rows that the head was trained through.
     """
 
     n_components: int
@@ -46,6 +49,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     #: The name of this kind of reducer in tables.
     kind: str
     teacher_: Teacher | None = None
+    codec_: BaseCodec | None = None
 
     @property
     def training_(self) -> dict[str, Any]:
@@ -148,10 +152,13 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         scalars = {name: value for name, value in fitted.items() if isinstance(value, int | float | str)}
         tensors = {f"head.{name}": tensor for name, tensor in self.head_.state_dict().items()}
         tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+        if self.codec_ is not None:
+            tensors |= {f"codec.{name}": torch.from_numpy(array) for name, array in self.codec_.state.items()}
         config = {
             "kind": self.kind,
             "reducer": spec.spec_of(self),
             "head": spec.spec_of(self.head_),
+            "codec": self.codec_ and spec.spec_of(self.codec_),
             "fitted": scalars,
             "teacher": vars(self.teacher_) if self.teacher_ else None,
             "training": self.training_,
@@ -181,15 +188,32 @@ def load_reducer(path: str | Path) -> Reducer:
     except RuntimeError as error:
         raise ValueError(f"{path}: weights do not fit the head that config.json names: {error}") from error
     reducer.head_ = head.requires_grad_(False).eval()
-    for name, tensor in tensors.items():
-        if name.startswith("fitted."):
-            setattr(reducer, _fitted_name(name.removeprefix("fitted.")), tensor.numpy())
+    for name, array in _arrays(tensors, "fitted.").items():
+        setattr(reducer, _fitted_name(name), array)
     for name, value in config["fitted"].items():
         setattr(reducer, _fitted_name(name), value)
     reducer.teacher_ = read_teacher(config["teacher"])
     reducer._training = config["training"]
     reducer.n_features_in_ = head.in_features
+    reducer.codec_ = _codec(path, config.get("codec"), _arrays(tensors, "codec."), int(head.out_features))
     return reducer
+
+
+def _arrays(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): tensor.numpy() for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _codec(path: str | Path, record: Any, state: dict[str, NDArray[Any]], dimension: int) -> BaseCodec | None:
+    """Rebuild the codec that an artifact records, if it does; artifacts of older versions record none."""
+    if record is None:
+        return None
+    codec = spec.build(record, "projhead.codecs")
+    if not isinstance(codec, BaseCodec):
+        raise ValueError(f"{path}: {record['class']} is not a codec: refused")
+    try:
+        return codec.restore(state, dimension)
+    except ValueError as error:
+        raise ValueError(f"{path}: its codec does not fit: {error}; train again") from error
 
 
 def _fitted_name(name: str) -> str:

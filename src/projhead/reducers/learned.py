@@ -16,10 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
+from projhead.codecs.base import BaseCodec
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.losses.neighbour_kl import NeighbourKL
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
+from projhead.training.codec_start import start_codec
 from projhead.training.data import NeighbourData
 from projhead.training.distillation import Distillation
 
@@ -49,6 +51,9 @@ class LearnedReducer(Reducer):
         Reduced width k.
     nested : sequence of int, default=()
         Smaller widths at which the first components are to serve alone: one fit, several widths (`prefix`).
+    codec : BaseCodec, optional
+        How documents will be stored: the head is trained through a copy of it, and the copy with the head, while
+        queries stay float. A head of the teacher's width then costs nothing but keeps most.
     head : callable, optional
         From ``in_features`` and ``out_features`` to a head module; a `ResidualMLP` where not given.
     loss : Module, optional
@@ -72,6 +77,11 @@ class LearnedReducer(Reducer):
     label_margin : float
         How far above all others the teacher's similarity of a query and its relevant document is put, where `fit` is
         given such pairs.
+    raw_codes : bool
+        Train for scores of what codes say as it stands, as FAISS computes them (`BaseCodec.to_faiss`); where not, for
+        those of the codec, which gives it unit length.
+    distortion_weight : float
+        What the codec's squared error counts beside the loss.
     max_anchors : int
         Rows whose neighbours are mined, at most.
     max_steps : int
@@ -91,6 +101,8 @@ class LearnedReducer(Reducer):
     ----------
     head_ : Module
         The trained head.
+    codec_ : BaseCodec or None
+        The trained codec of reduced rows.
     training_ : dict
         Steps done and the last (or best) validation overlap.
     """
@@ -102,6 +114,8 @@ class LearnedReducer(Reducer):
         n_components: int = 128,
         *,
         nested: Sequence[int] = (),
+        codec: BaseCodec | None = None,
+        raw_codes: bool = False,
         head: Callable[..., nn.Module] | None = None,
         loss: nn.Module | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
@@ -113,6 +127,7 @@ class LearnedReducer(Reducer):
         depth: int = 16,
         document_weight: float = 0.3,
         label_margin: float = 0.1,
+        distortion_weight: float = 3.0,
         max_anchors: int = 200_000,
         max_steps: int = 400,
         steps_per_epoch: int = 25,
@@ -124,6 +139,8 @@ class LearnedReducer(Reducer):
     ) -> None:
         self.n_components = n_components
         self.nested = nested
+        self.codec = codec
+        self.raw_codes = raw_codes
         self.head = head
         self.loss = loss
         self.optimizer = optimizer
@@ -135,6 +152,7 @@ class LearnedReducer(Reducer):
         self.depth = depth
         self.document_weight = document_weight
         self.label_margin = label_margin
+        self.distortion_weight = distortion_weight
         self.max_anchors = max_anchors
         self.max_steps = max_steps
         self.steps_per_epoch = steps_per_epoch
@@ -178,6 +196,8 @@ class LearnedReducer(Reducer):
         rows = self._checked(X, reset=True)
         if any(not 1 <= width < self.n_components for width in self.nested):
             raise ValueError(f"nested: expected widths from 1 to {self.n_components - 1}, got {list(self.nested)}")
+        if self.nested and self.codec is not None:
+            raise ValueError(f"nested: expected none with a codec, got {list(self.nested)}; train each width by itself")
         if queries is not None:
             queries = self._checked(queries, reset=False)
         judged = _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows))
@@ -189,7 +209,9 @@ class LearnedReducer(Reducer):
             # Fewer rows than components: the directions that no row has stay zero.
             weight = np.zeros((self.n_components, d))
             weight[: len(start)] = start
+            codec, weight = (None, weight) if self.codec is None else start_codec(self.codec, rows, weight)
             head.initialise(torch.from_numpy(weight).float())  # type: ignore[operator]
+            twin = None if codec is None else codec.twin()
             # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
             coverage = 0.0 if queries is None else min(len(queries) / n, 1.0)
             n_queries = round(coverage * self.n_queries)
@@ -198,6 +220,9 @@ class LearnedReducer(Reducer):
                 self.loss or NeighbourKL(),
                 self.optimizer or default_optimizer,
                 nested=self.nested,
+                codec=twin,
+                raw_codes=self.raw_codes,
+                distortion_weight=self.distortion_weight,
                 query_weight=coverage,
                 document_weight=1 - coverage * (1 - self.document_weight),
                 label_margin=self.label_margin,
@@ -220,7 +245,8 @@ class LearnedReducer(Reducer):
             trainer = self._make_trainer()
             trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
         self.head_ = head.cpu().requires_grad_(False).eval()
-        self._training = {"steps": trainer.global_step, **_best(trainer, head)}
+        self._training = {"steps": trainer.global_step, **_best(trainer, module)}
+        self.codec_ = None if codec is None or twin is None else codec.adopt(twin)
         return self
 
     def prefix(self, n_components: int) -> Self:
@@ -277,14 +303,13 @@ def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.0)
 
 
-def _best(trainer: pl.Trainer, head: nn.Module) -> dict[str, float]:
-    """Put the best checkpoint's weights into `head`, where checkpoints were kept; return its overlap."""
+def _best(trainer: pl.Trainer, module: nn.Module) -> dict[str, float]:
+    """Put the best checkpoint's weights into `module`, where checkpoints were kept; return its overlap."""
     found = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
     for callback in found:
         if callback.monitor and callback.best_model_path and callback.best_model_score is not None:
             state = torch.load(callback.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
-            prefix = "head."
-            head.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+            module.load_state_dict(state)
             return {"val/overlap@10": float(callback.best_model_score)}
     return {name: float(value) for name, value in trainer.callback_metrics.items() if name == "val/overlap@10"}
 

@@ -12,6 +12,7 @@ from projhead.report.pictures import GREY, INK, MARKERS, Picture, Style, panel, 
 from projhead.report.rows import family, is_baseline, leading, metric_name, rank
 
 _SIZE = (8.2, 3.9)  # inches
+_PANEL = ["teacher", "task", "metric"]
 _FRONT = "#f3dcc9"
 
 
@@ -33,27 +34,32 @@ def legend(frame: pd.DataFrame) -> Legend:
 
 
 def by_bytes(frame: pd.DataFrame, looks: Legend) -> Iterator[Picture]:
-    """Yield a panel per teacher and task: retention against bytes per vector, with intervals.
+    """Yield a panel per teacher, task and metric: retention against bytes per vector, with intervals.
+
+    The metric is the task's leading one, and for retrieval recall@10 too.
 
     A line is a reducer and a kind of codec: over widths, or over a codec's own sizes at one width. Of the PCA forms
-    the best in float32 is drawn, of the other baselines none: the tables have them all.
+    the best is drawn (in float32 where that was measured), of the other baselines none: the tables have them all.
     """
     shown = _shown(frame)
     several = shown["teacher"].nunique() > 1
-    for (teacher, task), rows in shown.groupby(["teacher", "task"], sort=False):
-        title = f"{task}, {metric_name(rows['metric'].iloc[0])}" + (f", {teacher}" if several else "")
+    for (teacher, task, metric), rows in shown.groupby(_PANEL, sort=False):
+        title = f"{task}, {metric_name(metric)}" + (f", {teacher}" if several else "")
         lines = dict(_lines(rows))
         yield Picture(title, _draw(lines, looks), _words(title, lines))
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the leading metric of what is drawn."""
-    rows = leading(frame[~frame["paired"]]).dropna(subset="kept_value")
-    return rows.groupby(["teacher", "task"], sort=False, group_keys=False)[list(rows.columns)].apply(_without_lesser)
+    """Keep the metrics and reducers that are drawn."""
+    values = frame[~frame["paired"]]
+    rows = pd.concat([leading(values), values[values["metric"] == "recall@10"]]).dropna(subset="kept_value")
+    return rows.groupby(_PANEL, sort=False, group_keys=False)[list(rows.columns)].apply(_without_lesser)
 
 
 def _without_lesser(rows: pd.DataFrame) -> pd.DataFrame:
-    pca = rows[rows["reducer"].str.startswith("pca") & (rows["codec"] == "float32")]
+    pca = rows[rows["reducer"].str.startswith("pca")]
+    plain = pca[pca["codec"] == "float32"]
+    pca = plain if len(plain) else pca
     best = pca.groupby("reducer")["kept_value"].mean().idxmax() if len(pca) else ""
     return rows[(rows["reducer"] == best) | ~rows["reducer"].map(is_baseline)]
 

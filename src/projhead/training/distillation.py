@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from projhead.training.batches import Batch
+from projhead.twins.base import Twin
 
 #: Validation looks at this many neighbours.
 TOP_K = 10
@@ -31,6 +32,14 @@ class Distillation(pl.LightningModule):
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
         2022): each has the loss, with what it learns, for itself, and their mean is minimised.
+    codec : Twin, optional
+        What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
+        distance of a document's row to what its code says, moves the codec and not the head (van den Oord et al.,
+        "Neural discrete representation learning", 2017).
+    raw_codes : bool
+        Leave what codes say the length it has.
+    distortion_weight : float
+        What the distortion counts beside the loss.
     query_weight, document_weight : float
         What the queries' similarities to documents count, and the documents' to each other: the first is better
         for retrieval, the second keeps neighbourhoods.
@@ -46,12 +55,16 @@ class Distillation(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         *,
         nested: Sequence[int] = (),
+        codec: Twin | None = None,
+        raw_codes: bool = False,
+        distortion_weight: float = 0.0,
         query_weight: float,
         document_weight: float,
         label_margin: float = 0.0,
     ) -> None:
         super().__init__()
         self.head, self._optimizer = head, optimizer
+        self.codec, self.raw_codes, self.distortion_weight = codec, raw_codes, distortion_weight
         self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
         self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
@@ -65,12 +78,22 @@ class Distillation(pl.LightningModule):
         """Return similarities (b + a, m) of queries and anchors to documents: teacher's, student's by width."""
         b = len(batch.queries)
 
-        def compared(rows: Tensor) -> Tensor:
-            return torch.cat([rows[:b], rows[b:][batch.anchors]]) @ rows[b:].T
+        def compared(rows: Tensor, documents: Tensor) -> Tensor:
+            return torch.cat([rows[:b], rows[b:][batch.anchors]]) @ documents.T
 
         rows = torch.cat([batch.queries, batch.documents])
         projected = self.head(rows)
-        return compared(rows), [compared(nn.functional.normalize(projected[:, :k], dim=1)) for k in self.widths]
+        reduced = [nn.functional.normalize(projected[:, :k], dim=1) for k in self.widths]
+        return compared(rows, batch.documents), [compared(part, self._stored(part[b:])) for part in reduced]
+
+    def _stored(self, documents: Tensor) -> Tensor:
+        """Return documents (m, k) as they are found again."""
+        if self.codec is None:
+            return documents
+        decoded = self.codec(documents)
+        # The gradient to the documents passes the codec straight and so takes itself away here.
+        self._distortion = (documents - decoded).square().sum(1).mean()
+        return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch, the mean over widths."""
@@ -85,6 +108,9 @@ class Distillation(pl.LightningModule):
             if b:
                 total = total + self.query_weight * loss(student[:b], teacher[:b], nothing)
         total = total / len(students)
+        if self.codec is not None:
+            total = total + self.distortion_weight * self._distortion
+            self.log("train/distortion", self._distortion, batch_size=1)
         self.log("train/loss", total, batch_size=1)
         return total
 

@@ -1,0 +1,209 @@
+"""Every way to store a vector in so many bytes, ours and others, on retrieval sets of your own.
+
+    python scripts/equal_bytes.py OUT SET... [--bytes 8 16 32 64] [--methods pq learned_pq ...] [--seeds 0 1 2]
+                                  [--every-other]
+
+SET is a folder in the BEIR layout or its name on the hub. Codes, PCA and heads are fitted to the set's documents, and
+heads to sentences of them as pseudo-queries; test queries and judgements are never seen in fitting. Queries stay float
+and meet decoded documents. With --every-other all is fitted to every other document and measured on all: what shared
+tables learned by heart does not help there. A run gone on with leaves out what OUT/results.jsonl has; it ends with
+OUT/report.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import faiss
+from tqdm import tqdm
+
+from projhead import PCA, LearnedReducer, SentenceTransformerEncoder
+from projhead.codecs.base import BaseCodec
+from projhead.codecs.binary import Binary
+from projhead.codecs.cast import Cast
+from projhead.codecs.integer import Integer
+from projhead.codecs.itq import ITQ
+from projhead.codecs.pq import ProductQuantizer
+from projhead.codecs.residual import ResidualQuantizer
+from projhead.commands.measure import System, result_rows, teacher_of
+from projhead.corpora.pseudo_queries import pseudo_queries
+from projhead.corpora.retrieval import load_beir
+from projhead.encoders.cached import Cached
+from projhead.encoders.coded import Calibration, Coded
+from projhead.encoders.minilm import MiniLM
+from projhead.encoders.reduced import Reduced
+from projhead.heads.linear import Linear
+from projhead.report.page import write_report
+from projhead.results import append_results, read_results
+from projhead.tasks.retrieval import Retrieval
+
+#: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
+STEPS = {
+    "n_queries": 256,
+    "n_anchors": 128,
+    "n_documents": 768,
+    "near": 2,
+    "max_steps": 300,
+    "steps_per_epoch": 100,
+    "validation_rows": 256,
+}
+BYTES = [8, 16, 32, 48, 64, 96, 128, 256]
+
+
+class LSQ(ResidualQuantizer):
+    """FAISS's local search; no codec of projhead, as a row's code depends on the rows coded with it."""
+
+    def __init__(self, n_bytes: int) -> None:
+        super().__init__(n_bytes)
+        self.name = f"lsq_{n_bytes}"
+
+    def _quantizer(self, dimension: int) -> Any:
+        quantizer: Any = faiss.LocalSearchQuantizer(dimension, self.n_bytes, 8)
+        quantizer.encode_ils_iters, quantizer.train_type = 16, 0
+        return quantizer
+
+
+class Method(NamedTuple):
+    """What stores vectors of width d in so many bytes.
+
+    Attributes
+    ----------
+    kind : str
+        ``""`` for the teacher's vectors, ``"pca"`` or ``"learned"`` for reduced ones.
+    width : callable
+        From d and bytes to the width of what is coded.
+    codec : callable
+        From bytes to the codec.
+    """
+
+    kind: str
+    width: Callable[[int, int], int]
+    codec: Callable[[int], BaseCodec]
+
+
+def full(d: int, size: int) -> int:
+    """Return the teacher's width."""
+    return d
+
+
+def bits(d: int, size: int) -> int:
+    """Return a dimension for each bit, while there are so many."""
+    return 8 * size
+
+
+def third(d: int, size: int) -> int:
+    """Return a third of the teacher's width, as a multiple of the bytes."""
+    return -(-(d // 3) // size) * size
+
+
+METHODS = {
+    "pq": Method("", full, ProductQuantizer),
+    "opq": Method("", full, lambda size: ProductQuantizer(size, rotate=True)),
+    "rq": Method("", full, ResidualQuantizer),
+    "prq": Method("", full, lambda size: ResidualQuantizer(size, max(size // 8, 1))),
+    "lsq": Method("", full, LSQ),
+    "binary": Method("", full, lambda size: Binary(8 * size)),
+    "itq": Method("", full, lambda size: ITQ(8 * size)),
+    "pca_int8": Method("pca", lambda d, size: size, lambda size: Integer()),
+    "pca_opq": Method("pca", third, lambda size: ProductQuantizer(size, rotate=True)),
+    "learned_binary": Method("learned", bits, lambda size: Binary()),
+    "learned_int8": Method("learned", lambda d, size: size, lambda size: Integer()),
+    "learned_pq": Method("learned", full, ProductQuantizer),
+    "learned_rq": Method("learned", full, lambda size: ResidualQuantizer(size, beam=1)),
+    "learned_prq": Method("learned", full, lambda size: ResidualQuantizer(size, max(size // 8, 1), beam=1)),
+}
+
+
+class Subject(NamedTuple):
+    """Something to be measured: as in a result row, and what fits it."""
+
+    reducer: str
+    width: int
+    seed: int
+    codec: str
+    fit: Callable[[], Coded]
+
+
+class Bench:
+    """One set: its teacher's vectors, and what every method is fitted to."""
+
+    def __init__(self, path: str, args: argparse.Namespace) -> None:
+        self.encoder = SentenceTransformerEncoder(args.teacher) if args.teacher else MiniLM()
+        self.teacher = Cached(self.encoder, args.out / "stores", show_progress=True)
+        self.task, self.results, data = Retrieval(path), args.out / "results.jsonl", load_beir(path)
+        self.name = f"retrieval/{data.name}" + (", half seen" if args.every_other else "")
+        texts = [document.text for document in data.corpus][:: 2 if args.every_other else 1]
+        self.rows, self.queries = (self.teacher.encode(some) for some in (texts, pseudo_queries(texts, per_text=3)))
+        self.calibration = Calibration("half", texts) if args.every_other else None
+
+    def subjects(self, method: Method, size: int, seeds: list[int]) -> Iterator[Subject]:
+        """Yield what a method is at a size; nothing where it cannot have that size."""
+        width, codec = method.width(self.teacher.dimension, size), method.codec(size)
+        try:
+            fits = width <= self.teacher.dimension and codec.bytes_per_vector(width) == size
+        except ValueError:
+            fits = False
+        if not fits:
+            return
+        if method.kind == "learned":
+            for seed in seeds:
+                fit = partial(self._trained, width, codec, seed)
+                yield Subject("learned", width, seed, f"{codec.name} (trained)", fit)
+            return
+        stored = codec.name if self.calibration is None else f"{codec.name} ({self.calibration.name})"
+        reducers = {"pca": PCA(width), "pca_uncentred": PCA(width, center=False)} if method.kind else {"teacher": None}
+        for name, reducer in reducers.items():
+            yield Subject(name, width, 0, stored, partial(self._fitted, reducer, codec))
+
+    def _fitted(self, pca: PCA | None, codec: BaseCodec) -> Coded:
+        encoder = self.teacher if pca is None else Reduced(self.teacher, pca.fit(self.rows))
+        return Coded(encoder, codec, self.calibration)
+
+    def _trained(self, width: int, codec: BaseCodec, seed: int) -> Coded:
+        reducer = LearnedReducer(width, codec=codec, head=Linear, random_state=seed).fit(
+            self.rows, queries=self.queries
+        )
+        assert reducer.codec_ is not None
+        return Coded(Reduced(self.teacher, reducer), reducer.codec_, trained=True)
+
+    def add(self, subject: Subject, size: int) -> None:
+        """Measure one subject, unless its results are there."""
+        known = read_results(self.results) if self.results.exists() else []
+        if (self.name, *subject[:4]) in {
+            (row.task, row.reducer, row.n_components, row.seed, row.codec) for row in known
+        }:
+            return
+        samples = [sample._replace(task=self.name) for sample in self.task.run(subject.fit(), self.teacher)]
+        system = System(*subject[:3], samples, codec=subject.codec, bytes_per_vector=size)
+        append_results(self.results, result_rows([system], teacher_of(self.encoder)))
+
+
+def main() -> None:
+    """Measure all sets and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("sets", nargs="+")
+    parser.add_argument("--bytes", type=int, nargs="+", default=BYTES)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--teacher", help="a sentence-transformers model; MiniLM where not given")
+    parser.add_argument("--every-other", action="store_true")
+    args = parser.parse_args()
+    for path in args.sets:
+        bench = Bench(path, args)
+        d = bench.teacher.dimension
+        bench.add(Subject("teacher", d, 0, "float32", lambda bench=bench: Coded(bench.teacher, Cast())), 4 * d)
+        for method, size in (bar := tqdm(list(product(args.methods, args.bytes)), desc=bench.name)):
+            for subject in bench.subjects(METHODS[method], size, args.seeds):
+                bar.set_postfix_str(f"{method}, {size} bytes, seed {subject.seed}")
+                bench.add(subject, size)
+    write_report(read_results(args.out / "results.jsonl"), {}, args.out / "report")
+
+
+if __name__ == "__main__":
+    main()

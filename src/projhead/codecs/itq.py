@@ -1,0 +1,38 @@
+"""Signs along directions that are learned to be told by signs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from projhead.codecs.binary import Binary
+from projhead.codecs.rotations import itq_directions
+from projhead.vectors import Vectors
+
+
+class ITQ(Binary):
+    """Which side of its median each of `n_bits` rotated principal components is on; queries stay float.
+
+    Gong et al., "Iterative quantization: a Procrustean approach to learning binary codes", 2013.
+
+    Parameters
+    ----------
+    n_bits : int
+        Bits of a code, at most the width.
+    """
+
+    n_bits: int
+
+    def __init__(self, n_bits: int = 256) -> None:
+        super().__init__(n_bits)
+        self.name = f"itq_{n_bits}"
+
+    def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
+        """Return the dtype and the number of items of one code: eight bits in each."""
+        if self.n_bits > dimension:
+            raise ValueError(f"{self.name}: expected rows at least as wide as there are bits, got {dimension}")
+        return super().layout(dimension)
+
+    def _directions(self, rows: Vectors) -> Vectors:
+        return itq_directions(rows, self.n_bits)

@@ -1,0 +1,122 @@
+"""Residual quantisation, whole or by groups of dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from projhead.codecs.base import BaseCodec, State
+from projhead.codecs.rotations import opq_rotation
+from projhead.twins.quantizer import Quantizer
+from projhead.vectors import Vectors
+
+_CENTROIDS = 256  # a byte each
+#: Rows for each stage from which on least squares helps: with hardly more rows than centroids it does great harm.
+_REFINED_ROWS = 2 * _CENTROIDS
+
+
+class ResidualQuantizer(BaseCodec):
+    """A byte for each stage: the centroid nearest to what the stages before left, as FAISS trains and searches them.
+
+    Chen et al., "Approximate nearest neighbor search by residual vector quantization", 2010; with groups
+    product-residual quantisation (Babenko and Lempitsky, "Tree quantization for large-scale similarity search",
+    2015, compare such forms). Centroids are fitted again after all stages by least squares, where
+    there are twice as many rows. What all rows share is
+    large: ``256 * n_bytes * d / n_splits`` floats, which with few rows is as much as they are.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Length of a code.
+    n_splits : int
+        Groups of neighbouring dimensions, each with as many stages; the width and `n_bytes` must be multiples of it.
+    beam : int
+        Candidates that the choice of centroids keeps from stage to stage.
+    """
+
+    def __init__(self, n_bytes: int = 16, n_splits: int = 1, beam: int = 5) -> None:
+        for name, value in (("n_bytes", n_bytes), ("n_splits", n_splits), ("beam", beam)):
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name}: expected a positive whole number, got {value!r}")
+        if n_bytes % n_splits:
+            raise ValueError(f"n_bytes: expected a multiple of n_splits = {n_splits}, got {n_bytes}")
+        self.n_bytes, self.n_splits, self.beam = n_bytes, n_splits, beam
+        self.name = f"{'rq' if n_splits == 1 else 'prq'}_{n_bytes}"
+
+    def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
+        """Return the dtype and the number of items of one code."""
+        if dimension % self.n_splits:
+            raise ValueError(
+                f"{self.name}: expected rows of a width that is a multiple of {self.n_splits} groups, got {dimension}; "
+                "choose another n_splits"
+            )
+        return np.dtype(np.uint8), self.n_bytes
+
+    def _shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
+        return {"centroids": (self.n_splits, self.n_bytes // self.n_splits, _CENTROIDS, dimension // self.n_splits)}
+
+    def _fit(self, rows: Vectors) -> State:
+        if len(rows) < _CENTROIDS:
+            raise ValueError(f"{self.name}: expected at least {_CENTROIDS} rows to learn from, got {len(rows)}")
+        found = []
+        for part in self._groups(rows):
+            quantizer = self._quantizer(part.shape[1])
+            if len(rows) >= _REFINED_ROWS * quantizer.M:
+                quantizer.train_type |= faiss.ResidualQuantizer.Train_refine_codebook
+            quantizer.train(part)
+            found.append(faiss.vector_to_array(quantizer.codebooks).reshape(-1, _CENTROIDS, part.shape[1]))
+        return {"centroids": np.stack(found)}
+
+    def _groups(self, rows: Vectors) -> list[Vectors]:
+        return [np.ascontiguousarray(part) for part in np.split(rows, self.n_splits, axis=1)]
+
+    def _quantizer(self, dimension: int) -> Any:
+        quantizer = faiss.ResidualQuantizer(dimension, self.n_bytes // self.n_splits, 8)
+        quantizer.max_beam_size, quantizer.cp.min_points_per_centroid = self.beam, 1
+        return quantizer
+
+    def _encode(self, rows: Vectors) -> NDArray[Any]:
+        codes = []
+        for part, centroids in zip(self._groups(rows), self.state["centroids"], strict=True):
+            quantizer = self._quantizer(part.shape[1])
+            self._fill(quantizer, centroids)
+            codes.append(quantizer.compute_codes(part))
+        return np.concatenate(codes, axis=1)
+
+    def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
+        groups = zip(np.split(codes, self.n_splits, axis=1), self.state["centroids"], strict=True)
+        parts = [sum(stage[byte] for byte, stage in zip(part.T, centroids, strict=True)) for part, centroids in groups]
+        rows: NDArray[Any] = np.concatenate(parts, axis=1)
+        return rows
+
+    def rotation(self, rows: Vectors) -> Vectors | None:
+        """Return the rotation after which groups of dimensions quantise best, where there are groups."""
+        return opq_rotation(rows, self.n_splits) if self.n_splits > 1 else None
+
+    def twin(self) -> Quantizer:
+        """Return the fitted codec as a torch module."""
+        return Quantizer(torch.from_numpy(self.state["centroids"]))
+
+    def to_faiss(self) -> Any:
+        """Return the fitted codec as an empty index."""
+        stages, d = self.n_bytes // self.n_splits, self._fitted()
+        metric, lookup = faiss.METRIC_INNER_PRODUCT, faiss.AdditiveQuantizer.ST_LUT_nonorm
+        index: Any
+        if self.n_splits == 1:
+            index = faiss.IndexResidualQuantizer(d, stages, 8, metric, lookup)
+            self._fill(index.rq, self.state["centroids"])
+        else:
+            index = faiss.IndexProductResidualQuantizer(d, self.n_splits, stages, 8, metric, lookup)
+            self._fill(index.prq, self.state["centroids"])
+            for group, centroids in enumerate(self.state["centroids"]):
+                self._fill(faiss.downcast_Quantizer(index.prq.subquantizer(group)), centroids)
+        index.is_trained = True
+        return index
+
+    def _fill(self, quantizer: Any, centroids: Vectors) -> None:
+        faiss.copy_array_to_vector(centroids.ravel(), quantizer.codebooks)
+        quantizer.max_beam_size, quantizer.is_trained = self.beam, True

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from projhead.results import read_results
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "equal_bytes.py"
+WORDS = [f"{colour} {thing}" for colour in ("red", "old", "tiny") for thing in ("boat", "piano", "garden", "engine")]
+
+
+def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    texts = [f"We saw a {one}. It was beside the {two}." for one in WORDS for two in WORDS if one != two]
+    lines = {
+        "corpus": [{"_id": str(n), "text": text} for n, text in enumerate(texts)],
+        "queries": [{"_id": f"q{n}", "text": texts[n]} for n in range(0, 40, 4)],
+    }
+    for name, rows in lines.items():
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "qrels").mkdir()
+    judged = "\n".join(f"q{n}\t{n}\t1" for n in range(0, 40, 4))
+    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}\n")
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "out"), str(folder), "--bytes", "8", "3", "--seeds", "0"]
+    command += ["--methods", "binary", "itq", "pca_int8", "learned_int8"]
+    for _ in range(2):
+        subprocess.run(command, check=True)
+        rows = [row for row in read_results(tmp_path / "out" / "results.jsonl") if row.metric == "ndcg@10"]
+        assert [(row.reducer, row.codec, row.bytes_per_vector) for row in rows] == [
+            ("teacher", "float32", 1536),
+            ("teacher", "rotated_binary_64", 8),
+            ("teacher", "rotated_binary_24", 3),
+            ("teacher", "itq_64", 8),
+            ("teacher", "itq_24", 3),
+            ("pca", "int8", 8),
+            ("pca_uncentred", "int8", 8),
+            ("pca", "int8", 3),
+            ("pca_uncentred", "int8", 3),
+            ("learned", "int8 (trained)", 8),
+            ("learned", "int8 (trained)", 3),
+        ]
+    assert (tmp_path / "out" / "report" / "index.html").is_file()
