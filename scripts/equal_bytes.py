@@ -41,6 +41,7 @@ from projhead.heads.linear import Linear
 from projhead.report.page import write_report
 from projhead.results import append_results, read_results
 from projhead.tasks.retrieval import Retrieval
+from projhead.training.central import central
 
 #: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
 STEPS = {
@@ -138,7 +139,9 @@ class Bench:
         self.task, self.results, data = Retrieval(path), args.out / "results.jsonl", load_beir(path)
         self.name = f"retrieval/{data.name}" + (", half seen" if args.every_other else "")
         texts = [document.text for document in data.corpus][:: 2 if args.every_other else 1]
-        self.rows, self.queries = (self.teacher.encode(some) for some in (texts, pseudo_queries(texts, per_text=3)))
+        queries = pseudo_queries(texts)
+        self.rows, sentences = self.teacher.encode(texts), self.teacher.encode(queries.texts)
+        self.queries = sentences[central(sentences, self.rows, queries.documents, queries.keep)]
         self.calibration = Calibration("half", texts) if args.every_other else None
 
     def subjects(self, method: Method, size: int, seeds: list[int]) -> Iterator[Subject]:
@@ -165,9 +168,8 @@ class Bench:
         return Coded(encoder, codec, self.calibration)
 
     def _trained(self, width: int, codec: BaseCodec, seed: int) -> Coded:
-        reducer = LearnedReducer(width, codec=codec, head=Linear, random_state=seed).fit(
-            self.rows, queries=self.queries
-        )
+        reducer = LearnedReducer(width, codec=codec, head=Linear, random_state=seed, **STEPS)
+        reducer.fit(self.rows, queries=self.queries)
         assert reducer.codec_ is not None
         return Coded(Reduced(self.teacher, reducer), reducer.codec_, trained=True)
 
