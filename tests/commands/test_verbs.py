@@ -30,6 +30,10 @@ OBJECTS = ("a retired doctor", "the new teacher", "two tourists", "my neighbour"
 TEXTS = [f"{subject} {verb} {thing}".capitalize() for subject in SUBJECTS for verb in VERBS for thing in OBJECTS]
 
 
+#: Steps of a moment.
+SMALL = ["reducer.steps_per_epoch=10", "reducer.n_documents=64", "reducer.n_queries=16", "reducer.n_anchors=16"]
+
+
 def projhead(*arguments: object, root: Path, fails: bool = False) -> str:
     """Run a command line; return what it printed."""
     command = [sys.executable, "-W", "error::UserWarning:projhead", "-m", "projhead.cli", *map(str, arguments)]
@@ -53,7 +57,7 @@ def run(root: Path) -> Path:
     """A finished training run on the texts."""
     projhead(
         "train", "corpus=file", f"corpus.path={root / 'texts.txt'}", "corpus.test_fraction=0.45", "n_components=8",
-        "encoder.max_seq_length=32", "trainer.max_steps=20", "reducer.steps_per_epoch=10", "reducer.n_documents=64",
+        "encoder.max_seq_length=32", "trainer.max_steps=20", *SMALL,
         f"run_dir={root / 'run'}", root=root,
     )  # fmt: skip
     return root / "run"
@@ -75,7 +79,7 @@ def test_train_compares_the_head_with_every_pca_form_and_keeps_what_it_made(run:
 
 def test_a_finished_run_is_not_trained_again_and_other_settings_are_refused(run: Path, root: Path) -> None:
     same = ["train", "corpus=file", f"corpus.path={root / 'texts.txt'}", "corpus.test_fraction=0.45",
-            "encoder.max_seq_length=32", "reducer.steps_per_epoch=10", "reducer.n_documents=64",
+            "encoder.max_seq_length=32", *SMALL,
             f"run_dir={run}"]  # fmt: skip
     before = (run / "artifact" / "model.safetensors").stat().st_mtime_ns
     assert "is finished already" in projhead(*same, "n_components=8", root=root)
@@ -203,7 +207,7 @@ def test_a_sweep_runs_every_combination(root: Path) -> None:
 def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
     def arguments(name: str) -> list[str]:
         return ["train", "encoder=precomputed", f"encoder.path={root / 'vectors.npy'}", "n_components=6",
-                "trainer.max_steps=600", "reducer.steps_per_epoch=10", "reducer.n_documents=64",
+                "trainer.max_steps=300", *SMALL,
                 "callbacks.early_stopping.patience=1000", f"run_dir={root / name}"]  # fmt: skip
 
     environment = os.environ | {"PROJHEAD_ROOT": str(root)}

@@ -121,7 +121,7 @@ class LearnedReducer(Reducer):
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         n_queries: int = 256,
         n_anchors: int = 256,
-        n_documents: int = 2048,
+        n_documents: int = 1536,
         near: int = 6,
         group: int = 8,
         depth: int = 16,
