@@ -182,5 +182,6 @@ def test_missing_and_strange_files_and_records_are_refused(rows: Vectors, tmp_pa
     )
     refused("expected version 2, got 1", version=1)
     refused("damaged", format="projhead-store")
+    refused("expected data in a folder such as data-00000", data="../index/data-00000")
     shutil.rmtree(data)
     refused("damaged")

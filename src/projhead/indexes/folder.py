@@ -102,6 +102,8 @@ def read_folder(path: Path) -> tuple[dict[str, Any], Path]:
     said = record.get("sha256")
     if set(record) != _KEYS or _digest({key: record[key] for key in record if key != "sha256"}) != said:
         raise ValueError(f"{file} is damaged: its sha256 is not that of its content; {advice}")
+    if not re.fullmatch(_DATA, str(record["data"])):  # never a folder elsewhere
+        raise ValueError(f"{file}: expected data in a folder such as data-00000, got {record['data']!r:.50}; {advice}")
     folder = path / record["data"]
     found = _files(folder) if folder.is_dir() else {}
     for name in sorted(set(found) | set(record["files"])):
