@@ -94,7 +94,7 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     if not queries.texts:
         return TeacherVectors(train, test)
     rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts)
-    kept = central(rows, train, queries.documents, queries.keep)
+    kept = central(rows[: len(queries.documents)], train, queries.documents, queries.keep)
     others = np.arange(len(queries.documents), len(rows))
     dropped = len(queries.documents) - len(kept)
     return TeacherVectors(train, test, rows[np.concatenate([kept, others])], queries.pairs - np.array([dropped, 0]))
