@@ -15,3 +15,7 @@ def test_of_each_document_the_sentences_nearest_to_it(rows: Vectors) -> None:
         own = np.flatnonzero(numbers == document)
         expected += sorted(own, key=lambda i: -float(sentences[i] @ documents[numbers[i]]))[:3]
     np.testing.assert_array_equal(kept, np.sort(expected))
+
+
+def test_of_no_sentences_none_are_kept(rows: Vectors) -> None:
+    assert central(rows[:0], rows, np.empty(0, np.int64), 2).tolist() == []

@@ -26,8 +26,11 @@ def central(
     """
     similarity = np.concatenate(
         [
-            np.einsum("qd,qd->q", sentences[start : start + _BLOCK], documents[numbers[start : start + _BLOCK]])
-            for start in range(0, len(numbers), _BLOCK)
+            np.empty(0),
+            *(
+                np.einsum("qd,qd->q", sentences[start : start + _BLOCK], documents[numbers[start : start + _BLOCK]])
+                for start in range(0, len(numbers), _BLOCK)
+            ),
         ]
     )
     order = np.lexsort((-similarity, numbers))
