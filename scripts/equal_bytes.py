@@ -5,9 +5,9 @@
 
 SET is a folder in the BEIR layout or its name on the hub. Codes, PCA and heads are fitted to the set's documents, and
 heads to sentences of them as pseudo-queries; test queries and judgements are never seen in fitting. Queries stay float
-and meet decoded documents. With --every-other all is fitted to every other document and measured on all: what shared
-tables learned by heart does not help there. A run gone on with leaves out what OUT/results.jsonl has; it ends with
-OUT/report.
+and meet decoded documents. Sizes come in the order given, all methods of one before the next. With --every-other all is
+fitted to every other document and measured on all: what shared tables learned by heart does not help there. A run gone
+on with leaves out what OUT/results.jsonl has; it ends with OUT/report.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def main() -> None:
         bench = Bench(path, args)
         d = bench.teacher.dimension
         bench.add(Subject("teacher", d, 0, "float32", lambda bench=bench: Coded(bench.teacher, Cast())), 4 * d)
-        for method, size in (bar := tqdm(list(product(args.methods, args.bytes)), desc=bench.name)):
+        for size, method in (bar := tqdm(list(product(args.bytes, args.methods)), desc=bench.name)):
             for subject in bench.subjects(METHODS[method], size, args.seeds):
                 bar.set_postfix_str(f"{method}, {size} bytes, seed {subject.seed}")
                 bench.add(subject, size)
