@@ -151,7 +151,8 @@ def _table(outcomes: Sequence[Outcome], memory: float, recall: float) -> str:
         reaches = "yes" if one.foretold >= recall else "no"
         sizes = (f"{size / 1e9:,.3f}" for size in one.footprint)
         name = [one.width, one.reducer or "teacher", one.plan.codec, one.plan.index]
-        rows.append([*name, *sizes, kept, f"{one.foretold:.1%}", f"{one.rate:,.0f}", fits, reaches])
+        rate = f"{one.rate:,.0f}" if one.rate >= 1 else f"{one.rate:.1g}"
+        rows.append([*name, *sizes, kept, f"{one.foretold:.1%}", rate, fits, reaches])
     kept = f"kept of the {TOP_K} nearest"
     header = [
         "width",
