@@ -34,8 +34,9 @@ class Distillation(pl.LightningModule):
         2022): each has the loss, with what it learns, for itself, and their mean is minimised.
     codec : Twin, optional
         What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
-        distance of a document's row to what its code says, moves the codec and not the head (van den Oord et al.,
-        "Neural discrete representation learning", 2017).
+        distance of a row to what its code says, moves the codec and not the head (van den Oord et al., "Neural discrete
+        representation learning", 2017). It is that of queries too: tables learn few documents by heart, and code others
+        the better for being held to more of their kind.
     raw_codes : bool
         Leave what codes say the length it has.
     distortion_weight : float
@@ -84,15 +85,15 @@ class Distillation(pl.LightningModule):
         rows = torch.cat([batch.queries, batch.documents])
         projected = self.head(rows)
         reduced = [nn.functional.normalize(projected[:, :k], dim=1) for k in self.widths]
-        return compared(rows, batch.documents), [compared(part, self._stored(part[b:])) for part in reduced]
+        return compared(rows, batch.documents), [compared(part, self._stored(part)[b:]) for part in reduced]
 
-    def _stored(self, documents: Tensor) -> Tensor:
-        """Return documents (m, k) as they are found again."""
+    def _stored(self, rows: Tensor) -> Tensor:
+        """Return rows (b + m, k), of queries and documents, as they are found again."""
         if self.codec is None:
-            return documents
-        decoded = self.codec(documents)
-        # The gradient to the documents passes the codec straight and so takes itself away here.
-        self._distortion = (documents - decoded).square().sum(1).mean()
+            return rows
+        decoded = self.codec(rows)
+        # The gradient to the rows passes the codec straight and so takes itself away here.
+        self._distortion = (rows - decoded).square().sum(1).mean()
         return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
