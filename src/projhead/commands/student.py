@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.commands.finish import finish
+from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer
 from projhead.students.distil import Distilled, Texts
@@ -16,6 +17,18 @@ from projhead.vectors import Vectors
 
 #: Documents that the baselines on the small encoder's own vectors are fitted to, at most.
 _BASELINE_ROWS = 10_000
+
+
+def check_student(cfg: DictConfig, encoder: Encoder) -> None:
+    """Raise ValueError, before anything is computed, where no smaller student can follow."""
+    kind = instantiate(cfg.reducer).kind
+    if kind != "learned" or cfg.codec is not None:
+        raise ValueError(
+            f"student: expected reducer=learned without a codec, got {kind}{'' if cfg.codec is None else ' with one'}; "
+            "train the student first, then what you like on it: encoder=sentence_transformer encoder.path=<run>/encoder"
+        )
+    if isinstance(encoder, Precomputed) and encoder.texts is None:
+        raise ValueError("student: expected texts to train it on; name the file of the texts: encoder.texts=<file>")
 
 
 def train_student(

@@ -155,7 +155,10 @@ def _one_codec(cfg: DictConfig, reducer: Reducer) -> BaseCodec | None:
 
 def _conclude(results: Path, artifact: Path) -> float:
     rows = read_results(results)
-    print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n\nmeasure it on tasks: projhead evaluate artifact={artifact}")
+    small = artifact.parent / "encoder"
+    encoder = f"encoder=sentence_transformer encoder.path={small} " if small.exists() else ""
+    print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n")
+    print(f"measure it on tasks: projhead evaluate {encoder}artifact={artifact}")
     reducer = load_reducer(artifact)
     wanted = (reducer.kind, reducer.n_components, "overlap@10", "")
     return next(r.value for r in rows if (r.reducer, r.n_components, r.metric, r.baseline) == wanted)

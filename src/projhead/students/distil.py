@@ -17,7 +17,7 @@ from torch import nn
 
 from projhead import spec
 from projhead.artifact import Teacher
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
 from projhead.encoders.texts import clean_texts
 from projhead.files import atomic_folder
 from projhead.protocols import Encoder
@@ -124,24 +124,13 @@ class Distilled:
         ----------
         teacher : Encoder
         reducer : Reducer
-            Fitted to the teacher's vectors: its reduced rows are what the student learns.
+            A learned one without a codec, fitted to the teacher's vectors: its reduced rows are to be learned.
         data : Texts
         folder : Path
             Where the encoder is written, a stock sentence-transformers folder.
         resume : Path, optional
             A Lightning checkpoint of an interrupted fit with the same settings and data.
-
-        Raises
-        ------
-        ValueError
-            If the head is of a reducer that has no trained head, or was trained through a codec.
         """
-        if reducer.kind != "learned" or reducer.codec_ is not None:
-            raise ValueError(
-                f"student: expected a head of reducer=learned, trained without a codec, got {reducer.kind}"
-                f"{'' if reducer.codec_ is None else f' through {reducer.codec_.name}'}; train the student first, then "
-                "another reducer on it: encoder=sentence_transformer encoder.path=<run>/encoder"
-            )
         with seeded(self.random_state):
             texts, rows = data.joined()
             model = self.start(teacher, texts)
@@ -152,7 +141,7 @@ class Distilled:
             prompt = model.prompts.get(model.default_prompt_name or "")
             module = NetworkDistillation(
                 model, head, copy.deepcopy(reducer.head_), self.loss, self.optimizer,
-                row_weight=self.row_weight if self.start.aligned else 0.0,
+                row_weight=self.row_weight if self.start.aligned else 0.0, nested=getattr(reducer, "nested", ()),
             )  # fmt: skip
             batches = TextData(
                 texts,
@@ -207,6 +196,6 @@ def _fitted_head(model: SentenceTransformer, reducer: Reducer, texts: Sequence[s
 
 def _written(model: SentenceTransformer, folder: Path) -> SentenceTransformerEncoder:
     """Write the model, whole or not at all, and read it back."""
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary, no_weight_bars():
         model.cpu().eval().save_pretrained(str(temporary), create_model_card=False)
     return SentenceTransformerEncoder(str(folder), local_files_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import pytorch_lightning as pl
@@ -40,6 +41,9 @@ class NetworkDistillation(pl.LightningModule):
         From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     row_weight : float
         What the squared distance of the network's unit rows to the teacher's counts beside the loss; needs d' = d.
+    nested : sequence of int
+        Widths whose first components serve alone too, of both heads: each has the loss for itself, and their mean is
+        minimised, as in `Distillation`.
     """
 
     def __init__(
@@ -51,9 +55,12 @@ class NetworkDistillation(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         *,
         row_weight: float = 0.0,
+        nested: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.network, self.head, self.loss = network, head.requires_grad_(True), loss
+        self.network, self.head = network, head.requires_grad_(True)
+        self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
+        self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.teacher_head = teacher_head.requires_grad_(False)
         self._optimizer, self.row_weight = optimizer, row_weight
 
@@ -67,17 +74,21 @@ class NetworkDistillation(pl.LightningModule):
         """Return the network's unit rows (b, d')."""
         return nn.functional.normalize(self.network(dict(features))["sentence_embedding"], dim=1)
 
-    def _similarities(self, batch: TextBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the network's rows, and the similarities (b, m) of student and teacher to the documents."""
+    def _similarities(self, batch: TextBatch) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return the network's rows, and similarities (b, m) to documents: the teacher's, the student's by width."""
         rows = self(batch.features)
-        reduced = nn.functional.normalize(self.head(rows), dim=1)
-        documents = nn.functional.normalize(self.teacher_head(batch.documents), dim=1)
-        return rows, reduced @ documents.T, batch.rows @ batch.documents.T
+        reduced, documents = self.head(rows), self.teacher_head(batch.documents)
+        students = [
+            nn.functional.normalize(reduced[:, :k], dim=1) @ nn.functional.normalize(documents[:, :k], dim=1).T
+            for k in self.widths
+        ]
+        return rows, batch.rows @ batch.documents.T, students
 
     def training_step(self, batch: TextBatch, index: int) -> Tensor:
-        """Return the loss of one batch."""
-        rows, student, teacher = self._similarities(batch)
-        total: Tensor = self.loss(student, teacher, batch.own)
+        """Return the loss of one batch, its first part the mean over widths."""
+        rows, teacher, students = self._similarities(batch)
+        losses = [loss(student, teacher, batch.own) for loss, student in zip(self.losses, students, strict=True)]
+        total = torch.stack(losses).mean()
         if self.row_weight:
             distance = (rows - batch.rows).square().sum(1).mean()
             total = total + self.row_weight * distance
@@ -86,12 +97,16 @@ class NetworkDistillation(pl.LightningModule):
         return total
 
     def validation_step(self, batch: TextBatch, index: int) -> None:
-        """Log the share of the teacher's nearest documents that the student finds."""
-        _, student, teacher = self._similarities(batch)
+        """Log the share of the teacher's nearest documents that the student finds, the mean over widths."""
+        _, teacher, students = self._similarities(batch)
         top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
-        found, true = (s.masked_fill(batch.own, -torch.inf).topk(top_k).indices for s in (student, teacher))
-        nearest = torch.zeros_like(batch.own).scatter_(1, true, True)
-        self.log("val/overlap@10", nearest.gather(1, found).float().mean(), batch_size=len(batch.rows))
+
+        def nearest(similarities: Tensor) -> Tensor:
+            return similarities.masked_fill(batch.own, -torch.inf).topk(top_k).indices
+
+        true = torch.zeros_like(batch.own).scatter_(1, nearest(teacher), True)
+        kept = [true.gather(1, nearest(student)).float().mean() for student in students]
+        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=len(batch.rows))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""

@@ -24,6 +24,7 @@ _CHATTER = (
     "GPU available but not used",
     "Starting from v1.9.0, `tensorboardX` has been removed",
     "Detected call of `lr_scheduler.step",
+    r"Found \d+ module\(s\) in eval mode",
 )
 
 
