@@ -1,18 +1,14 @@
-"""A teacher of random weights, four layers of width 32, that reads words of its own, and texts of those."""
+"""Texts with a tiny teacher's vectors, its head, and distillations of a moment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.heads.residual_mlp import ResidualMLP
@@ -21,51 +17,11 @@ from projhead.protocols import Encoder
 from projhead.reducers.learned import LearnedReducer
 from projhead.students.distil import Distilled, Start, Texts
 
-WORDS = [
-    *("boat", "owl", "inn", "road", "drum", "lamp", "farm", "tower", "red", "old", "small", "loud"),
-    *("near", "under", "over", "beside", "a", "the", "is", "was"),
-]
-MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "##s", "."]
-
-
-def bert(folder: Path, layers: int, width: int, seed: int) -> SentenceTransformerEncoder:
-    """Write a BERT of random weights with a word-piece tokenizer, and load it."""
-    network = folder / "network"
-    network.mkdir(parents=True)
-    (network / "vocab.txt").write_text("\n".join([*MARKS, *WORDS]))
-    torch.manual_seed(seed)
-    BertModel(
-        BertConfig(
-            vocab_size=len(MARKS) + len(WORDS), hidden_size=width, num_hidden_layers=layers, num_attention_heads=2,
-            intermediate_size=2 * width, initializer_range=0.1,
-        )
-    ).save_pretrained(network)  # fmt: skip
-    BertTokenizerFast(vocab=str(network / "vocab.txt")).save_pretrained(network)
-    modules = [Transformer(str(network), max_seq_length=24), Pooling(width), Normalize()]
-    SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder / "model"), create_model_card=False)
-    return SentenceTransformerEncoder(str(folder / "model"), device="cpu")
-
 
 @pytest.fixture(scope="session")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEncoder:
-    return bert(tmp_path_factory.mktemp("teacher"), 4, 32, 0)
-
-
-@pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEncoder:
-    """Another encoder, of one layer of width 16."""
-    return bert(tmp_path_factory.mktemp("small"), 1, 16, 1)
-
-
-@pytest.fixture(scope="session")
-def data(teacher: SentenceTransformerEncoder) -> Texts:
-    """300 documents of up to 20 words, 200 queries of up to 4, each on three words only, and the teacher's vectors."""
-    generator = np.random.default_rng(0)
-
-    def draw(low: int, high: int) -> str:
-        return " ".join(generator.choice(generator.choice(WORDS, size=3), size=generator.integers(low, high)))
-
-    documents, queries = [draw(3, 21) for _ in range(300)], [draw(2, 5) for _ in range(200)]
+def data(teacher: SentenceTransformerEncoder, few_words: Callable[[int, int, int], list[str]]) -> Texts:
+    """300 documents of up to 20 words, 200 queries of up to 4, and the teacher's vectors."""
+    documents, queries = few_words(300, 3, 21), few_words(200, 2, 5)
     return Texts(documents, teacher.encode(documents), queries, teacher.encode(queries))
 
 

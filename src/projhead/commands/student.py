@@ -16,7 +16,7 @@ from projhead.students.distil import Distilled, Texts
 from projhead.vectors import Vectors
 
 #: Documents that the baselines on the small encoder's own vectors are fitted to, at most.
-_BASELINE_ROWS = 10_000
+_BASELINE_ROWS = 4096
 
 
 def check_student(cfg: DictConfig, encoder: Encoder) -> None:

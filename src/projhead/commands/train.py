@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from projhead.codecs.base import BaseCodec
 from projhead.commands.finish import finish
 from projhead.commands.run_folder import claim, run_folder
-from projhead.commands.student import train_student
+from projhead.commands.student import check_student, train_student
 from projhead.corpora.pseudo_queries import Queries
 from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
@@ -42,10 +42,8 @@ def run(cfg: DictConfig) -> float:
         print(f"{folder} is finished already; its results:\n")
         return _conclude(results, artifact)
     encoder: Encoder = instantiate(cfg.encoder)
-    if cfg.student is not None and isinstance(encoder, Precomputed) and encoder.texts is None:
-        raise ValueError(
-            "student: expected texts to train it on; name the file of the vectors' texts: encoder.texts=<file>"
-        )
+    if cfg.student is not None:
+        check_student(cfg, encoder)
     vectors = teacher_vectors(cfg, encoder)
     if cfg.student is None:
         _train_head(cfg, encoder, vectors, folder)
