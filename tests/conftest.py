@@ -16,7 +16,7 @@ from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.vectors import Vectors, unit_rows
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # tests run side by side
 
 
 @pytest.fixture(scope="session")
