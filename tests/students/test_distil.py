@@ -114,6 +114,10 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
     resumed = further.fit(teacher, reducer, data, tmp_path / "b", resume=tmp_path / "broken" / "last.ckpt")
     np.testing.assert_array_equal(_weights(*resumed), _weights(*whole))
     assert resumed[0].revision == whole[0].revision
+    # Cut off after the last step, before anything was written: nothing is trained again.
+    ended = distilled(Layers(1), callbacks={"last": last("broken")})
+    written = ended.fit(teacher, reducer, data, tmp_path / "d", resume=tmp_path / "broken" / "last.ckpt")
+    np.testing.assert_array_equal(_weights(*written), _weights(*whole))
     other = distilled(Layers(1), random_state=1).fit(teacher, reducer, data, tmp_path / "c")
     assert np.abs(_weights(*other) - _weights(*whole)).max() > 1e-4
 

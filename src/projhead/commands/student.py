@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from projhead.commands.finish import finish
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Encoder
-from projhead.reducers.base import Reducer
+from projhead.reducers.learned import LearnedReducer
 from projhead.students.distil import Distilled, Texts
 from projhead.vectors import Vectors
 
@@ -34,7 +34,7 @@ def check_student(cfg: DictConfig, encoder: Encoder) -> None:
 def train_student(
     cfg: DictConfig,
     teacher: Encoder,
-    reducer: Reducer,
+    reducer: LearnedReducer,
     texts: Texts,
     test_texts: Sequence[str],
     test: Vectors,

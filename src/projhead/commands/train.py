@@ -21,6 +21,7 @@ from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Corpus, Document, Encoder
 from projhead.reducers.base import Reducer, load_reducer
+from projhead.reducers.learned import LearnedReducer
 from projhead.report.tables import markdown
 from projhead.results import read_results
 from projhead.shards import fingerprint
@@ -53,7 +54,9 @@ def run(cfg: DictConfig) -> float:
             _train_head(cfg, encoder, vectors, own)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
         held_out = vectors.test_texts[: cfg.max_test_rows]
-        train_student(cfg, encoder, load_reducer(own / "artifact"), vectors.texts, held_out, test, folder)
+        reducer = load_reducer(own / "artifact")
+        assert isinstance(reducer, LearnedReducer)  # as was checked
+        train_student(cfg, encoder, reducer, vectors.texts, held_out, test, folder)
     return _conclude(results, artifact)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from projhead.artifact import Teacher
 from projhead.codecs.base import BaseCodec
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.losses.neighbour_kl import NeighbourKL
@@ -249,6 +251,14 @@ class LearnedReducer(Reducer):
         shorter = super().prefix(n_components)
         shorter.nested = [width for width in self.nested if width < n_components]
         return shorter
+
+    def moved(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
+        """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
+        other = copy.copy(self)
+        other.head_ = head.cpu().requires_grad_(False).eval()
+        other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
+        other.teacher_, other._training = teacher, training
+        return other
 
 
 def _checked_pairs(pairs: ArrayLike | None, q: int, n: int) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, n
 from projhead.encoders.texts import clean_texts
 from projhead.files import atomic_folder
 from projhead.protocols import Encoder
-from projhead.reducers.base import Reducer
+from projhead.reducers.learned import LearnedReducer
 from projhead.training.batches import Rows
 from projhead.training.network import NetworkDistillation
 from projhead.training.run import make_trainer, seeded, take_best
@@ -116,15 +116,15 @@ class Distilled:
         self.callbacks, self.logger, self.random_state = callbacks, logger, random_state
 
     def fit(
-        self, teacher: Encoder, reducer: Reducer, data: Texts, folder: Path, *, resume: Path | None = None
-    ) -> tuple[SentenceTransformerEncoder, Reducer]:
+        self, teacher: Encoder, reducer: LearnedReducer, data: Texts, folder: Path, *, resume: Path | None = None
+    ) -> tuple[SentenceTransformerEncoder, LearnedReducer]:
         """Train, write the encoder, and return it, as it is read again, with the reducer for its rows.
 
         Parameters
         ----------
         teacher : Encoder
-        reducer : Reducer
-            A learned one without a codec, fitted to the teacher's vectors: its reduced rows are to be learned.
+        reducer : LearnedReducer
+            One without a codec, fitted to the teacher's vectors: its reduced rows are to be learned.
         data : Texts
         folder : Path
             Where the encoder is written, a stock sentence-transformers folder.
@@ -135,39 +135,43 @@ class Distilled:
             texts, rows = data.joined()
             model = self.start(teacher, texts)
             head = copy.deepcopy(reducer.head_) if self.start.aligned else _fitted_head(model, reducer, texts, rows)
+            module = NetworkDistillation(
+                model,
+                head,
+                copy.deepcopy(reducer.head_),
+                self.loss,
+                self.optimizer,
+                row_weight=self.row_weight if self.start.aligned else 0.0,
+                nested=reducer.nested,
+            )
             limit = model.max_seq_length
             if self.max_tokens is not None:
                 model.max_seq_length = min(self.max_tokens, limit or self.max_tokens)
-            prompt = model.prompts.get(model.default_prompt_name or "")
-            module = NetworkDistillation(
-                model, head, copy.deepcopy(reducer.head_), self.loss, self.optimizer,
-                row_weight=self.row_weight if self.start.aligned else 0.0, nested=getattr(reducer, "nested", ()),
-            )  # fmt: skip
-            batches = TextData(
-                texts,
-                rows,
-                len(data.documents),
-                preprocess=lambda some: model.preprocess(some, prompt=prompt),
-                lengths=token_lengths(model, texts),
-                token_budget=self.token_budget,
-                n_documents=self.n_documents,
-                near=self.near,
-                depth=self.depth,
-                steps_per_epoch=self.steps_per_epoch,
-                validation_rows=self.validation_rows,
-                seed=self.random_state,
-            )
+            batches = self._batches(model, texts, rows, len(data.documents))
             trainer = make_trainer(self.trainer, self.callbacks, self.logger, 0)
             trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)
             training = {"steps": trainer.global_step, **take_best(trainer, module)}
-        if self.max_tokens is not None:
-            model.max_seq_length = limit
+            if self.max_tokens is not None:
+                model.max_seq_length = limit
         encoder = _written(model, folder)
-        student = copy.copy(reducer)
-        student.head_, student.n_features_in_ = head.cpu().requires_grad_(False).eval(), encoder.dimension
-        student.teacher_ = Teacher(encoder.name, encoder.revision, encoder.dimension)
-        student._training = training
-        return encoder, student
+        return encoder, reducer.moved(head, Teacher(encoder.name, encoder.revision, encoder.dimension), training)
+
+    def _batches(self, model: SentenceTransformer, texts: Sequence[str], rows: Rows, n_documents: int) -> TextData:
+        prompt = model.prompts.get(model.default_prompt_name or "")
+        return TextData(
+            texts,
+            rows,
+            n_documents,
+            preprocess=lambda some: model.preprocess(some, prompt=prompt),
+            lengths=token_lengths(model, texts),
+            token_budget=self.token_budget,
+            n_documents=self.n_documents,
+            near=self.near,
+            depth=self.depth,
+            steps_per_epoch=self.steps_per_epoch,
+            validation_rows=self.validation_rows,
+            seed=self.random_state,
+        )
 
 
 def token_lengths(model: SentenceTransformer, texts: Sequence[str]) -> list[int]:
@@ -182,7 +186,7 @@ def token_lengths(model: SentenceTransformer, texts: Sequence[str]) -> list[int]
     return lengths
 
 
-def _fitted_head(model: SentenceTransformer, reducer: Reducer, texts: Sequence[str], rows: Rows) -> nn.Module:
+def _fitted_head(model: SentenceTransformer, reducer: LearnedReducer, texts: Sequence[str], rows: Rows) -> nn.Module:
     """Return a head of the reducer's kind for rows of another network, begun by least squares to its reduced rows."""
     chosen = np.unique(np.linspace(0, len(texts) - 1, min(_START, len(texts))).astype(int))
     own: Vectors = unit_rows(model.encode([texts[i] for i in chosen], show_progress_bar=True))
