@@ -32,9 +32,9 @@ def test_a_row_is_the_weighed_mean_of_what_the_teacher_says_of_each_token(teache
 
 def test_it_reads_no_more_tokens_than_its_teacher(teacher: SentenceTransformerEncoder) -> None:
     model = Static()(teacher, TEXTS)
-    rows = model.encode(["owl " * 24 + "boat", "owl " * 24 + "drum", "owl"])
+    rows = model.encode(["owl " * 22 + "boat", "owl", "owl " * 21 + "boat"])  # of 24 tokens two are marks
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-6)
-    np.testing.assert_allclose(rows[0], rows[2], atol=1e-6)
+    assert rows[2] @ rows[1] < 1 - 1e-5
 
 
 def test_a_folder_of_stock_modules_holds_it_and_a_graph_is_refused(

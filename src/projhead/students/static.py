@@ -56,9 +56,10 @@ class Static:
                 f"got {teacher.name}; student=pretrained takes any teacher"
             )
         tokenizer = Tokenizer.from_str(backend.to_str())
+        prefix, suffix = _marks(teacher.model.tokenizer)
         if (limit := teacher.model.max_seq_length) is not None:
-            tokenizer.enable_truncation(limit)  # read what the teacher reads
-        table = _token_rows(teacher, tokenizer.get_vocab_size())
+            tokenizer.enable_truncation(limit - len(prefix) - len(suffix))  # read what the teacher reads
+        table = _token_rows(teacher, prefix, suffix, tokenizer.get_vocab_size())
         share = _shares(tokenizer, clean_texts(texts), len(table))
         table *= (self.rarity / (self.rarity + share))[:, None]
         return SentenceTransformer(
@@ -70,11 +71,11 @@ class Static:
         )
 
 
-def _token_rows(teacher: SentenceTransformerEncoder, size: int) -> Vectors:
+def _token_rows(
+    teacher: SentenceTransformerEncoder, prefix: Sequence[int], suffix: Sequence[int], size: int
+) -> Vectors:
     """Return the teacher's unit rows (v, d) of texts of one token each."""
     model = teacher.model.eval()
-    tokenizer: Any = model.tokenizer
-    prefix, suffix = _marks(tokenizer)
     rows = np.empty((size, teacher.dimension), np.float32)
     with torch.inference_mode(), tqdm(total=size, desc="token table", unit="token") as bar:
         for start in range(0, size, _BLOCK):
