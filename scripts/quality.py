@@ -4,10 +4,10 @@
 
 SET is a folder in the BEIR layout or its name on the hub. Each protocol is one of conf/experiment: `in_domain` and
 `in_domain_vectors` train on nine tenths of each set's documents, with and without sentences of them; `nested` one head
-for all widths; `out_of_domain`, where --corpus (a file or folder of texts) is given, on that alone. Test queries and
-judgements are never trained on. Every baseline is fitted to the same vectors; the differences to the best PCA are
-paired. Run again, it goes on where it was: a finished training is found by its settings, a finished evaluation by its
-artifacts. Ends with a report per protocol, OUT/<protocol>/report.
+for all widths; `any_domain` on the words of a tokenizer alone; `out_of_domain`, where --corpus (a file or folder of
+texts) is given, on that alone. Test queries and judgements are never trained on. Every baseline is fitted to the same
+vectors; the differences to the best PCA are paired. Run again, it goes on where it was: a finished training is found by
+its settings, a finished evaluation by its artifacts. Ends with a report per protocol, OUT/<protocol>/report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from projhead.files import sha256_of, write_json
 
 IN_DOMAIN = ("in_domain", "in_domain_vectors", "nested")
-PROTOCOLS = (*IN_DOMAIN, "out_of_domain")
+PROTOCOLS = (*IN_DOMAIN, "any_domain", "out_of_domain")
 #: Width of the head whose first components serve the others.
 NESTED = 256
 
@@ -45,11 +45,12 @@ def projhead(*words: object) -> None:
     subprocess.run([sys.executable, "-m", "projhead.cli", *map(str, words)], check=True)
 
 
-def train(protocol: str, path: str, folder: Path, args: argparse.Namespace) -> list[Path]:
+def train(protocol: str, path: str | None, folder: Path, args: argparse.Namespace) -> list[Path]:
     """Train at every width and seed; return the artifacts."""
     widths = [NESTED] if protocol == "nested" else args.widths
+    corpus = [] if path is None else [f"corpus.path={path}"]
     projhead(
-        "train", "-m", f"experiment={protocol}", f"corpus.path={path}", *args.encoder, *args.override,
+        "train", "-m", f"experiment={protocol}", *corpus, *args.encoder, *args.override,
         f"n_components={','.join(map(str, widths))}", f"seed={','.join(map(str, args.seeds))}",
         f"run_dir={folder}", "hydra.sweep.subdir=${n_components}-${seed}",
     )  # fmt: skip
@@ -78,7 +79,8 @@ def main() -> None:
         top = args.out / protocol
         if protocol == "out_of_domain" and args.corpus is None:
             continue
-        shared = [] if protocol in IN_DOMAIN else train(protocol, args.corpus, top / "corpus", args)
+        path = args.corpus if protocol == "out_of_domain" else None
+        shared = [] if protocol in IN_DOMAIN else train(protocol, path, top / "corpus", args)
         for one in args.sets:
             folder = top / Path(one).name
             evaluate(shared or train(protocol, one, folder, args), one, folder / "evaluate", args.encoder)

@@ -9,7 +9,7 @@ import torch
 from projhead.encoders.minilm import MiniLM
 from projhead.vectors import Vectors, unit_rows
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # tests run side by side
 
 
 @pytest.fixture(scope="session")
