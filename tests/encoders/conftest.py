@@ -25,7 +25,9 @@ from projhead.student import build_student
 EXPORTERS: dict[str, Exporter] = {
     "onnx": Onnx(),
     "onnx_int8": Onnx("int8"),
+    "onnx_int8_static": Onnx("int8_static"),
     "openvino": OpenVino(),
+    "openvino_int8": OpenVino("int8"),
     "sentence_transformers": SentenceTransformersFolder(),
 }
 ODD_TEXTS = [
@@ -64,7 +66,7 @@ def exports(student: SentenceTransformer, tmp_path_factory: pytest.TempPathFacto
 
     @cache
     def folder(kind: str) -> Path:
-        if kind == "openvino" and find_spec("openvino") is None:
+        if kind.startswith("openvino") and find_spec("openvino") is None:
             pytest.skip("OpenVINO is not installed")
         path = tmp_path_factory.mktemp("exports") / kind
         export(EXPORTERS[kind], student, path, texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.98)

@@ -6,8 +6,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from projhead.exporters.graph import Array, GraphWriter
-from projhead.exporters.int8 import _column_scale, quantise
+from projhead.exporters.graph import Array, GraphWriter, column_scale
+from projhead.exporters.int8 import quantise
 
 D, H, K = 64, 96, 70
 
@@ -59,10 +59,10 @@ def test_it_computes_what_the_papers_say() -> None:
     maxima = np.abs(weights["table"][calibration]).max((0, 1, 2))
     smooth = maxima**0.6 / np.abs(weights["first"]).max(1) ** 0.4
     first = weights["first"] * smooth[:, None]
-    first = np.rint(first / _column_scale(first)) * _column_scale(first)
+    first = np.rint(first / column_scale(first)) * column_scale(first)
     h = by_token(rounded[ids] / smooth, 127) @ first
     g = 0.5 * h * (1 + np.vectorize(__import__("math").erf)(h / np.sqrt(2)))
-    second = np.rint(weights["second"] / _column_scale(weights["second"])) * _column_scale(weights["second"])
+    second = np.rint(weights["second"] / column_scale(weights["second"])) * column_scale(weights["second"])
     naive = (by_token(g + 0.17, 255) - 0.17) @ second
 
     assert np.abs(found - naive).max() < 0.1 * np.abs(found - exact).max()
@@ -72,7 +72,7 @@ def test_it_computes_what_the_papers_say() -> None:
 def test_sums_of_two_products_stay_within_sixteen_bits() -> None:
     generator = np.random.default_rng(0)
     weight = generator.standard_t(2, size=(129, 50)).astype(np.float32)  # heavy tails: neighbours that both are large
-    codes = np.pad(np.rint(weight / _column_scale(weight)), ((0, 1), (0, 0)))
+    codes = np.pad(np.rint(weight / column_scale(weight)), ((0, 1), (0, 0)))
     assert np.abs(codes).max() <= 127
     largest = 255 * np.maximum(codes, 0)
     smallest = 255 * np.minimum(codes, 0)

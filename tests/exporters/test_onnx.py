@@ -35,11 +35,12 @@ def test_the_file_tells_nothing_of_the_machine_it_was_made_on(folder: Path) -> N
     assert b"stack_trace" not in content
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int8_static"])
 def test_int8_is_a_quarter_of_the_size_and_near(
-    folder: Path, student: SentenceTransformer, texts: list[str], tmp_path: Path
+    dtype: str, folder: Path, student: SentenceTransformer, texts: list[str], tmp_path: Path
 ) -> None:
     reference = student.encode(texts)
-    record = export(Onnx("int8"), student, tmp_path / "int8", texts, reference, teacher=None, reducer="learned")
+    record = export(Onnx(dtype), student, tmp_path / "int8", texts, reference, teacher=None, reducer="learned")
     assert record["parity"]["mean_cosine"] >= 0.998
     assert record["parity"]["worst_cosine"] >= 0.99
     size = {path: (path / "model.onnx").stat().st_size for path in (folder, tmp_path / "int8")}
@@ -70,11 +71,13 @@ def test_float16_is_half_the_size_and_gives_unit_rows_on_a_cpu_too(
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected one of float32, float16, int8, got 'int4'"):
+    with pytest.raises(ValueError, match="expected one of float32, float16, int8, int8_static, got 'int4'"):
         Onnx("int4")
 
 
-@pytest.mark.parametrize(("dtype", "near"), [("float32", 0.999999), ("float16", 0.9999), ("int8", 0.99)])
+@pytest.mark.parametrize(
+    ("dtype", "near"), [("float32", 0.999999), ("float16", 0.9999), ("int8", 0.99), ("int8_static", 0.98)]
+)
 def test_other_networks_have_their_own_inputs_and_prompt(
     dtype: str,
     near: float,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.exported import load_student
+from projhead.encoders.openvino import openvino_runtime
 from projhead.exporters.export import export
 from projhead.exporters.openvino import OpenVino
 from projhead.vectors import Vectors
@@ -27,6 +29,33 @@ def test_plain_openvino_and_tokenizers_give_the_students_rows(
     np.testing.assert_allclose(run_usage(path, blocked=BLOCKED, texts=repr(texts)), reference, atol=1e-5)
     assert "library_name: openvino\n" in (path / "README.md").read_text()
     assert str(tmp_path).encode() not in (path / "openvino_model.xml").read_bytes()
+
+
+def test_int8_is_a_quarter_of_the_size_and_near(
+    student: SentenceTransformer, texts: list[str], tmp_path: Path, run_usage: Callable[..., Vectors]
+) -> None:
+    reference, path = student.encode(texts), tmp_path / "int8"
+    record = export(OpenVino("int8"), student, path, texts, reference, teacher=None, reducer="learned")
+    assert record["parity"]["mean_cosine"] >= 0.998
+    assert record["parity"]["worst_cosine"] >= 0.99
+    whole = sum(parameter.nbytes for parameter in student.parameters())
+    assert sum((path / f"openvino_model.{end}").stat().st_size for end in ("xml", "bin")) <= 0.27 * whole
+    rows = load_student(path).encode(texts)
+    np.testing.assert_allclose(run_usage(path, blocked=BLOCKED, texts=repr(texts)), rows, atol=1e-5)
+    assert Counter(_products(path))["u8"] == 36  # activations are codes too, not the weights alone
+
+
+def _products(folder: Path) -> list[str]:
+    """Return what each product takes, as OpenVINO runs it."""
+    compiled = openvino_runtime().compile_model(folder / "openvino_model.xml", "CPU")
+    nodes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    facts = [(str(node["layerType"].value), str(node["runtimePrecision"].value)) for node in nodes]
+    return [precision for layer, precision in facts if layer == "FullyConnected"]
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected one of float32, int8, got 'int4'"):
+        OpenVino("int4")
 
 
 def test_other_networks_have_their_own_inputs_and_prompt(

@@ -92,3 +92,14 @@ class GraphWriter:
 def int8_scale(largest: Array) -> Array:
     """Return the scale at which `largest` is 127; 1 where there is nothing to scale."""
     return np.where(largest > 0, largest / 127, 1).astype(np.float32)
+
+
+def column_scale(weight: Array) -> Array:
+    """Return the scale of each column of a weight (d, k).
+
+    Processors without VNNI add two products of a code (to 255) and a weight in 16 bits, which must not overflow: two
+    neighbours of one sign stay within 127 together.
+    """
+    even = np.concatenate([weight, np.zeros((len(weight) % 2, weight.shape[1]), weight.dtype)])
+    pairs = [(side[0::2] + side[1::2]).max(0) for side in (even.clip(min=0), (-even).clip(min=0))]
+    return int8_scale(np.maximum(*pairs))

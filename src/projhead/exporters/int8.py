@@ -8,13 +8,13 @@ ONNX operators are used.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from projhead.exporters.graph import Array, GraphWriter, int8_scale
+from projhead.exporters.calibration import activations, products_of
+from projhead.exporters.graph import Array, GraphWriter, column_scale
 
 #: How far difficulty is moved from activations to weights: 0 not at all, 1 wholly.
 _SMOOTHING = 0.6
@@ -58,13 +58,8 @@ def quantise(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     """
     graph = GraphWriter(model)
     makers = {output: node.op_type for node in graph.old for output in node.output}
-    products = defaultdict(list)
-    for node in graph.old:
-        if node.op_type == "MatMul" and graph.is_matrix(node.input[1]):
-            products[node.input[0]].append(node)
-    if not products:
-        raise ValueError("expected a graph with products of activations and weights, got none; export it without int8")
-    maxima = _channel_maxima(model, list(products), batches)
+    products = products_of(graph)
+    maxima = _channel_maxima(activations(model, list(products), batches))
     codes: dict[str, _Codes] = {}
     for node in graph.old:
         source = node.input[0] if node.input else ""
@@ -80,26 +75,13 @@ def quantise(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     return model
 
 
-def _channel_maxima(model: Any, names: list[str], batches: Iterable[dict[str, Array]]) -> dict[str, Array]:
-    """Return the largest magnitude (d,) in each channel of the named activations."""
-    import onnx
-    import onnxruntime
-
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    watched.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+def _channel_maxima(seen: Iterable[dict[str, Array]]) -> dict[str, Array]:
+    """Return the largest magnitude (d,) in each channel of activations."""
     maxima: dict[str, Array] = {}
-    for batch in batches:
-        for name, values in zip(names, session.run(names, batch), strict=True):
+    for batch in seen:
+        for name, values in batch.items():
             largest = np.abs(values).reshape(-1, values.shape[-1]).max(0)
             maxima[name] = np.maximum(maxima.get(name, 0), largest)
-    if not maxima:
-        raise ValueError("int8: expected texts to calibrate on, got none")
     return maxima
 
 
@@ -139,7 +121,7 @@ def _product(graph: GraphWriter, codes: _Codes, weight: Array, output: str) -> N
     from onnx import TensorProto
 
     weight = weight * codes.smooth[:, None]
-    scale = _column_scale(weight)
+    scale = column_scale(weight)
     rounded = np.rint(weight / scale).astype(np.int8)
     sums = graph.node(
         "MatMulInteger", [codes.codes, graph.constant(f"{output}_weight", rounded), codes.zero], f"{output}_sums"
@@ -152,14 +134,3 @@ def _product(graph: GraphWriter, codes: _Codes, weight: Array, output: str) -> N
     shift = codes.shift * (rounded * scale).sum(0, dtype=np.float32)
     product = graph.node("Mul", [scaled, codes.scale], f"{output}_unshifted")
     graph.node("Add", [product, graph.constant(f"{output}_shift", shift)], output)
-
-
-def _column_scale(weight: Array) -> Array:
-    """Return the scale of each column of a weight (d, k).
-
-    Processors without VNNI add two products of a code (to 255) and a weight in 16 bits, which must not overflow: two
-    neighbours of one sign stay within 127 together.
-    """
-    even = np.concatenate([weight, np.zeros((len(weight) % 2, weight.shape[1]), weight.dtype)])
-    pairs = [(side[0::2] + side[1::2]).max(0) for side in (even.clip(min=0), (-even).clip(min=0))]
-    return int8_scale(np.maximum(*pairs))

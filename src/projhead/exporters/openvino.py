@@ -11,14 +11,29 @@ from sentence_transformers import SentenceTransformer
 from projhead.encoders.export_record import write_record
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import OpenVinoEncoder, openvino_runtime
-from projhead.exporters.onnx import prompt_of, whole_graph, write_tokenizer
+from projhead.exporters.int8_static import quantise_static
+from projhead.exporters.onnx import calibration, prompt_of, whole_graph, write_tokenizer
 from projhead.vectors import Vectors
+
+#: Precisions, and the mean cosine that each reaches with room to spare.
+_DTYPES = {"float32": 0.99999, "int8": 0.997}
 
 
 class OpenVino:
-    """``openvino_model.xml`` and ``.bin`` with the tokenizer beside them, in float32; inputs and output as in `Onnx`.
+    """``openvino_model.xml`` and ``.bin`` with the tokenizer beside them; inputs and output as in `Onnx`.
 
     A prompt is in the model's run-time information, at ``projhead/prompt``.
+
+    Parameters
+    ----------
+    dtype : {"float32", "int8"}
+        Of the network. int8 (see `projhead.exporters.int8_static`) is calibrated on the texts that `write` is given: a
+        quarter of the size, three times the speed.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is another.
     """
 
     title = "One OpenVINO graph from token ids to unit rows, the projection head inside"
@@ -37,7 +52,11 @@ feed = {i.any_name: np.array([getattr(t, known[i.any_name]) for t in tokens]) fo
 rows = compiled(feed)["sentence_embedding"]
 """
     encoder = OpenVinoEncoder
-    min_mean_cosine = 0.99999
+
+    def __init__(self, dtype: str = "float32") -> None:
+        if dtype not in _DTYPES:
+            raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
+        self.dtype, self.min_mean_cosine = dtype, _DTYPES[dtype]
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
@@ -54,7 +73,9 @@ rows = compiled(feed)["sentence_embedding"]
         openvino = openvino_runtime()
         prompt = prompt_of(subject)
         graph = whole_graph(subject)
-        write_tokenizer(subject, folder)
+        tokenizer = write_tokenizer(subject, folder)
+        if self.dtype == "int8":
+            graph = quantise_static(graph, calibration(graph, tokenizer, prompt, items))
         model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
         model.set_rt_info(prompt, ["projhead", PROMPT])
         openvino.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)

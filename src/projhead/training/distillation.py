@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from projhead.training.batches import Batch
+from projhead.training.schedule import warm_cosine
 from projhead.twins.base import Twin
 
 #: Validation looks at this many neighbours.
@@ -27,8 +28,7 @@ class Distillation(pl.LightningModule):
     loss : Module
         Called with student and teacher similarities (b, m) and the mask of own rows.
     optimizer : callable
-        From parameters to a ``torch.optim.Optimizer``; its rate is warmed up over 5% of the steps and falls to
-        zero along a cosine (Loshchilov and Hutter, "SGDR", 2017).
+        From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
         2022): each has the loss, with what it learns, for itself, and their mean is minimised.
@@ -127,18 +127,7 @@ class Distillation(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
-        optimizer = self._optimizer(self.parameters())
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        warm = max(steps // 20, 1)
-        schedule = torch.optim.lr_scheduler.SequentialLR(
-            optimizer,
-            [
-                torch.optim.lr_scheduler.LinearLR(optimizer, 1 / warm, total_iters=warm),
-                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps - warm, 1)),
-            ],
-            milestones=[warm],
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return warm_cosine(self._optimizer(self.parameters()), int(self.trainer.estimated_stepping_batches))
 
 
 def _own(batch: Batch) -> Tensor:
