@@ -80,9 +80,7 @@ class FaissIndex(BaseIndex):
         lists = faiss.try_extract_index_ivf(index)
         for one in _within(index):
             for part in (one, getattr(one, "pq", None)):
-                if part is not None and hasattr(
-                    part, "cp"
-                ):  # fewer rows than 39 per centroid are a choice, not an accident
+                if hasattr(part, "cp"):  # fewer rows than 39 per centroid are a choice, not an accident
                     part.cp.min_points_per_centroid = 1
         try:
             if not index.is_trained:
