@@ -46,7 +46,8 @@ def run(cfg: DictConfig) -> float:
         "by the fall from a quarter of the sample to all of it, each fourfold alike; rough where there are many.\n"
         f"IVF and HNSW look at a part of the rows: {lists(n):,} lists, a sixteenth visited, on the sample "
         f"{lists_of_sample(n, len(sample)):,}.\n"
-        f"Queries/s in batches of {len(queries)} on this machine, foretold likewise: rough. Disk without the store."
+        f"Queries/s: in batches of {len(queries)} on this machine, foretold likewise, to a factor of three.\n"
+        "Disk without the store."
     )
     print(f"\n{head}\n\n{table}\n\nrecommended: the first, {verdict} {goal}:")
     print(f"  projhead index store=<store{_of(best)}> path=<index> {best.plan.command(lists(n))}")

@@ -28,7 +28,7 @@ _COLOURS = {
     "truncation": "#8a8f98",
 }
 _OTHERS = ("#000000", "#7f4a21", "#3f7f5f", "#b3446c")
-MARKERS = "os^DvPX<>hp"
+MARKERS = "os^DvPX<>hpd8*H"
 _PANEL, _BARS = (3.9, 2.75), 3.9  # inches
 _LONGEST_NAME = 32
 
