@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def token_batches(lengths: Sequence[int], token_budget: int) -> list[NDArray[np.int64]]:
+def token_batches(lengths: Sequence[int] | NDArray[np.int64], token_budget: int) -> list[NDArray[np.int64]]:
     """Group texts so that no batch, padded to its longest text, exceeds the budget.
 
     Parameters
     ----------
-    lengths : sequence of int
+    lengths : sequence or ndarray of int
         Tokens of each text.
     token_budget : int
         Padded tokens a batch may hold. A single longer text is a batch of its own.
