@@ -5,9 +5,9 @@
 
 SET is a folder in the BEIR layout or its name on the hub. Codes, PCA and heads are fitted to the set's documents, and
 heads to sentences of them as pseudo-queries; test queries and judgements are never seen in fitting. Queries stay float
-and meet decoded documents. With --every-other all is fitted to every other document and measured on all: what shared
-tables learned by heart does not help there. A run gone on with leaves out what OUT/results.jsonl has; it ends with
-OUT/report.
+and meet decoded documents. Sizes come in the order given, all methods of one before the next. With --every-other all is
+fitted to every other document and measured on all: what shared tables learned by heart does not help there. A run gone
+on with leaves out what OUT/results.jsonl has; it ends with OUT/report.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ import faiss
 from tqdm import tqdm
 
 from projhead import PCA, LearnedReducer, SentenceTransformerEncoder
-from projhead.codecs.base import BaseCodec
+from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.codecs.binary import Binary
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.itq import ITQ
 from projhead.codecs.pq import ProductQuantizer
+from projhead.codecs.rabitq import RaBitQ
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.commands.measure import System, result_rows, teacher_of
 from projhead.corpora.pseudo_queries import pseudo_queries
 from projhead.corpora.retrieval import load_beir
 from projhead.encoders.cached import Cached
-from projhead.encoders.coded import Calibration, Coded
+from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
 from projhead.heads.linear import Linear
@@ -110,6 +111,7 @@ METHODS = {
     "lsq": Method("", full, LSQ),
     "binary": Method("", full, lambda size: Binary(8 * size)),
     "itq": Method("", full, lambda size: ITQ(8 * size)),
+    "rabitq": Method("pca", lambda d, size: 8 * (size - 8), lambda size: RaBitQ()),  # 8 bytes are corrections
     "pca_int8": Method("pca", lambda d, size: size, lambda size: Integer()),
     "pca_opq": Method("pca", third, lambda size: ProductQuantizer(size, rotate=True)),
     "learned_binary": Method("learned", bits, lambda size: Binary()),
@@ -138,17 +140,17 @@ class Bench:
         self.teacher = Cached(self.encoder, args.out / "stores", show_progress=True)
         self.task, self.results, data = Retrieval(path), args.out / "results.jsonl", load_beir(path)
         self.name = f"retrieval/{data.name}" + (", half seen" if args.every_other else "")
-        texts = [document.text for document in data.corpus][:: 2 if args.every_other else 1]
+        texts = [document.text for document in data.corpus]
         queries = pseudo_queries(texts)
-        self.rows, sentences = self.teacher.encode(texts), self.teacher.encode(queries.texts)
-        self.queries = sentences[central(sentences, self.rows, queries.documents, queries.keep)]
-        self.calibration = Calibration("half", texts) if args.every_other else None
+        rows, sentences = self.teacher.encode(texts), self.teacher.encode(queries.texts)
+        chosen, step = central(sentences, rows, queries.documents, queries.keep), 2 if args.every_other else 1
+        self.rows, self.queries = rows[::step], sentences[chosen[queries.documents[chosen] % step == 0]]
 
     def subjects(self, method: Method, size: int, seeds: list[int]) -> Iterator[Subject]:
         """Yield what a method is at a size; nothing where it cannot have that size."""
         width, codec = method.width(self.teacher.dimension, size), method.codec(size)
         try:
-            fits = width <= self.teacher.dimension and codec.bytes_per_vector(width) == size
+            fits = 0 < width <= self.teacher.dimension and codec.bytes_per_vector(width) == size
         except ValueError:
             fits = False
         if not fits:
@@ -158,14 +160,15 @@ class Bench:
                 fit = partial(self._trained, width, codec, seed)
                 yield Subject("learned", width, seed, f"{codec.name} (trained)", fit)
             return
-        stored = codec.name if self.calibration is None else f"{codec.name} ({self.calibration.name})"
         reducers = {"pca": PCA(width), "pca_uncentred": PCA(width, center=False)} if method.kind else {"teacher": None}
         for name, reducer in reducers.items():
-            yield Subject(name, width, 0, stored, partial(self._fitted, reducer, codec))
+            yield Subject(name, width, 0, codec.name, partial(self._fitted, reducer, codec))
 
     def _fitted(self, pca: PCA | None, codec: BaseCodec) -> Coded:
-        encoder = self.teacher if pca is None else Reduced(self.teacher, pca.fit(self.rows))
-        return Coded(encoder, codec, self.calibration)
+        if pca is None:
+            return Coded(self.teacher, fitted_copy(codec, self.rows), trained=True)
+        rows = pca.fit(self.rows).transform(self.rows)
+        return Coded(Reduced(self.teacher, pca), fitted_copy(codec, rows), trained=True)
 
     def _trained(self, width: int, codec: BaseCodec, seed: int) -> Coded:
         reducer = LearnedReducer(width, codec=codec, head=Linear, random_state=seed, **STEPS)
@@ -200,7 +203,7 @@ def main() -> None:
         bench = Bench(path, args)
         d = bench.teacher.dimension
         bench.add(Subject("teacher", d, 0, "float32", lambda bench=bench: Coded(bench.teacher, Cast())), 4 * d)
-        for method, size in (bar := tqdm(list(product(args.methods, args.bytes)), desc=bench.name)):
+        for size, method in (bar := tqdm(list(product(args.bytes, args.methods)), desc=bench.name)):
             for subject in bench.subjects(METHODS[method], size, args.seeds):
                 bar.set_postfix_str(f"{method}, {size} bytes, seed {subject.seed}")
                 bench.add(subject, size)

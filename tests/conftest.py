@@ -1,12 +1,19 @@
-"""Fixtures that many tests share: unit rows with structure, and the real MiniLM."""
+"""Fixtures that many tests share: unit rows with structure, the real MiniLM, tiny encoders and texts for those."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from projhead.encoders.minilm import MiniLM
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.vectors import Vectors, unit_rows
 
 torch.set_num_threads(1)  # tests run side by side
@@ -25,3 +32,52 @@ def rows() -> Vectors:
 def minilm() -> MiniLM:
     """all-MiniLM-L6-v2 on the CPU; loaded once."""
     return MiniLM(device="cpu", max_seq_length=64)
+
+
+WORDS = [
+    *("boat", "owl", "inn", "road", "drum", "lamp", "farm", "tower", "red", "old", "small", "loud"),
+    *("near", "under", "over", "beside", "a", "the", "is", "was"),
+]
+MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "##s", "."]
+
+
+def bert(folder: Path, layers: int, width: int, seed: int) -> SentenceTransformerEncoder:
+    """Write a BERT of random weights with a word-piece tokenizer, and load it."""
+    network = folder / "network"
+    network.mkdir(parents=True)
+    (network / "vocab.txt").write_text("\n".join([*MARKS, *WORDS]))
+    torch.manual_seed(seed)
+    BertModel(
+        BertConfig(
+            vocab_size=len(MARKS) + len(WORDS), hidden_size=width, num_hidden_layers=layers, num_attention_heads=2,
+            intermediate_size=2 * width, initializer_range=0.1,
+        )
+    ).save_pretrained(network)  # fmt: skip
+    BertTokenizerFast(vocab=str(network / "vocab.txt")).save_pretrained(network)
+    modules = [Transformer(str(network), max_seq_length=24), Pooling(width), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder / "model"), create_model_card=False)
+    return SentenceTransformerEncoder(str(folder / "model"), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEncoder:
+    """Four layers of width 32, random weights."""
+    return bert(tmp_path_factory.mktemp("teacher"), 4, 32, 0)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEncoder:
+    """Another encoder, of one layer of width 16."""
+    return bert(tmp_path_factory.mktemp("small"), 1, 16, 1)
+
+
+@pytest.fixture(scope="session")
+def few_words() -> Callable[[int, int, int], list[str]]:
+    """Return what draws so many texts of at least so many words, and fewer than so many, each on three words only."""
+
+    def draw(n: int, low: int, high: int) -> list[str]:
+        generator = np.random.default_rng([n, low, high])
+        topics = (generator.choice(WORDS, size=3) for _ in range(n))
+        return [" ".join(generator.choice(topic, size=generator.integers(low, high))) for topic in topics]
+
+    return draw

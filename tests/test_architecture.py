@@ -21,7 +21,7 @@ FLOORS = [
     {"training"},
     {"reducers"},
     {"student", "encoders", "tasks", "report"},
-    {"exporters"},
+    {"exporters", "students"},
     {"commands"},
     {"cli", "__init__"},
 ]
@@ -30,7 +30,7 @@ FLOORS = [
 WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
-    "pytorch_lightning": {"training", "reducers/learned"},
+    "pytorch_lightning": {"training", "reducers/learned", "students/distil"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
     "pymilvus": {"indexes/milvus"},

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from projhead.files import atomic_file, atomic_folder, sha256_of, write_json
+from projhead.files import atomic_file, atomic_folder, read_json, sha256_of, write_json
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
@@ -42,3 +43,31 @@ def test_a_new_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
             (temporary / name).write_text(name)
     assert [file.name for file in path.iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+GOOD = {"format": "projhead-thing", "version": 2, "width": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (json.dumps(GOOD | {"version": 1}), "expected version 2, got 1; use a matching projhead, or make it again"),
+        (
+            json.dumps(GOOD | {"format": "other"}),
+            "damaged: expected a record of format 'projhead-thing'; make it again",
+        ),
+        (json.dumps({"format": "projhead-thing", "version": 2}), r"expected the keys \['width'\].*; make it again"),
+        (json.dumps(GOOD)[:-3], "damaged: .*; make it again"),
+        ("[1]", "damaged: expected a record"),
+        ("\udcff", "damaged: .*utf-8"),
+    ],
+)
+def test_only_a_record_as_expected_is_read(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "thing.json"
+    with pytest.raises(FileNotFoundError, match=r"no thing in .*: expected .*thing.json; make it again"):
+        read_json(path, "projhead-thing", 2, {"width"}, "make it again")
+    write_json(path, GOOD | {"more": 1})
+    assert read_json(path, "projhead-thing", 2, {"width"}, "make it again") == GOOD | {"more": 1}
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=message):
+        read_json(path, "projhead-thing", 2, {"width"}, "make it again")

@@ -43,7 +43,7 @@ def test_it_comes_back_as_it_was(manifest: Manifest, tmp_path: Path) -> None:
 def test_what_was_never_written_is_refused(manifest: Manifest, tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    with pytest.raises(ValueError, match=r"manifest.json is damaged or of another version: .*encode again"):
+    with pytest.raises(ValueError, match=r"manifest.json(:| is damaged:) .*; .*encode"):
         Manifest.read(tmp_path)
 
 
@@ -57,6 +57,6 @@ def test_half_a_file_or_none(manifest: Manifest, tmp_path: Path) -> None:
         Manifest.read(tmp_path)
     path.unlink()
     with pytest.raises(
-        FileNotFoundError, match=r"no store in .*expected .*manifest.json; 'projhead encode' writes one"
+        FileNotFoundError, match=r"no store in .*expected .*manifest.json; write one .*'projhead encode'"
     ):
         Manifest.read(tmp_path)

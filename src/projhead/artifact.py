@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from projhead.files import atomic_folder, sha256_of, write_json
+from projhead.files import atomic_folder, read_json, sha256_of, write_json
 
 _FORMAT = "projhead-artifact"
 _VERSION = 1
-_KEYS = {"format", "version", "reducer", "head", "fitted", "teacher", "training", "sha256"}
+_KEYS = {"reducer", "head", "fitted", "teacher", "training", "sha256"}
 
 
 @dataclass(frozen=True)
@@ -58,19 +57,7 @@ def read_artifact(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
     ValueError
         If it is damaged, or of another format or version.
     """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"no artifact in {folder}: expected {path}; name the folder that 'train' wrote")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict) or config.get("format") != _FORMAT:
-        raise ValueError(f"{path}: expected a config of format {_FORMAT!r}")
-    if config.get("version") != _VERSION:
-        raise ValueError(f"{path}: expected version {_VERSION}, got {config.get('version')!r}; use a matching projhead")
-    if missing := _KEYS - set(config):
-        raise ValueError(f"{path}: expected the keys {sorted(missing)}, which are missing")
+    config = read_json(folder / "config.json", _FORMAT, _VERSION, _KEYS, "name the folder of one, or train again")
     model = folder / "model.safetensors"
     if not model.is_file() or sha256_of(model) != config["sha256"]:
         raise ValueError(f"{model} is damaged or missing: its sha256 is not the one in config.json; write it again")

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,41 @@ def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON, whole or not at all."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, form: str, version: int, keys: Set[str], do: str) -> dict[str, Any]:
+    """Return the record in a JSON file of ours.
+
+    Parameters
+    ----------
+    path : Path
+    form, version : str, int
+        What it must say of itself, as ``format`` and ``version``.
+    keys : set of str
+        What else must be in it.
+    do : str
+        What to do where it is not so.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, of another format or version, or keys are missing.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no {form.removeprefix('projhead-')} in {path.parent}: expected {path}; {do}")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; {do}") from error
+    if not isinstance(record, dict) or record.get("format") != form:
+        raise ValueError(f"{path} is damaged: expected a record of format {form!r}; {do}")
+    if (found := record.get("version")) != version:
+        raise ValueError(f"{path}: expected version {version}, got {found!r:.50}; use a matching projhead, or {do}")
+    if missing := keys - set(record):
+        raise ValueError(f"{path} is damaged: expected the keys {sorted(missing)}, which are missing; {do}")
+    return record
 
 
 @contextmanager

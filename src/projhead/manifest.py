@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from projhead.files import write_json
+from projhead.files import read_json, write_json
 
 _FORMAT = "projhead-store"
 _VERSION = 1
@@ -103,20 +102,14 @@ class Manifest:
             If there is none; if it is damaged or of another version.
         """
         path = folder / "manifest.json"
-        if not path.is_file():
-            raise FileNotFoundError(f"no store in {folder}: expected {path}; 'projhead encode' writes one")
+        record = read_json(path, _FORMAT, _VERSION, {"shards"}, "write one into a new folder with 'projhead encode'")
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            found = (record.pop("format"), record.pop("version"))
-            if found != (_FORMAT, _VERSION):
-                raise ValueError(f"expected format and version {(_FORMAT, _VERSION)}, got {found}")
-            record["shards"] = [Shard(**shard) for shard in record["shards"]]
-            manifest = cls(**record)
+            shards = [Shard(**shard) for shard in record["shards"]]
+            settings = {key: record[key] for key in record if key not in ("format", "version", "shards")}
+            manifest = cls(**settings, shards=shards)
             manifest._check()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(
-                f"{path} is damaged or of another version: {error}; delete the store and encode again"
-            ) from error
+            raise ValueError(f"{path} is damaged: {error}; delete the store and encode again") from error
         return manifest
 
     def _check(self) -> None:

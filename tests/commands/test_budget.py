@@ -15,7 +15,18 @@ from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.commands import budget
-from projhead.commands.plans import Outcome, foretell, lists, measure, neighbours, plans_for, recommended
+from projhead.commands.plans import (
+    Outcome,
+    foretell,
+    foretell_seconds,
+    foretold,
+    lists,
+    lists_of_sample,
+    measure,
+    neighbours,
+    plans_for,
+    recommended,
+)
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Footprint
 from projhead.reducers.pca import PCA
@@ -53,12 +64,13 @@ def test_the_smallest_that_reaches_the_target_is_on_top(
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert len(table) == 2 * (3 + 4 + 1)  # exact, ivf, hnsw of float32 and int8, two stages of int8, exact of binary
     assert kept == pytest.approx(float(table[0][7].strip("%")) / 100, abs=1e-3)
-    assert (table[0][8:], kept >= 0.9) == (["yes", "yes"], True)
-    reaching = [float(row[4]) for row in table if row[8:] == ["yes", "yes"]]
+    assert (table[0][9:], kept >= 0.9) == (["yes", "yes"], True)
+    assert all(float(row[8].replace(",", "")) > 0 for row in table)
+    reaching = [float(row[4]) for row in table if row[9:] == ["yes", "yes"]]
     assert float(table[0][4]) == min(reaching)
     exact = {(row[0], row[2]): row for row in table if row[3] == "exact"}
     assert exact["32", "float32"][4:7] == ["0.256", "0.256", "100.0% [100.0%, 100.0%]"]
-    assert exact["32", "float32"][8:] == ["no", "yes"]
+    assert exact["32", "float32"][9:] == ["no", "yes"]
     assert exact["16", "int8"][4] == "0.032"
     assert "projhead index store=<store" in said
     assert (tmp_path / "run" / "budget.md").read_text().count("|\n") == len(table) + 2
@@ -82,12 +94,13 @@ def test_what_is_kept_is_recall_of_exact_neighbours(rows: Vectors) -> None:
     scores = queries @ decoded.decode(decoded.encode(documents)).T
     best = np.argsort(-scores, axis=1)[:, :10]
     expected = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(best, truth, strict=True)])
-    assert measure(exact, documents, queries, truth).value == pytest.approx(expected, abs=2e-3)
+    assert measure(exact, 1, documents, queries, truth).kept.value == pytest.approx(expected, abs=2e-3)
     assert not hasattr(codec, "dimension")
 
 
 def test_sizes_of_plans_are_those_of_their_codes() -> None:
-    sizes = {plan.index: plan.make(1 << 20).footprint(1 << 20, 64).memory for plan in plans_for(Cast("float16"))}
+    planned = list(plans_for(Cast("float16")))
+    sizes = {plan.index: plan.make(lists(1 << 20)).footprint(1 << 20, 64).memory for plan in planned}
     assert sizes["exact"] == (1 << 20) * 128
     assert sizes["ivf"] == pytest.approx((1 << 20) * (128 + 8) + lists(1 << 20) * 64 * 4, rel=1e-4)
     assert sizes["hnsw"] == pytest.approx((1 << 20) * (128 + 4 * 64 + 12 + 4 * 32 / 31), rel=0.01)
@@ -103,10 +116,42 @@ def test_what_falls_goes_on_falling_and_what_rises_stays() -> None:
     assert foretell(0.1, 0.9, 1000) == 0
 
 
+def test_more_rows_cost_in_proportion_and_in_a_graph_their_logarithm() -> None:
+    exact, _, graph, *_ = plans_for(Cast("float32"))
+    assert foretell_seconds(exact, 5.0, 2.0, 1.0) == 5.0  # 1 for each query and 4 for the rows
+    assert foretell_seconds(exact, 5.0, 2.0, 10.0) == 41.0
+    assert foretell_seconds(exact, 5.0, 2.0, 0.25) == 2.0
+    assert foretell_seconds(exact, 5.0, 6.0, 10.0) == 5.0  # noise
+    assert foretell_seconds(graph, 5.0, 2.0, 16.0) == 11.0
+    assert foretell_seconds(exact, 5.0, 0.1, 0.01) == pytest.approx(0.05)
+
+
+def test_lists_are_as_many_as_planned_where_the_sample_has_rows_for_them() -> None:
+    assert [lists_of_sample(160_000, m) for m in (10_000, 8_191, 1_000, 20)] == [512, 256, 32, 1]
+    assert lists_of_sample(10_000, 160_000) == lists(10_000) == 128
+
+
+def test_lists_lose_of_what_codes_keep_the_share_that_they_lose_of_the_sample() -> None:
+    rows = unit_rows(np.random.default_rng(0).normal(size=(600, 32)))
+    documents, queries = rows[:520], rows[520:]
+    truths = [neighbours(documents, queries), neighbours(documents[:130], queries)]
+    comparing, inverted, *_ = plans_for(Integer(4).fit(documents))
+    exact = foretold(comparing, 1_000_000, "", documents, queries, truths, None)
+    ivf = foretold(inverted, 1_000_000, "", documents, queries, truths, exact)
+    assert exact.foretold == foretell(
+        exact.kept.value, measure(comparing, 1, documents[:130], queries, truths[1]).kept.value, 1_000_000 / 520
+    )
+    assert 0.1 < ivf.kept.value < exact.kept.value
+    assert ivf.foretold == pytest.approx(exact.foretold * ivf.kept.value / exact.kept.value)
+    assert ivf.footprint == inverted.make(4096).footprint(1_000_000, 32)
+
+
 def test_those_that_fit_and_reach_come_first() -> None:
     exact, *_ = plans_for(Cast("float32"))
     sizes = [(100, 0.99), (50, 0.96), (10, 0.5), (20, 0.94), (500, 1.0)]
-    outcomes = [Outcome(64, "", exact, Footprint(size, size), Estimate(kept, kept, kept), kept) for size, kept in sizes]
+    outcomes = [
+        Outcome(64, "", exact, Footprint(size, size), Estimate(kept, kept, kept), kept, 1.0) for size, kept in sizes
+    ]
     found = recommended(outcomes, 200, 0.95)
     assert [one.footprint.memory for one in found] == [50, 100, 20, 10, 500]
 

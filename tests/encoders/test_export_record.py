@@ -27,8 +27,8 @@ def test_what_is_written_is_read_and_the_card_may_change(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, r"version \('projhead-export', 1\), got \('projhead-export', 2\)"),
-        ({"format": "other"}, "expected format and version"),
+        ({"version": 2}, "expected version 1, got 2; use a matching projhead"),
+        ({"format": "other"}, "expected a record of format 'projhead-export'"),
         ({"sha256": ["part/weights"]}, "damaged"),
         ({"sha256": {"../secret": "0"}}, r"inside the folder, got '\.\./secret': refused"),
         ({"sha256": {"/etc/passwd": "0"}}, "inside the folder"),
@@ -42,7 +42,7 @@ def test_altered_records_are_refused(change: dict[str, object], message: str, fo
         read_record(folder)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "3", '{"format": "projhead-export"}', '"text"'])
+@pytest.mark.parametrize("content", ["{", "[]", "3", '{"format": "projhead-export", "version": 1}', '"text"'])
 def test_what_is_no_record_is_refused(content: str, folder: Path) -> None:
     (folder / "export.json").write_text(content)
     with pytest.raises(ValueError, match="damaged"):

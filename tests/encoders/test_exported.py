@@ -77,7 +77,7 @@ def test_a_damaged_folder_or_one_of_another_version_is_refused(
         largest.write_bytes(largest.read_bytes()[:-100])
         message = f"{largest.name} is missing or altered"
     elif damage == "version":
-        record["version"], message = 2, "expected format and version"
+        record["version"], message = 2, "expected version 1, got 2"
     else:
         record["encoder"], message = "os.system", "refused"
     (folder / "export.json").write_text(json.dumps(record))

@@ -158,7 +158,7 @@ def test_no_changed_byte_gives_another_answer_in_silence(kind: str, rows: Vector
 
 
 def test_missing_and_strange_files_and_records_are_refused(rows: Vectors, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no index in .*; 'projhead index' writes one"):
+    with pytest.raises(FileNotFoundError, match=r"no index in .*; build one with 'projhead index'"):
         load_index(tmp_path / "index")
     FaissIndex().build(rows).save(tmp_path / "index")
     data = tmp_path / "index" / "data-00000"

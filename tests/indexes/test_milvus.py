@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,3 +76,31 @@ def test_the_token_is_in_no_file_and_no_setting(
     for bad in ("http://root:pass@localhost:19530", "https://cloud.example/?token=abc"):
         with pytest.raises(ValueError, match="put the token into MILVUS_TOKEN instead"):
             MilvusIndex(bad)
+
+
+def test_a_server_that_does_not_answer_is_named_and_the_token_is_not(
+    rows: Vectors, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    match = (
+        rf"expected a Milvus server at {nobody}, got: .*; start it, or check uri and MILVUS_TOKEN \(which is {{}}set"
+    )
+    with pytest.raises(ConnectionError, match=match.format("not ")):
+        MilvusIndex(nobody).build(rows)
+    monkeypatch.setenv("MILVUS_TOKEN", "root:s3cret-t0ken")
+    with pytest.raises(ConnectionError, match=match.format("")) as caught:
+        MilvusIndex(nobody).build(rows)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value)) + caplog.text
+
+
+def test_the_token_reaches_the_server(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pymilvus
+
+    seen = {}
+    monkeypatch.setenv("MILVUS_TOKEN", "root:s3cret-t0ken")
+    monkeypatch.setattr(pymilvus, "MilvusClient", lambda address, **settings: seen.update({address: settings}))
+    MilvusIndex(uri)._client(uri)
+    MilvusIndex()._client("file.db")  # and no file
+    assert seen == {uri: {"token": "root:s3cret-t0ken"}, "file.db": {"token": ""}}

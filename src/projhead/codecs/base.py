@@ -15,13 +15,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from projhead import spec
-from projhead.files import atomic_folder, sha256_of, write_json
+from projhead.files import atomic_folder, read_json, sha256_of, write_json
 from projhead.protocols import Codec
 from projhead.twins.base import Twin
 from projhead.vectors import Vectors, unit_rows
 
 _FORMAT, _VERSION = "projhead-codec", 1
-_KEYS = {"format", "version", "codec", "dimension", "sha256"}
+_KEYS = {"codec", "dimension", "sha256"}
 _CONFIG, _STATE = "codec.json", "codec.safetensors"
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
@@ -227,16 +227,7 @@ def load_codec(path: str | Path) -> BaseCodec:
         do not fit it.
     """
     config, file = Path(path) / _CONFIG, Path(path) / _STATE
-    if not config.is_file():
-        raise FileNotFoundError(f"no codec in {path}: expected {config}; name the folder that a codec was saved to")
-    try:
-        record = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{config} is damaged: {error}; fit and save the codec again") from error
-    if not isinstance(record, dict) or set(record) != _KEYS or record["format"] != _FORMAT:
-        raise ValueError(f"{config}: expected a record of format {_FORMAT!r} with the keys {sorted(_KEYS)}")
-    if record["version"] != _VERSION:
-        raise ValueError(f"{config}: expected version {_VERSION}, got {record['version']!r}; use a matching projhead")
+    record = read_json(config, _FORMAT, _VERSION, _KEYS, "name the folder of one, or fit and save it again")
     said = record.pop("sha256")
     if not file.is_file() or _digest(record, file) != said:
         raise ValueError(f"{path} is damaged: the sha256 in {_CONFIG} is not that of its files; fit and save again")

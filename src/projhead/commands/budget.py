@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 from tabulate import tabulate
 from tqdm import tqdm
 
-from projhead.codecs.base import BaseCodec
+from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.commands.measure import paths_of
-from projhead.commands.plans import TOP_K, Outcome, foretell, lists, measure, neighbours, plans_for, recommended
+from projhead.commands.plans import TOP_K, Outcome, foretold, lists, lists_of_sample, neighbours, plans_for, recommended
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.cached import Cached
 from projhead.encoders.precomputed import Precomputed
@@ -44,10 +44,12 @@ def run(cfg: DictConfig) -> float:
         f"{n:,} rows of {name}; measured on {len(sample):,} rows and {len(queries):,} queries: the share of the\n"
         f"teacher's {TOP_K} nearest that are found, with its 95% interval. More rows make it harder: foretold for all\n"
         "by the fall from a quarter of the sample to all of it, each fourfold alike; rough where there are many.\n"
-        f"IVF and HNSW look at a part of the rows: {lists(n):,} lists, a sixteenth visited. Disk without the store."
+        f"IVF and HNSW look at a part of the rows: {lists(n):,} lists, a sixteenth visited, on the sample "
+        f"{lists_of_sample(n, len(sample)):,}.\n"
+        f"Queries/s in batches of {len(queries)} on this machine, foretold likewise: rough. Disk without the store."
     )
     print(f"\n{head}\n\n{table}\n\nrecommended: the first, {verdict} {goal}:")
-    print(f"  projhead index store=<store{_of(best)}> path=<index> {best.plan.command(n)}")
+    print(f"  projhead index store=<store{_of(best)}> path=<index> {best.plan.command(lists(n))}")
     folder = run_folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "budget.md").write_text(f"{head}\n\n{table}\n", encoding="utf-8")
@@ -111,23 +113,27 @@ def _outcomes(
     n: int, codecs: Sequence[BaseCodec], reducers: Sequence[Reducer], sample: Vectors, queries: Vectors
 ) -> list[Outcome]:
     """Measure every width, codec and index; what a width cannot be stored in is left out, and said."""
-    quarter = len(sample) // 4
-    truth, truth_of_quarter = neighbours(sample, queries), neighbours(sample[:quarter], queries)
+    parts = (sample, sample[: len(sample) // 4])
+    truths = [neighbours(part, queries) for part in parts]
     forms = [("", sample, queries), *((one.kind, one.transform(sample), one.transform(queries)) for one in reducers)]
-    plans = [(form, plan) for form in forms for codec in codecs for plan in plans_for(codec)]
-    found = []
-    for (reducer, rows, asked), plan in (bar := tqdm(plans, desc="budget", unit="plan")):
+    found: list[Outcome] = []
+    for (reducer, rows, asked), codec in (bar := tqdm(list(product(forms, codecs)), desc="budget", unit="codec")):
         width = rows.shape[1]
-        bar.set_postfix_str(f"{width} {plan.codec} {plan.index}")
+        bar.set_postfix_str(f"{width} {codec.name}")
         try:
-            footprint = plan.make(n).footprint(n, width)
-            kept = measure(plan, rows, asked, truth)
-            before = measure(plan, rows[:quarter], asked, truth_of_quarter)
+            plans = list(plans_for(fitted_copy(codec, rows)))
         except ValueError as error:
-            tqdm.write(f"left out: {width} dimensions, {plan.codec}, {plan.index}: {error}")
+            tqdm.write(f"left out: {width} dimensions, {codec.name}: {error}")
             continue
-        foretold = foretell(kept.value, before.value, n / len(sample))
-        found.append(Outcome(width, reducer, plan, footprint, kept, foretold))
+        exact = None
+        for plan in plans:
+            try:
+                outcome = foretold(plan, n, reducer, rows, asked, truths, exact)
+            except ValueError as error:
+                tqdm.write(f"left out: {width} dimensions, {plan.codec}, {plan.index}: {error}")
+                continue
+            found.append(outcome)
+            exact = exact or outcome
     if not found:
         raise ValueError("no codec can store rows of these widths: choose others with codec=[...]")
     return found
@@ -145,7 +151,20 @@ def _table(outcomes: Sequence[Outcome], memory: float, recall: float) -> str:
         reaches = "yes" if one.foretold >= recall else "no"
         sizes = (f"{size / 1e9:,.3f}" for size in one.footprint)
         name = [one.width, one.reducer or "teacher", one.plan.codec, one.plan.index]
-        rows.append([*name, *sizes, kept, f"{one.foretold:.1%}", fits, reaches])
+        rate = f"{one.rate:,.0f}" if one.rate >= 1 else f"{one.rate:.1g}"
+        rows.append([*name, *sizes, kept, f"{one.foretold:.1%}", rate, fits, reaches])
     kept = f"kept of the {TOP_K} nearest"
-    header = ["width", "by", "codec", "index", "memory, GB", "disk, GB", kept, "foretold", "fits", "reaches"]
+    header = [
+        "width",
+        "by",
+        "codec",
+        "index",
+        "memory, GB",
+        "disk, GB",
+        kept,
+        "foretold",
+        "queries/s",
+        "fits",
+        "reaches",
+    ]
     return str(tabulate(rows, header, tablefmt="github", disable_numparse=True))

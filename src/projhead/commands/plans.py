@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,10 @@ from projhead.vectors import Vectors, exact_top_k
 TOP_K = 10
 #: Of IVF's lists this share is visited.
 _VISITED = 16
+#: So many rows of a sample for each of its lists, at least.
+_PER_LIST = 16
+#: Searches of which the fastest counts.
+_ROUNDS = 3
 #: FAISS's names of codes, with a multiple of bytes behind those of product quantisers.
 _FAISS = {"float32": "Flat", "float16": "SQfp16", "bfloat16": "SQbf16", "int8": "SQ8", "int4": "SQ4"}
 _GRAPH = ("float32", "float16", "int8")  # what an HNSW index can hold
@@ -38,15 +44,30 @@ class Plan:
     index : str
         For people.
     make : callable
-        Makes the index for a number of rows.
+        Makes the index, with a number of lists where it has any.
     command : callable
-        Says how `projhead index` builds it, for a number of rows.
+        Says how `projhead index` builds it, with a number of lists.
     """
 
     index: str
     codec: str
     make: Callable[[int], BaseIndex]
     command: Callable[[int], str]
+
+
+class Measured(NamedTuple):
+    """What a plan does on some rows.
+
+    Attributes
+    ----------
+    kept : Estimate
+        Share of the teacher's nearest neighbours that it finds.
+    seconds : float
+        For a query, in a batch of all.
+    """
+
+    kept: Estimate
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -63,6 +84,8 @@ class Outcome:
         On the sample.
     foretold : float
         For the rows planned.
+    rate : float
+        Queries a second, foretold for the rows planned.
     """
 
     width: int
@@ -71,10 +94,11 @@ class Outcome:
     footprint: Footprint
     kept: Estimate
     foretold: float
+    rate: float
 
 
 def plans_for(codec: BaseCodec) -> Iterator[Plan]:
-    """Yield the ways to search codes of one codec."""
+    """Yield the ways to search codes of one codec, every row compared first."""
     name = codec.name
     yield Plan("exact", name, lambda n: ExactIndex(codec), lambda n: f"index=exact codec={name}")
     code = f"PQ{name[3:]}np" if name.startswith("pq_") else _FAISS.get(name)
@@ -82,8 +106,8 @@ def plans_for(codec: BaseCodec) -> Iterator[Plan]:
         yield Plan(
             "ivf",
             name,
-            lambda n: FaissIndex(f"IVF{lists(n)},{code}", nprobe=max(lists(n) // _VISITED, 1)),
-            lambda n: f"'index.factory=\"IVF{lists(n)},{code}\"' index.nprobe={max(lists(n) // _VISITED, 1)}",
+            lambda n: FaissIndex(f"IVF{n},{code}", nprobe=max(n // _VISITED, 1)),
+            lambda n: f"'index.factory=\"IVF{n},{code}\"' index.nprobe={max(n // _VISITED, 1)}",
         )
     if name in _GRAPH:
         yield Plan(
@@ -109,20 +133,74 @@ def lists(n: int) -> int:
     return int(2 ** round(math.log2(math.sqrt(n) * (4 if n >= 1_000_000 else 1))))
 
 
-def measure(plan: Plan, rows: Vectors, queries: Vectors, truth: NDArray[np.int64]) -> Estimate:
-    """Return the share of the teacher's nearest neighbours that a plan finds, with its interval.
+def lists_of_sample(n: int, sample: int) -> int:
+    """Return how many lists stand for those of `n` rows on a sample: as many, if it has rows enough for them.
+
+    Of the same share of the rows, many small lists near the query hold more neighbours than few large ones.
+    """
+    return min(lists(n), 1 << max(int(math.log2(sample / _PER_LIST)), 0))
+
+
+def measure(plan: Plan, n_lists: int, rows: Vectors, queries: Vectors, truth: NDArray[np.int64]) -> Measured:
+    """Return the share of the teacher's nearest neighbours that a plan finds, and the time that it takes.
 
     Parameters
     ----------
     plan : Plan
+    n_lists : int
+        Of its index, where it has any.
     rows, queries : ndarray of shape (n, k), (q, k)
         Of the width that is stored.
     truth : ndarray of shape (q, TOP_K), int
         From `neighbours`.
     """
-    _, found = plan.make(len(rows)).build(rows).search(queries, TOP_K)
+    index, seconds = plan.make(n_lists).build(rows), []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        _, found = index.search(queries, TOP_K)
+        seconds.append(time.perf_counter() - started)
     hits = [len(np.intersect1d(one, other)) / TOP_K for one, other in zip(found, truth, strict=True)]
-    return bootstrap(Sample("budget", f"recall@{TOP_K}", np.array(hits)))
+    return Measured(bootstrap(Sample("budget", f"recall@{TOP_K}", np.array(hits))), min(seconds) / len(queries))
+
+
+def foretold(
+    plan: Plan,
+    n: int,
+    reducer: str,
+    rows: Vectors,
+    queries: Vectors,
+    truths: Sequence[NDArray[np.int64]],
+    exact: Outcome | None,
+) -> Outcome:
+    """Return what a plan takes for `n` rows, and what a sample says of how many neighbours it keeps and how fast.
+
+    An inverted file is taken to keep the share of what all codes compared keep that it keeps on the sample: how many
+    lists hold the neighbours is one thing, how codes tell crowded rows apart is another.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its codec fitted to the sample.
+    n : int
+    reducer : str
+        What gave the rows.
+    rows, queries : ndarray of shape (m, k), (q, k)
+    truths : sequence of two ndarray (q, TOP_K), int
+        From `neighbours`: of all rows, and of their first quarter.
+    exact : Outcome, optional
+        Of the same codes, all compared.
+    """
+    m, n_lists = len(rows), lists_of_sample(n, len(rows))
+    whole = measure(plan, n_lists, rows, queries, truths[0])
+    quarter = measure(plan, n_lists, rows[: m // 4], queries, truths[1])
+    kept = whole.kept.value
+    if plan.index == "ivf" and exact is not None:
+        expected = exact.foretold * min(kept / max(exact.kept.value, 1e-9), 1.0)
+    else:
+        expected = foretell(kept, quarter.kept.value, n / m)
+    rate = 1 / foretell_seconds(plan, whole.seconds, quarter.seconds, n / m)
+    footprint = plan.make(lists(n)).footprint(n, rows.shape[1])
+    return Outcome(rows.shape[1], reducer, plan, footprint, whole.kept, expected, rate)
 
 
 def foretell(kept: float, quarter: float, factor: float) -> float:
@@ -132,6 +210,15 @@ def foretell(kept: float, quarter: float, factor: float) -> float:
     while rows crowd. Where a quarter kept less, nothing is gained by more.
     """
     return max(kept - max(quarter - kept, 0.0) * max(math.log(factor, 4), 0.0), 0.0)
+
+
+def foretell_seconds(plan: Plan, whole: float, quarter: float, factor: float) -> float:
+    """Return the seconds of a query among `factor` times as many rows, from those among a quarter and among all.
+
+    What more rows cost grows with them, in a graph with their logarithm.
+    """
+    more = math.log(factor, 4) if plan.index == "hnsw" else (factor - 1) / 0.75
+    return max(whole + max(whole - quarter, 0.0) * more, whole * min(factor, 1.0))
 
 
 def neighbours(rows: Vectors, queries: Vectors) -> NDArray[np.int64]:

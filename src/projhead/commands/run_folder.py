@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from projhead.files import write_json
 
-#: How long, on what and how loudly a reducer is trained may change when its run is gone on with.
+#: How long, on what and how loudly a reducer or a student is trained may change when its run is gone on with.
 _UNDECIDING = {"trainer", "callbacks", "logger"}
 
 
@@ -32,8 +32,9 @@ def claim(folder: Path, cfg: DictConfig, keys: Sequence[str]) -> None:
     record = folder / "settings.json"
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     wanted = {key: settings[key] for key in keys}
-    for name in _UNDECIDING & set(wanted.get("reducer", {})):
-        del wanted["reducer"][name]
+    for part in ("reducer", "student"):
+        for name in _UNDECIDING & set(wanted.get(part) or {}):
+            del wanted[part][name]
     if not record.exists():
         write_json(record, wanted)
         return

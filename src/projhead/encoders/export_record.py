@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from projhead.files import sha256_of, write_json
+from projhead.files import read_json, sha256_of, write_json
 
 NAME = "export.json"
 _FORMAT = "projhead-export"
@@ -42,21 +41,12 @@ def read_record(folder: Path) -> dict[str, Any]:
         If it is damaged or of another version, or a file is missing or altered.
     """
     path = folder / NAME
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no export in {folder}: expected {path}, which says what its files are; 'projhead export' writes one"
-        )
-    try:
-        record = dict(json.loads(path.read_text(encoding="utf-8")))
-        found = (record["format"], record["version"])
-        digests = {str(name): str(digest) for name, digest in record["sha256"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); export again") from error
-    if found != (_FORMAT, _VERSION):
+    record = read_json(path, _FORMAT, _VERSION, {"sha256"}, "write one with 'projhead export'")
+    if not isinstance(record["sha256"], dict):
         raise ValueError(
-            f"{path}: expected format and version {(_FORMAT, _VERSION)}, got {found}; use a matching projhead"
+            f"{path} is damaged: expected a sha256 for each file, got {record['sha256']!r:.50}; export again"
         )
-    for name, digest in digests.items():
+    for name, digest in record["sha256"].items():
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise ValueError(f"{path}: expected files inside the folder, got {name!r}: refused")
         if not (folder / name).is_file() or sha256_of(folder / name) != digest:

@@ -214,7 +214,7 @@ def _load(path: str, revision: str | None, device: str | None, local_files_only:
     problem = "" if local or local_files_only else _hub_problem(path, revision)
     kept = local_files_only or bool(problem)  # what was downloaded before will do
     try:
-        with _no_weight_bars():
+        with no_weight_bars():
             return SentenceTransformer(path, revision=revision, device=device, local_files_only=kept)
     except Exception as error:  # each library below raises its own kinds
         reason = problem or (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -238,8 +238,8 @@ def _hub_problem(path: str, revision: str | None) -> str:
 
 
 @contextmanager
-def _no_weight_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar for every load; downloads still show theirs."""
+def no_weight_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar for every load and save; downloads still show theirs."""
     from transformers.utils import logging
 
     settings: Any = logging  # publishes no types

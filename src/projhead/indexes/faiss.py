@@ -78,6 +78,10 @@ class FaissIndex(BaseIndex):
     def _build(self, rows: Rows) -> None:
         index = self._made(rows.dimension)
         lists = faiss.try_extract_index_ivf(index)
+        for one in _within(index):
+            for part in (one, getattr(one, "pq", None)):
+                if hasattr(part, "cp"):  # fewer rows than 39 per centroid are a choice, not an accident
+                    part.cp.min_points_per_centroid = 1
         try:
             if not index.is_trained:
                 index.train(sample(rows, max(_TRAIN, _TRAIN_PER_LIST * lists.nlist if lists else 0)))

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from projhead.files import fsync, locked, sha256_of, write_json
+from projhead.files import fsync, locked, read_json, sha256_of, write_json
 
 _FORMAT, _VERSION = "projhead-index", 2
-_KEYS = {"format", "version", "index", "dimension", "n_places", "about", "data", "files", "sha256"}
+_KEYS = {"index", "dimension", "n_places", "about", "data", "files", "sha256"}
 _DATA, _LEFTOVER = r"data-\d{5,}", r"\.index\.json\.\d+\.tmp"
 
 
@@ -88,19 +88,9 @@ def read_folder(path: Path) -> tuple[dict[str, Any], Path]:
     ValueError
         If it is damaged, or of another version.
     """
-    file, advice = path / "index.json", "build the index again"
-    if not file.is_file():
-        raise FileNotFoundError(f"no index in {path}: expected {file}; 'projhead index' writes one")
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is damaged: {error}; {advice}") from error
-    if not isinstance(record, dict) or record.get("format") != _FORMAT:
-        raise ValueError(f"{file} is damaged: expected a record of format {_FORMAT!r}; {advice}")
-    if record.get("version") != _VERSION:
-        raise ValueError(f"{file}: expected version {_VERSION}, got {record.get('version')!r:.50}; {advice}")
-    said = record.get("sha256")
-    if set(record) != _KEYS or _digest({key: record[key] for key in record if key != "sha256"}) != said:
+    file, advice = path / "index.json", "build one with 'projhead index'"
+    record = read_json(file, _FORMAT, _VERSION, _KEYS, advice)
+    if _digest({key: record[key] for key in record if key != "sha256"}) != record["sha256"]:
         raise ValueError(f"{file} is damaged: its sha256 is not that of its content; {advice}")
     if not re.fullmatch(_DATA, str(record["data"])):  # never a folder elsewhere
         raise ValueError(f"{file}: expected data in a folder such as data-00000, got {record['data']!r:.50}; {advice}")

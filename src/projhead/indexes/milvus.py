@@ -59,11 +59,17 @@ class MilvusIndex(BaseIndex):
 
     def _client(self, address: str) -> Any:
         try:
-            from pymilvus import MilvusClient
+            from pymilvus import MilvusClient, MilvusException
         except ImportError as error:
             raise ImportError("index=milvus needs pymilvus: pip install 'projhead[milvus]'") from error
         token = os.environ.get("MILVUS_TOKEN", "") if self.uri else ""
-        return MilvusClient(address, token=token)
+        try:
+            return MilvusClient(address, token=token)
+        except MilvusException as error:
+            raise ConnectionError(
+                f"expected a Milvus server at {address}, got: {error.message}; start it, or check uri and MILVUS_TOKEN "
+                f"(which is {'set' if token else 'not set'})"
+            ) from None
 
     def _connect(self, folder: Path | None = None) -> None:
         """Open the server, or a folder of our own: empty, or a copy of what was saved in `folder`."""

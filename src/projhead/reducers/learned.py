@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,9 +11,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import ArrayLike, NDArray
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
+from projhead.artifact import Teacher
 from projhead.codecs.base import BaseCodec
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.losses.neighbour_kl import NeighbourKL
@@ -24,19 +22,7 @@ from projhead.reducers.pca import PCA
 from projhead.training.codec_start import start_codec
 from projhead.training.data import NeighbourData
 from projhead.training.distillation import Distillation
-
-# What Lightning says of every small fit and a user of `fit` cannot act on.
-_CHATTER = (
-    "does not have many workers",
-    "The number of training batches",
-    "is smaller than the logging interval",
-    "LeafSpec",
-    "Checkpoint directory .* exists and is not empty",
-    "You have overridden",
-    "GPU available but not used",
-    "Starting from v1.9.0, `tensorboardX` has been removed",
-    "Detected call of `lr_scheduler.step",
-)
+from projhead.training.run import make_trainer, seeded, take_best
 
 
 class LearnedReducer(Reducer):
@@ -202,7 +188,7 @@ class LearnedReducer(Reducer):
             queries = self._checked(queries, reset=False)
         judged = _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows))
         n, d = rows.shape
-        with _seeded(self.random_state):
+        with seeded(self.random_state):
             make_head = self.head or ResidualMLP
             head = make_head(in_features=d, out_features=self.n_components)
             start = PCA(min(self.n_components, n), center=False).fit(rows).components_
@@ -242,10 +228,10 @@ class LearnedReducer(Reducer):
                 validation_rows=self.validation_rows,
                 seed=self.random_state,
             )
-            trainer = self._make_trainer()
+            trainer = make_trainer(self.trainer, self.callbacks, self.logger, self.max_steps)
             trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
         self.head_ = head.cpu().requires_grad_(False).eval()
-        self._training = {"steps": trainer.global_step, **_best(trainer, module)}
+        self._training = {"steps": trainer.global_step, **take_best(trainer, module)}
         self.codec_ = None if codec is None or twin is None else codec.adopt(twin)
         return self
 
@@ -266,21 +252,13 @@ class LearnedReducer(Reducer):
         shorter.nested = [width for width in self.nested if width < n_components]
         return shorter
 
-    def _make_trainer(self) -> pl.Trainer:
-        """Build the trainer with what correctness needs: epochs are counted in steps, batches made anew in each."""
-        needed = {"max_epochs": -1, "reload_dataloaders_every_n_epochs": 1, "num_sanity_val_steps": 0}
-        if self.trainer is not None:
-            callbacks, loggers = list((self.callbacks or {}).values()), list((self.logger or {}).values())
-            return self.trainer(callbacks=callbacks, logger=loggers or False, **needed)
-        return pl.Trainer(
-            max_steps=self.max_steps,
-            devices=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            **needed,  # type: ignore[arg-type]
-        )
+    def moved(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
+        """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
+        other = copy.copy(self)
+        other.head_ = head.cpu().requires_grad_(False).eval()
+        other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
+        other.teacher_, other._training = teacher, training
+        return other
 
 
 def _checked_pairs(pairs: ArrayLike | None, q: int, n: int) -> NDArray[np.int64]:
@@ -301,30 +279,3 @@ def _checked_pairs(pairs: ArrayLike | None, q: int, n: int) -> NDArray[np.int64]
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) at the best known settings."""
     return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.0)
-
-
-def _best(trainer: pl.Trainer, module: nn.Module) -> dict[str, float]:
-    """Put the best checkpoint's weights into `module`, where checkpoints were kept; return its overlap."""
-    found = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
-    for callback in found:
-        if callback.monitor and callback.best_model_path and callback.best_model_score is not None:
-            state = torch.load(callback.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
-            module.load_state_dict(state)
-            return {"val/overlap@10": float(callback.best_model_score)}
-    return {name: float(value) for name, value in trainer.callback_metrics.items() if name == "val/overlap@10"}
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch for the fit, leave the caller's random state as it was, and keep Lightning's chatter quiet."""
-    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-    level = logger.level
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), warnings.catch_warnings():
-        for message in _CHATTER:
-            warnings.filterwarnings("ignore", message=f".*{message}")
-        torch.manual_seed(seed)
-        logger.setLevel(logging.WARNING)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from projhead.training.batches import Batch
+from projhead.training.schedule import warm_cosine
 from projhead.twins.base import Twin
 
 #: Validation looks at this many neighbours.
@@ -27,15 +28,15 @@ class Distillation(pl.LightningModule):
     loss : Module
         Called with student and teacher similarities (b, m) and the mask of own rows.
     optimizer : callable
-        From parameters to a ``torch.optim.Optimizer``; its rate is warmed up over 5% of the steps and falls to
-        zero along a cosine (Loshchilov and Hutter, "SGDR", 2017).
+        From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
         2022): each has the loss, with what it learns, for itself, and their mean is minimised.
     codec : Twin, optional
         What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
-        distance of a document's row to what its code says, moves the codec and not the head (van den Oord et al.,
-        "Neural discrete representation learning", 2017).
+        distance of a row to what its code says, moves the codec and not the head (van den Oord et al., "Neural discrete
+        representation learning", 2017). It is that of queries too: tables learn few documents by heart, and code others
+        the better for being held to more of their kind.
     raw_codes : bool
         Leave what codes say the length it has.
     distortion_weight : float
@@ -84,15 +85,15 @@ class Distillation(pl.LightningModule):
         rows = torch.cat([batch.queries, batch.documents])
         projected = self.head(rows)
         reduced = [nn.functional.normalize(projected[:, :k], dim=1) for k in self.widths]
-        return compared(rows, batch.documents), [compared(part, self._stored(part[b:])) for part in reduced]
+        return compared(rows, batch.documents), [compared(part, self._stored(part)[b:]) for part in reduced]
 
-    def _stored(self, documents: Tensor) -> Tensor:
-        """Return documents (m, k) as they are found again."""
+    def _stored(self, rows: Tensor) -> Tensor:
+        """Return rows (b + m, k), of queries and documents, as they are found again."""
         if self.codec is None:
-            return documents
-        decoded = self.codec(documents)
-        # The gradient to the documents passes the codec straight and so takes itself away here.
-        self._distortion = (documents - decoded).square().sum(1).mean()
+            return rows
+        decoded = self.codec(rows)
+        # The gradient to the rows passes the codec straight and so takes itself away here.
+        self._distortion = (rows - decoded).square().sum(1).mean()
         return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
@@ -126,18 +127,7 @@ class Distillation(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
-        optimizer = self._optimizer(self.parameters())
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        warm = max(steps // 20, 1)
-        schedule = torch.optim.lr_scheduler.SequentialLR(
-            optimizer,
-            [
-                torch.optim.lr_scheduler.LinearLR(optimizer, 1 / warm, total_iters=warm),
-                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps - warm, 1)),
-            ],
-            milestones=[warm],
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return warm_cosine(self._optimizer(self.parameters()), int(self.trainer.estimated_stepping_batches))
 
 
 def _own(batch: Batch) -> Tensor:

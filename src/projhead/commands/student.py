@@ -1,0 +1,53 @@
+"""The second half of ``projhead train student=...``: a smaller network under the head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from projhead.commands.finish import finish
+from projhead.encoders.precomputed import Precomputed
+from projhead.protocols import Encoder
+from projhead.reducers.learned import LearnedReducer
+from projhead.students.distil import Distilled, Texts
+from projhead.vectors import Vectors
+
+#: Documents that the baselines on the small encoder's own vectors are fitted to, at most.
+_BASELINE_ROWS = 4096
+
+
+def check_student(cfg: DictConfig, encoder: Encoder) -> None:
+    """Raise ValueError, before anything is computed, where no smaller student can follow."""
+    kind = instantiate(cfg.reducer).kind
+    if kind != "learned" or cfg.codec is not None:
+        raise ValueError(
+            f"student: expected reducer=learned without a codec, got {kind}{'' if cfg.codec is None else ' with one'}; "
+            "train the student first, then what you like on it: encoder=sentence_transformer encoder.path=<run>/encoder"
+        )
+    if isinstance(encoder, Precomputed) and encoder.texts is None:
+        raise ValueError("student: expected texts to train it on; name the file of the texts: encoder.texts=<file>")
+
+
+def train_student(
+    cfg: DictConfig,
+    teacher: Encoder,
+    reducer: LearnedReducer,
+    texts: Texts,
+    test_texts: Sequence[str],
+    test: Vectors,
+    folder: Path,
+) -> None:
+    """Distil a small encoder, or go on with it; compare its reduced rows, and its own PCA forms, with the teacher's."""
+    last = folder / "checkpoints" / "student" / "last.ckpt"
+    if last.exists():
+        print(f"going on from {last}")
+    student: Distilled = instantiate(cfg.student, _convert_="all")
+    print(f"distil a student on {len(texts.documents) + len(texts.queries):,} texts")
+    small, fitted = student.fit(teacher, reducer, texts, folder / "encoder", resume=last if last.exists() else None)
+    own = small.encode(test_texts, show_progress=True)
+    train = small.encode(texts.documents[:_BASELINE_ROWS], show_progress=True)
+    finish(cfg, folder, small, fitted, train, test, own, None)
+    print(f"\nencoder: {folder / 'encoder'}, with the teacher's own head beside it: {folder / 'teacher' / 'artifact'}")

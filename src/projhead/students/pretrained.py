@@ -1,0 +1,51 @@
+"""Another encoder, trained before, as the student of any teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sentence_transformers import SentenceTransformer
+
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.protocols import Encoder
+
+
+class Pretrained:
+    """A smaller encoder that learns a teacher's reduced rows: a MiniLM under a teacher of width 768, for example.
+
+    The teacher may be vectors made elsewhere, if their texts are known.
+
+    Parameters
+    ----------
+    path : str
+        A local folder, or a name on the hub.
+    revision_pin : str, optional
+        The hub commit to load.
+    max_seq_length : int, optional
+        Tokens of a text that are read; the model's own limit where not given.
+    local_files_only : bool, default=False
+        Whether to use only what was downloaded before.
+    """
+
+    #: The network's rows have another width than the teacher's, or at least another meaning.
+    aligned = False
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        revision_pin: str | None = None,
+        max_seq_length: int | None = None,
+        local_files_only: bool = False,
+    ) -> None:
+        self.path, self.revision_pin = path, revision_pin
+        self.max_seq_length, self.local_files_only = max_seq_length, local_files_only
+
+    def __call__(self, teacher: Encoder, texts: Sequence[str]) -> SentenceTransformer:
+        """Return the encoder's model, whatever the teacher."""
+        return SentenceTransformerEncoder(
+            self.path,
+            revision_pin=self.revision_pin,
+            max_seq_length=self.max_seq_length,
+            local_files_only=self.local_files_only,
+        ).model

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import normalize
+
+from projhead.heads.linear import Linear
+from projhead.losses.neighbour_kl import NeighbourKL
+from projhead.training.network import NetworkDistillation
+from projhead.training.texts import TextBatch
+
+
+class _Network(nn.Module):
+    """A table with noise, as dropout is, where a network should make none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.noise = nn.Embedding(10, 6), nn.Dropout(0.5)
+
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        features["sentence_embedding"] = self.noise(self.table(features["ids"]))
+        return features
+
+
+@pytest.fixture
+def module() -> NetworkDistillation:
+    torch.manual_seed(0)
+    heads = [Linear(6, 4), Linear(6, 4)]
+    for head in heads:
+        head.initialise(torch.randn(4, 6))
+    optimizer = partial(torch.optim.AdamW, lr=1e-2)
+    made = NetworkDistillation(_Network(), *heads, NeighbourKL(0.5), optimizer, row_weight=2.0, nested=[2])
+    made.log = lambda *args, **options: None  # type: ignore[method-assign]  # there is no trainer
+    return made.train()
+
+
+@pytest.fixture
+def batch() -> TextBatch:
+    generator = torch.Generator().manual_seed(1)
+    rows, documents = (normalize(torch.randn(n, 6, generator=generator)) for n in (3, 8))
+    own = torch.zeros(3, 8, dtype=torch.bool)
+    own[1, 5] = True
+    return TextBatch({"ids": torch.tensor([1, 4, 7])}, rows, documents, own)
+
+
+def test_the_loss_is_that_of_similarities_and_rows(module: NetworkDistillation, batch: TextBatch) -> None:
+    rows = normalize(module.network.table.weight[[1, 4, 7]])
+    expected = 2.0 * ((rows - batch.rows) ** 2).sum() / 3
+    for k in (4, 2):
+        student = normalize((rows @ module.head.projection.weight.T)[:, :k])
+        document = normalize((batch.documents @ module.teacher_head.projection.weight.T)[:, :k])
+        for i in range(3):
+            others = [j for j in range(8) if not batch.own[i, j]]
+            p, q = (
+                torch.softmax(torch.stack([s @ c[j] for j in others]) / 0.5, 0)
+                for s, c in ((batch.rows[i], batch.documents), (student[i], document))
+            )
+            expected = expected + (p * (p / q).log()).sum() / 3 / 2
+    torch.testing.assert_close(module.training_step(batch, 0), expected)
+
+
+def test_network_and_head_learn_and_the_teachers_head_stays(module: NetworkDistillation, batch: TextBatch) -> None:
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    optimizer = module._optimizer([p for p in module.parameters() if p.requires_grad])
+    module.training_step(batch, 0).backward()
+    optimizer.step()
+    changed = {name for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"network.table.weight", "head.projection.weight"} <= changed
+    assert not {name for name in changed if name.startswith("teacher_head")}
+    assert "ids" in batch.features
+    assert "sentence_embedding" not in batch.features  # a batch can be used again
