@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,17 @@ def test_the_order_is_kept_over_many_windows_and_threads(
     texts = [f"{text} {number}" for text in odd_texts for number in range(9)]
     encoder = load_student(str(exported), token_budget=40, threads=3)
     np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
+
+
+def test_the_first_run_is_by_one_thread(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def run(encoder: object, feed: object) -> None:
+        seen.append(threading.current_thread())
+
+    monkeypatch.setattr(type(load_student(str(exported))), "_run", run)
+    load_student(str(exported), threads=3)
+    assert seen == [threading.main_thread()]
 
 
 def test_what_fails_in_a_thread_is_raised(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,8 @@ class GraphEncoder(ABC):
             )
         self._inputs = inputs
         self.dimension = int(outputs[OUTPUT][1])
+        # OpenVINO's bindings set themselves up when first used: two threads that both come first would block for ever.
+        self._run(self._padded([[self._pad_id]]))
 
     @abstractmethod
     def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
