@@ -32,7 +32,7 @@ from projhead.vectors import Vectors
 #: What a process killed while writing may leave behind.
 _LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER})\.\d+\.tmp"
 #: Documents encoded between two steps of the progress bar.
-_WINDOW = 1024
+_WINDOW = 4096
 #: Codes decoded at once.
 _DECODED = 8192
 #: Stores up to this size are verified whenever they are opened: about a second.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from projhead.encoders import graph
 from projhead.encoders.exported import load_student
 from projhead.spec import build, spec_of
 
@@ -39,6 +41,37 @@ def test_rows_are_the_students_in_order_whatever_the_batches(
     assert encoder.dimension == 4
     np.testing.assert_allclose(encoder.encode(odd_texts), student.encode(odd_texts), atol=1e-5)
     assert encoder.encode([]).shape == (0, 4)
+
+
+def test_the_order_is_kept_over_many_windows_and_threads(
+    exported: Path, student: SentenceTransformer, odd_texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "_WINDOW", 5)
+    texts = [f"{text} {number}" for text in odd_texts for number in range(9)]
+    encoder = load_student(str(exported), token_budget=40, threads=3)
+    np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
+
+
+def test_the_first_run_is_by_one_thread(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def run(encoder: object, feed: object) -> None:
+        seen.append(threading.current_thread())
+
+    monkeypatch.setattr(type(load_student(str(exported))), "_run", run)
+    load_student(str(exported), threads=3)
+    assert seen == [threading.main_thread()]
+
+
+def test_what_fails_in_a_thread_is_raised(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = load_student(str(exported), threads=2)
+
+    def fail(feed: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(encoder, "_run", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        encoder.encode(["a cat"])
 
 
 def test_odd_texts_get_the_rows_of_what_is_left_of_them(exported: Path) -> None:

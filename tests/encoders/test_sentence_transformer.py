@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 
 from projhead.encoders import sentence_transformer
 from projhead.encoders.minilm import MiniLM, minilm_folder
@@ -42,10 +44,42 @@ def test_rows_do_not_depend_on_the_batches(minilm: MiniLM, budget: int, monkeypa
         return features
 
     monkeypatch.setattr(minilm.model, "preprocess", counted)
-    monkeypatch.setattr(minilm, "token_budget", budget)
+    monkeypatch.setattr(minilm, "_fitting", budget)
     np.testing.assert_allclose(minilm.encode(texts), expected, atol=1e-5)
     assert sum(rows for rows, _ in seen) == 8
     assert all(rows * tokens <= budget or rows == 1 for rows, tokens in seen)
+
+
+class Small(torch.nn.Module):
+    """A GPU with memory for so many padded tokens."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.tokens, self.tried = tokens, []  # type: ignore[var-annotated]
+
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        self.tried.append(features["input_ids"].numel())
+        if self.tried[-1] > self.tokens:
+            raise torch.OutOfMemoryError(f"out of memory with {self.tried[-1]} tokens")
+        return features
+
+
+def test_where_memory_does_not_suffice_smaller_batches_do(minilm: MiniLM) -> None:
+    texts = _texts(24)
+    small = Small(200)
+    model = SentenceTransformer(modules=[minilm.model[0], small, *list(minilm.model)[1:]], device="cpu")
+    encoder = copy.copy(minilm)
+    encoder.model, encoder._fitting = model, 1000
+    np.testing.assert_allclose(encoder.encode(texts), minilm.encode(texts), atol=1e-5)
+    assert encoder.token_budget == minilm.token_budget  # what a record builds again is what was asked for
+    assert sum(tokens > 200 for tokens in small.tried) <= 3  # 1,000, 500, 250
+    small.tried.clear()
+    encoder.encode(texts)
+    assert max(small.tried) <= 200
+
+    small.tokens = 5
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory with"):
+        encoder.encode(texts)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def load_student(
     token_budget : int, optional
         Padded tokens of a batch: bounds memory. The encoder's own where not given.
     threads : int, optional
-        Of ONNX Runtime and OpenVINO.
+        Batches that ONNX Runtime or OpenVINO runs at once.
     device : str, optional
         Of sentence-transformers, such as ``"cuda"``.
 

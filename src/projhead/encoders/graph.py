@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -23,8 +26,10 @@ OUTPUT = "sentence_embedding"
 PROMPT = "prompt"
 _TOKENIZER = "tokenizer.json"
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
-#: Texts that are tokenised, and sorted by length, at once: bounds memory.
-_WINDOW = 4096
+#: Texts that are tokenised at once, while the network runs on those before.
+_WINDOW = 512
+#: Batches that wait for each thread: bounds memory.
+_WAITING = 4
 
 Tokens = NDArray[np.int64]
 
@@ -32,8 +37,9 @@ Tokens = NDArray[np.int64]
 class GraphEncoder(ABC):
     """A folder with a graph from token ids to rows, ``tokenizer.json`` and ``export.json`` as an encoder.
 
-    Batches hold texts of like length, as many as fit the token budget. Texts are cut where ``tokenizer.json`` says;
-    lone surrogates, which UTF-8 cannot hold, are read as ``?``.
+    Batches hold texts of like length, as many as fit the token budget. Each thread runs batches of its own, which
+    wastes less than to share one, while the next texts are tokenised. Texts are cut where ``tokenizer.json`` says; lone
+    surrogates, which UTF-8 cannot hold, are read as ``?``.
 
     Parameters
     ----------
@@ -41,10 +47,10 @@ class GraphEncoder(ABC):
         What ``projhead export`` wrote. A folder without its record is refused: whether an unknown graph has the head
         inside, or which prompt it wants, cannot be told from its files.
     threads : int, optional
-        Threads of the runtime; its own choice where not given.
+        Batches that run at once; as many as there are processors for this process where not given.
     token_budget : int, default=1024
-        Padded tokens of a batch: bounds memory. A processor's caches hold what small batches need: int8 is three
-        times as fast as at 8,192.
+        Padded tokens of a batch: with `threads`, bounds memory. A processor's caches hold what small batches need: int8
+        is three times as fast as at 8,192.
 
     Raises
     ------
@@ -72,6 +78,7 @@ class GraphEncoder(ABC):
             raise ValueError(f"{folder} is another kind of export: it has no {' and no '.join(missing)}")
         self.name = folder.name
         self.revision = hashlib.sha256("".join(digests[file] for file in wanted).encode()).hexdigest()[:16]
+        self._threads = threads or joblib.cpu_count()
         self._tokenizer = _tokenizer(folder / _TOKENIZER)
         padding = self._tokenizer.padding or {}
         self._pad_id, self._pad_left = padding.get("pad_id", 0), padding.get("direction") == "left"
@@ -84,6 +91,8 @@ class GraphEncoder(ABC):
             )
         self._inputs = inputs
         self.dimension = int(outputs[OUTPUT][1])
+        # OpenVINO's bindings set themselves up when first used: two threads that both come first would block for ever.
+        self._run(self._padded([[self._pad_id]]))
 
     @abstractmethod
     def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
@@ -91,7 +100,7 @@ class GraphEncoder(ABC):
 
     @abstractmethod
     def _run(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
-        """Return the rows (b, k) of padded token ids and what goes with them, each (b, t)."""
+        """Return the rows (b, k) of padded token ids and what goes with them, each (b, t); from several threads."""
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, k), float32, in the order of `texts`.
@@ -103,14 +112,36 @@ class GraphEncoder(ABC):
         """
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
-        with tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar:
-            for start in range(0, len(clean), _WINDOW):
-                window = [self._prompt + text for text in clean[start : start + _WINDOW]]
-                ids = [encoded.ids for encoded in self._tokenizer.encode_batch(window)]
-                for batch in token_batches([len(one) for one in ids], self.token_budget):
-                    rows[start + batch] = self._run(self._padded([ids[position] for position in batch]))
-                    bar.update(len(batch))
+        with (
+            tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
+            ThreadPoolExecutor(self._threads) as pool,
+        ):
+            running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()
+            for positions, batch in self._batches(clean):
+                running.append((positions, pool.submit(self._run, batch)))
+                while len(running) > _WAITING * self._threads:
+                    self._collect(running, rows, bar)
+            while running:
+                self._collect(running, rows, bar)
         return unit_rows(rows, f"vectors of {self.name}")
+
+    @staticmethod
+    def _collect(running: deque[Any], rows: Vectors, bar: Any) -> None:
+        """Wait for the oldest batch and keep its rows."""
+        positions, batch = running.popleft()
+        rows[positions] = batch.result()
+        bar.update(len(positions))
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], dict[str, Tokens]]]:
+        """Yield the positions (b,) of texts and what the graph takes of them, the longest first."""
+        # Characters order texts well enough to tokenise them window by window; tokens order each window.
+        order = np.argsort([-len(text) for text in texts], kind="stable")
+        for start in range(0, len(texts), _WINDOW):
+            window = order[start : start + _WINDOW]
+            encoded = self._tokenizer.encode_batch([self._prompt + texts[position] for position in window])
+            ids = [one.ids for one in encoded]
+            for batch in token_batches([len(one) for one in ids], self.token_budget):
+                yield window[batch], self._padded([ids[position] for position in batch])
 
     def _padded(self, ids: Sequence[Sequence[int]]) -> dict[str, Tokens]:
         """Return what the graph takes, each (b, t)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from projhead.batching import token_batches
@@ -45,7 +47,8 @@ class SentenceTransformerEncoder:
         Tokens of a text that are read; the model's own limit where not given.
     token_budget : int, optional
         Padded tokens of a batch: bounds memory. Where not given 2,048 on a CPU, whose caches hold what such a batch
-        needs (1.2 to 1.4 times the speed of 8,192), and 16,384 elsewhere.
+        needs (1.2 to 1.4 times the speed of 8,192), and 16,384 elsewhere. Where a GPU's memory does not suffice, half
+        of it is tried, and so on, and kept for later texts.
     local_files_only : bool, default=False
         Whether to use only what was downloaded before.
 
@@ -82,7 +85,7 @@ class SentenceTransformerEncoder:
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length
         best = 2048 if self.model.device.type == "cpu" else 16_384
-        self.token_budget = best if token_budget is None else token_budget
+        self.token_budget = self._fitting = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
         self.revision = model_revision(self.model)
         self.dimension = _dimension(self.model)
@@ -99,18 +102,39 @@ class SentenceTransformerEncoder:
         """
         clean = _clean(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
-        prompt = self.model.prompts.get(self.model.default_prompt_name or "")
+        lengths = np.array(self._lengths(clean), np.int64)
+        waiting = deque(token_batches(lengths, self._fitting))
         self.model.eval()
         with (
             torch.inference_mode(),
             tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
         ):
-            for batch in token_batches(self._lengths(clean), self.token_budget):
-                features = self.model.preprocess([clean[i] for i in batch], prompt=prompt)
-                features = {k: v.to(self.model.device) if hasattr(v, "to") else v for k, v in features.items()}
-                rows[batch] = self.model(features)["sentence_embedding"].float().cpu().numpy()
-                bar.update(len(batch))
+            while waiting:
+                batch = waiting.popleft()
+                try:
+                    rows[batch] = self._rows([clean[i] for i in batch])
+                except torch.OutOfMemoryError:
+                    if len(batch) == 1:
+                        raise
+                    self._fitting = max(int(len(batch) * lengths[batch].max()) // 2, 1)
+                    left = np.concatenate([batch, *waiting])
+                    waiting = deque(left[part] for part in token_batches(lengths[left], self._fitting))
+                    torch.cuda.empty_cache()
+                else:
+                    bar.update(len(batch))
         return unit_rows(rows, f"vectors of {self.name}")
+
+    def _rows(self, texts: list[str]) -> NDArray[np.float32]:
+        """Return the rows (b, d) of one batch."""
+        prompt, device = self.model.prompts.get(self.model.default_prompt_name or ""), self.model.device
+        features = self.model.preprocess(texts, prompt=prompt)
+        for name, value in features.items():
+            if isinstance(value, torch.Tensor):
+                # Pinned memory goes to a GPU while it computes.
+                value = value.pin_memory() if device.type == "cuda" else value
+                features[name] = value.to(device, non_blocking=True)
+        rows: NDArray[np.float32] = self.model(features)["sentence_embedding"].float().cpu().numpy()
+        return rows
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text that the model will read."""

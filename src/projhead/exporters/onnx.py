@@ -26,13 +26,28 @@ from projhead.encoders.texts import clean_texts
 from projhead.exporters.float16 import halve
 from projhead.exporters.int8 import quantise
 from projhead.exporters.int8_static import quantise_static
+from projhead.exporters.onnxruntime_int8 import quantise_dynamic, quantise_weights
 from projhead.vectors import Vectors
 
 _OPSET = 20
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 #: Precisions, and the mean cosine that each reaches with room to spare.
-_DTYPES = {"float32": 0.99999, "float16": 0.9999, "int8": 0.997, "int8_static": 0.997}
-_QUANTISERS = {"int8": quantise, "int8_static": quantise_static}
+_DTYPES = {
+    "float32": 0.99999,
+    "float16": 0.9999,
+    "int8": 0.997,
+    "int8_static": 0.997,
+    "int8_dynamic": 0.98,
+    "int8_weights": 0.999,
+    "int4_weights": 0.95,
+}
+_QUANTISERS: dict[str, Callable[[Any, Any], Any]] = {
+    "int8": quantise,
+    "int8_static": quantise_static,
+    "int8_dynamic": lambda model, _: quantise_dynamic(model),
+    "int8_weights": lambda model, _: quantise_weights(model, 8),
+    "int4_weights": lambda model, _: quantise_weights(model, 4),
+}
 #: Texts that int8 is calibrated on, about.
 _CALIBRATION = 256
 # What torch's exporter says of every model and a user cannot act on.
@@ -48,11 +63,12 @@ class Onnx:
 
     Parameters
     ----------
-    dtype : {"float32", "float16", "int8", "int8_static"}
+    dtype : {"float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"}
         Of the network. float16 (see `projhead.exporters.float16`) is for GPUs: half the size.
         int8 (see `projhead.exporters.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter of
         the size, three times the speed. int8_static (see `projhead.exporters.int8_static`) is somewhat faster and a
-        little further from the student, the more so on texts unlike those.
+        little further from the student, the more so on texts unlike those. The last three are ONNX Runtime's own
+        (see `projhead.exporters.onnxruntime_int8`).
     opset : int, default=20
         Version of ONNX's operators, 18 at least.
 
