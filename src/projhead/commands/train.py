@@ -43,10 +43,11 @@ def run(cfg: DictConfig) -> float:
         print(f"{folder} is finished already; its results:\n")
         return _conclude(results, artifact)
     encoder: Encoder = instantiate(cfg.encoder)
-    if cfg.student is not None:
+    smaller = bool(cfg.student)  # student=same is an empty choice
+    if smaller:
         check_student(cfg, encoder)
     vectors = teacher_vectors(cfg, encoder)
-    if cfg.student is None:
+    if not smaller:
         _train_head(cfg, encoder, vectors, folder)
     else:
         own = folder / "teacher"  # the teacher's head comes first, and stays beside the student to be compared with

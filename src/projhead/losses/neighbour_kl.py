@@ -33,9 +33,10 @@ class NeighbourKL(nn.Module):
         """Return the mean divergence over anchors."""
         with torch.no_grad():
             logits = (teacher / self.teacher_temperature).masked_fill_(own, -1e4)
+            logits -= logits.amax(1, keepdim=True)
             target = torch.softmax(logits, dim=1)
             # The entropy, a constant that makes 0 the best value, from what is there: no second pass of logarithms.
-            log_sum = logits.amax(1) - target.amax(1).log()
-            negative_entropy = (torch.dot(target.flatten(), logits.flatten()) - log_sum.sum()) / len(target)
+            log_sum = -target.amax(1).log().sum()
+            negative_entropy = (torch.dot(target.flatten(), logits.flatten()) - log_sum) / len(target)
         found = (student / self.log_temperature.exp()).masked_fill(own, -1e4)
         return nn.functional.cross_entropy(found, target) + negative_entropy
