@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,3 +122,12 @@ def test_tensorrt_needs_a_limit_of_tokens(captured: Captured, exports: Callable[
     (folder / "export.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match=r"expected a tokenizer that cuts texts.*device=cuda"):
         load_student(folder, device="tensorrt")
+
+
+def test_nothing_reports_its_use(exports: Callable[[str], Path], tmp_path: Path) -> None:
+    code = f"import projhead; projhead.load_student({str(exports('onnx'))!r}).encode(['a cat'])"
+    kept = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    environment = kept | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("deviceid"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 
 from projhead.encoders.graph import OUTPUT, PROMPT, GraphEncoder, Tokens
 from projhead.encoders.providers import Buckets, best_budget, engine_options, providers
+
+# From 1.29 on ONNX Runtime reports its use over the network, under an identifier that it writes into the user's cache,
+# unless this is set before it is imported. All of projhead that imports it imports this module first.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class OnnxEncoder(GraphEncoder):
