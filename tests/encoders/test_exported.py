@@ -86,8 +86,8 @@ def test_a_damaged_folder_or_one_of_another_version_is_refused(
 
 
 def test_a_setting_the_encoder_has_not_is_refused(exports: Callable[[str], Path]) -> None:
-    with pytest.raises(ValueError, match=r"OnnxEncoder does not take.*device"):
-        projhead.load_student(exports("onnx"), device="cuda")
+    with pytest.raises(ValueError, match=r"OpenVinoEncoder does not take.*device"):
+        projhead.load_student(exports("openvino"), device="cuda")
 
 
 def test_a_head_alone_is_no_student(tmp_path: Path) -> None:

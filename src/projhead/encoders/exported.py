@@ -24,7 +24,8 @@ def load_student(
     threads : int, optional
         Batches that ONNX Runtime or OpenVINO runs at once.
     device : str, optional
-        Of sentence-transformers, such as ``"cuda"``.
+        Of sentence-transformers, such as ``"cuda"``; of ONNX Runtime ``"cuda"``, ``"tensorrt"`` or
+        ``"tensorrt_fp16"``, see `projhead.encoders.onnx.OnnxEncoder`.
 
     Returns
     -------

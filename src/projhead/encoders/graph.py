@@ -140,12 +140,16 @@ class GraphEncoder(ABC):
             window = order[start : start + _WINDOW]
             encoded = self._tokenizer.encode_batch([self._prompt + texts[position] for position in window])
             ids = [one.ids for one in encoded]
-            for batch in token_batches([len(one) for one in ids], self.token_budget):
+            for batch in token_batches([self._room(len(one)) for one in ids], self.token_budget):
                 yield window[batch], self._padded([ids[position] for position in batch])
+
+    def _room(self, length: int) -> int:
+        """Return the tokens that a batch is padded to whose longest text has `length`."""
+        return max(length, 1)
 
     def _padded(self, ids: Sequence[Sequence[int]]) -> dict[str, Tokens]:
         """Return what the graph takes, each (b, t)."""
-        longest = max(max(map(len, ids)), 1)
+        longest = self._room(max(map(len, ids)))
         tokens = np.full((len(ids), longest), self._pad_id, np.int64)
         mask = np.zeros_like(tokens)
         for row, one in enumerate(ids):
