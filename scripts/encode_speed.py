@@ -180,10 +180,12 @@ def main() -> None:
         top = Path(temporary)
         if args.mpnet:
             (top / "mpnet").mkdir()
-            student = random_mpnet(top / "mpnet")
+            student, measured = random_mpnet(top / "mpnet"), {"reducer": "pca", "encoder": "mpnet-base, random weights"}
         else:
             teacher = SentenceTransformerEncoder(args.teacher, device="cpu") if args.teacher else MiniLM(device="cpu")
-            student = build_student(teacher.model, load_reducer(args.artifact), teacher.revision)
+            reducer = load_reducer(args.artifact)
+            student = build_student(teacher.model, reducer, teacher.revision)
+            measured = {"reducer": reducer.kind, "encoder": teacher.name}
         folders = {kind: top / kind for kind in args.kinds}
         sizes = {kind: export(kind, student, folder, calibration) for kind, folder in folders.items()}
         size = export("sentence_transformers", student, top / "stock", calibration)
@@ -200,7 +202,7 @@ def main() -> None:
             systems[f"limit: {what} matrix products alone"] = partial(_alone, run)
         taken, rows = measure(systems, texts, args.rounds)
         memory = {name: peak_memory(folder, texts) for name, folder in folders.items()} if args.memory else {}
-    report(args, texts, lengths, taken, rows, sizes, memory)
+    report(args, measured, texts, lengths, taken, rows, sizes, memory)
 
 
 def _alone(run: Callable[[], None], texts: list[str]) -> Vectors:
@@ -210,8 +212,8 @@ def _alone(run: Callable[[], None], texts: list[str]) -> Vectors:
 
 
 def report(
-    args: argparse.Namespace, texts: list[str], lengths: list[int], taken: dict[str, Taken], rows: dict[str, Vectors],
-    sizes: dict[str, float], memory: dict[str, float],
+    args: argparse.Namespace, measured: dict[str, str], texts: list[str], lengths: list[int], taken: dict[str, Taken],
+    rows: dict[str, Vectors], sizes: dict[str, float], memory: dict[str, float],
 ) -> None:  # fmt: skip
     """Print the table; append the rows."""
     reference, least = f"{STOCK}, float32", taken["limit: int8 matrix products alone"]
@@ -232,10 +234,9 @@ def report(
         if name in memory:
             values["peak_megabytes"] = memory[name]
         table.append([name, *(f"{values[key]:{form}}" if key in values else "" for key, form in COLUMNS.items())])
-        what = {"reducer": "mpnet-base, random" if args.mpnet else str(args.artifact), "encoder": "encode_speed"}
         results += [
             Result(f"export/{name}", key, value, value, value, n_components=rows[reference].shape[1], n=len(texts),
-                   revision="", **what)
+                   revision="", **measured)
             for key, value in values.items()
         ]  # fmt: skip
     ours, order = token_batches(lengths, 1024), np.argsort([-len(text) for text in texts])
