@@ -56,7 +56,7 @@ class Static:
                 f"got {teacher.name}; student=pretrained takes any teacher"
             )
         tokenizer = Tokenizer.from_str(backend.to_str())
-        tokenizer.no_padding()  # as it was set for the last texts that the teacher encoded: padding is no token to count
+        tokenizer.no_padding()  # it was set for texts that the teacher encoded, and padding is no token to count
         prefix, suffix = _marks(teacher.model.tokenizer)
         if (limit := teacher.model.max_seq_length) is not None:
             tokenizer.enable_truncation(limit - len(prefix) - len(suffix))  # read what the teacher reads
