@@ -45,6 +45,7 @@ def test_each_word_comes_alone_and_in_bags_that_the_seed_decides(tmp_path: Path)
         assert text.split()[0] == first
         assert set(text.split()) <= set(WORDS)
         assert 3 <= len(text.split()) <= 9
+    assert {word for text in texts[3:] for word in text.split()[1:]} == set(WORDS)
     ids = [document.id for document in corpus.documents("all")]
     assert len(set(ids)) == len(ids)
     assert texts == [document.text for document in corpus.documents("all")]

@@ -72,3 +72,26 @@ def test_network_and_head_learn_and_the_teachers_head_stays(module: NetworkDisti
     assert not {name for name in changed if name.startswith("teacher_head")}
     assert "ids" in batch.features
     assert "sentence_embedding" not in batch.features  # a batch can be used again
+
+
+def test_validation_is_the_share_of_the_teachers_nearest_documents_other_than_the_text_itself(
+    module: NetworkDistillation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(2)
+    rows, documents = (normalize(torch.randn(n, 6, generator=generator)) for n in (3, 40))
+    own = torch.zeros(3, 40, dtype=torch.bool)
+    own[1, 5] = own[2, 30] = True
+    documents[5], documents[30] = rows[1], rows[2]  # the teacher's nearest, were they not left out
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: float(value)}))
+    module.validation_step(TextBatch({"ids": torch.tensor([1, 4, 7])}, rows, documents, own), 0)
+    network, kept = normalize(module.network.table.weight[[1, 4, 7]]), []
+    for k in (4, 2):
+        student = normalize((network @ module.head.projection.weight.T)[:, :k])
+        reduced = normalize((documents @ module.teacher_head.projection.weight.T)[:, :k])
+        for i in range(3):
+            others = [j for j in range(40) if not own[i, j]]
+            true = set(sorted(others, key=lambda j: -float(rows[i] @ documents[j]))[:10])
+            found = set(sorted(others, key=lambda j: -float(student[i] @ reduced[j]))[:10])
+            kept.append(len(true & found) / 10)
+    assert logged["val/overlap@10"] == pytest.approx(sum(kept) / len(kept))

@@ -26,6 +26,17 @@ def products_of(graph: GraphWriter) -> dict[str, list[Any]]:
     return dict(products)
 
 
+def each_product(graph: GraphWriter, products: dict[str, list[Any]]) -> Iterator[tuple[Any, str]]:
+    """Yield each product, to be written again, and its activation's name; all other nodes stay."""
+    for node in graph.old:
+        source = node.input[0] if node.input else ""
+        if node in products.get(source, []):
+            yield node, source
+        else:
+            graph.keep(node)
+    graph.finish()
+
+
 def activations(model: Any, names: list[str], batches: Iterable[dict[str, Array]]) -> Iterator[dict[str, Array]]:
     """Yield the named activations (b, t, d) of each batch of inputs.
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from projhead.exporters.calibration import activations, products_of
+from projhead.exporters.calibration import activations, each_product, products_of
 from projhead.exporters.graph import Array, GraphWriter, column_scale
 
 #: How far difficulty is moved from activations to weights: 0 not at all, 1 wholly.
@@ -61,17 +61,12 @@ def quantise(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     products = products_of(graph)
     maxima = _channel_maxima(activations(model, list(products), batches))
     codes: dict[str, _Codes] = {}
-    for node in graph.old:
-        source = node.input[0] if node.input else ""
-        if node.op_type != "MatMul" or node not in products.get(source, []):
-            graph.keep(node)
-            continue
+    for node, source in each_product(graph, products):
         if source not in codes:
             weights = [graph.constants[one.input[1]] for one in products[source]]
             is_gelu = makers.get(source) == "Gelu"
             codes[source] = _gelu_codes(graph, source) if is_gelu else _codes(graph, source, maxima[source], weights)
         _product(graph, codes[source], graph.constants[node.input[1]], node.output[0])
-    graph.finish()
     return model
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from projhead.exporters.calibration import activations, products_of
+from projhead.exporters.calibration import activations, each_product, products_of
 from projhead.exporters.graph import Array, GraphWriter, column_scale
 
 #: How far the difficulty of channels is moved from activations to weights: 0 not at all, 1 wholly.
@@ -85,16 +85,11 @@ def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
             ranges[name].add(values)
     biases = {node.input[0]: node for node in graph.old if node.op_type == "Add" and node.input[1] in graph.constants}
     codes: dict[str, _Codes] = {}
-    for node in graph.old:
-        source = node.input[0] if node.input else ""
-        if node.op_type != "MatMul" or node not in products.get(source, []):
-            graph.keep(node)
-            continue
+    for node, source in each_product(graph, products):
         if source not in codes:
             weights = [graph.constants[one.input[1]] for one in products[source]]
             codes[source] = _codes(graph, source, ranges[source], weights)
         _product(graph, codes[source], graph.constants[node.input[1]], node.output[0], biases.get(node.output[0]))
-    graph.finish()
     return model
 
 
