@@ -16,6 +16,7 @@ import numpy as np
 
 from projhead.exporters.calibration import activations, each_product, products_of
 from projhead.exporters.graph import Array, GraphWriter, column_scale
+from projhead.exporters.refit import absorb, first_layer
 
 #: How far the difficulty of channels is moved from activations to weights: 0 not at all, 1 wholly.
 _SMOOTHING = 0.9
@@ -60,6 +61,7 @@ def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     """Return `model` with its products of activations and weights in int8.
 
     Token tables are in int8 by rows; two-dimensional layers (the head) are computed in float32 from float16 weights.
+    The head is fitted again to what it gets then (see `projhead.exporters.refit`).
 
     Parameters
     ----------
@@ -80,7 +82,11 @@ def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     graph = GraphWriter(model)
     products = products_of(graph)
     ranges = {name: _Ranges() for name in products}
-    for seen in activations(model, list(products), batches):
+    texts, head = list(batches), first_layer(graph)
+    entrance = [head.input[0]] if head else []
+    exact = []
+    for seen in activations(model, [*products, *entrance], texts):
+        exact += [seen.pop(name) for name in entrance]
         for name, values in seen.items():
             ranges[name].add(values)
     biases = {node.input[0]: node for node in graph.old if node.op_type == "Add" and node.input[1] in graph.constants}
@@ -90,6 +96,10 @@ def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
             weights = [graph.constants[one.input[1]] for one in products[source]]
             codes[source] = _codes(graph, source, ranges[source], weights)
         _product(graph, codes[source], graph.constants[node.input[1]], node.output[0], biases.get(node.output[0]))
+    if head:
+        found = [seen[head.input[0]] for seen in activations(model, entrance, texts)]
+        absorb(graph, head, np.concatenate(exact), np.concatenate(found))
+        graph.finish()
     return model
 
 
