@@ -13,8 +13,8 @@ installed there, or cannot do its part, is left out and its reason printed.
 Every tool keeps its own settings and batches. sentence-transformers' quantisers are called as its documentation does
 (dynamic int8 for AVX512-VNNI; OpenVINO's static int8, calibrated on the same texts as ours); its exports hold the
 transformer alone, and torch runs the head behind it. fastembed runs the same int8 file without the head, and
-projhead's with it. model2vec makes a table of the bare encoder, 256 wide as it does by itself (its 0.7.0 puts tokens out of
-order with the libraries that sentence-transformers' exports want).
+projhead's with it. model2vec makes a table of the bare encoder, 256 wide as it does by itself (its 0.7.0 puts tokens
+out of order with the libraries that sentence-transformers' exports want).
 """
 
 from __future__ import annotations
