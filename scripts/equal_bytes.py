@@ -7,19 +7,23 @@ SET is a folder in the BEIR layout or its name on the hub. Codes, PCA and heads 
 heads to sentences of them as pseudo-queries; test queries and judgements are never seen in fitting. Queries stay float
 and meet decoded documents. Sizes come in the order given, all methods of one before the next. With --every-other all is
 fitted to every other document and measured on all: what shared tables learned by heart does not help there. A run gone
-on with leaves out what OUT/results.jsonl has; it ends with OUT/report.
+on with leaves out what OUT/items has. It ends with OUT/report, where what is learned, the mean of its seeds for each
+query, is paired with the best of all else of as many bytes, chosen on the very numbers compared, which favours that.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import faiss
+import numpy as np
 from tqdm import tqdm
 
 from projhead import PCA, LearnedReducer, SentenceTransformerEncoder
@@ -38,9 +42,11 @@ from projhead.encoders.cached import Cached
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
+from projhead.files import atomic_file
 from projhead.heads.linear import Linear
+from projhead.protocols import Sample
 from projhead.report.page import write_report
-from projhead.results import append_results, read_results
+from projhead.results import Result, append_results, read_results
 from projhead.tasks.retrieval import Retrieval
 from projhead.training.central import central
 
@@ -112,8 +118,11 @@ METHODS = {
     "binary": Method("", full, lambda size: Binary(8 * size)),
     "itq": Method("", full, lambda size: ITQ(8 * size)),
     "rabitq": Method("pca", lambda d, size: 8 * (size - 8), lambda size: RaBitQ()),  # 8 bytes are corrections
+    "pca_float32": Method("pca", lambda d, size: size // 4, lambda size: Cast()),
+    "pca_float16": Method("pca", lambda d, size: size // 2, lambda size: Cast("float16")),
     "pca_int8": Method("pca", lambda d, size: size, lambda size: Integer()),
     "pca_opq": Method("pca", third, lambda size: ProductQuantizer(size, rotate=True)),
+    "learned_float16": Method("learned", lambda d, size: size // 2, lambda size: Cast("float16")),
     "learned_binary": Method("learned", bits, lambda size: Binary()),
     "learned_int8": Method("learned", lambda d, size: size, lambda size: Integer()),
     "learned_pq": Method("learned", full, ProductQuantizer),
@@ -138,7 +147,7 @@ class Bench:
     def __init__(self, path: str, args: argparse.Namespace) -> None:
         self.encoder = SentenceTransformerEncoder(args.teacher) if args.teacher else MiniLM()
         self.teacher = Cached(self.encoder, args.out / "stores", show_progress=True)
-        self.task, self.results, data = Retrieval(path), args.out / "results.jsonl", load_beir(path)
+        self.task, self.out, data = Retrieval(path), args.out, load_beir(path)
         self.name = f"retrieval/{data.name}" + (", half seen" if args.every_other else "")
         texts = [document.text for document in data.corpus]
         queries = pseudo_queries(texts)
@@ -158,7 +167,7 @@ class Bench:
         if method.kind == "learned":
             for seed in seeds:
                 fit = partial(self._trained, width, codec, seed)
-                yield Subject("learned", width, seed, f"{codec.name} (trained)", fit)
+                yield Subject("learned", width, seed, f"{codec.name} (trained)" if codec.learns else codec.name, fit)
             return
         reducers = {"pca": PCA(width), "pca_uncentred": PCA(width, center=False)} if method.kind else {"teacher": None}
         for name, reducer in reducers.items():
@@ -171,21 +180,47 @@ class Bench:
         return Coded(Reduced(self.teacher, pca), fitted_copy(codec, rows), trained=True)
 
     def _trained(self, width: int, codec: BaseCodec, seed: int) -> Coded:
-        reducer = LearnedReducer(width, codec=codec, head=Linear, random_state=seed, **STEPS)
-        reducer.fit(self.rows, queries=self.queries)
-        assert reducer.codec_ is not None
-        return Coded(Reduced(self.teacher, reducer), reducer.codec_, trained=True)
+        through: dict[str, Any] = {"codec": codec, "head": Linear, **STEPS} if codec.learns else {}
+        reducer = LearnedReducer(width, random_state=seed, **through).fit(self.rows, queries=self.queries)
+        return Coded(Reduced(self.teacher, reducer), reducer.codec_ or codec, trained=reducer.codec_ is not None)
 
     def add(self, subject: Subject, size: int) -> None:
-        """Measure one subject, unless its results are there."""
-        known = read_results(self.results) if self.results.exists() else []
-        if (self.name, *subject[:4]) in {
-            (row.task, row.reducer, row.n_components, row.seed, row.codec) for row in known
-        }:
+        """Measure one subject, unless that was done."""
+        place = self.out / "items" / self.name.replace("/", "_") / str(size)
+        file = place / f"{subject.reducer} {subject.width} {subject.codec} {subject.seed}.npz"
+        if file.exists():
             return
         samples = [sample._replace(task=self.name) for sample in self.task.run(subject.fit(), self.teacher)]
         system = System(*subject[:3], samples, codec=subject.codec, bytes_per_vector=size)
-        append_results(self.results, result_rows([system], teacher_of(self.encoder)))
+        append_results(self.out / "results.jsonl", result_rows([system], teacher_of(self.encoder)))
+        with atomic_file(file) as temporary, temporary.open("wb") as opened:
+            np.savez(opened, **{sample.metric: sample.items for sample in samples})
+
+    def paired(self) -> Iterator[Result]:
+        """Yield what is learned minus the best of what is not, of as many bytes, for every metric."""
+        for place in sorted((self.out / "items" / self.name.replace("/", "_")).iterdir()):
+            seeds: dict[tuple[str, ...], list[list[Sample]]] = defaultdict(list)
+            for file in sorted(place.glob("*.npz")):
+                reducer, width, codec = file.stem.rsplit(" ", 1)[0].split(" ", 2)
+                with np.load(file) as items:
+                    seeds[reducer, width, codec].append([Sample(self.name, name, items[name]) for name in items])
+            systems = [
+                System(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
+                for (reducer, width, codec), samples in seeds.items()
+            ]
+            rivals = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
+            learned = [replace(one, rivals=rivals) for one in systems if one.reducer == "learned"]
+            yield from (row for row in result_rows(learned, teacher_of(self.encoder)) if row.baseline)
+
+
+def _mean(seeds: list[list[Sample]]) -> list[Sample]:
+    return [
+        same[0]._replace(items=np.mean([sample.items for sample in same], axis=0)) for same in zip(*seeds, strict=True)
+    ]
+
+
+def _said(system: System) -> str:
+    return system.codec if system.reducer == "teacher" else f"{system.reducer}, {system.codec}"
 
 
 def main() -> None:
@@ -207,6 +242,7 @@ def main() -> None:
             for subject in bench.subjects(METHODS[method], size, args.seeds):
                 bar.set_postfix_str(f"{method}, {size} bytes, seed {subject.seed}")
                 bench.add(subject, size)
+        append_results(args.out / "results.jsonl", bench.paired())
     write_report(read_results(args.out / "results.jsonl"), {}, args.out / "report")
 
 

@@ -28,7 +28,7 @@ class Result:
     n : int
         How many queries, pairs or texts were measured.
     baseline : str
-        Where not empty, `value` is the difference to that reducer, and the interval a paired one.
+        Where not empty, `value` is the difference to that reducer (or codec), and the interval a paired one.
     codec, bytes_per_vector, index : str, int, str
         How vectors were stored and searched.
     seed, encoder, revision, commit : int, str, str, str

@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from projhead.protocols import Sample
 from projhead.results import read_results
+from projhead.statistics import paired_bootstrap
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "equal_bytes.py"
 WORDS = [f"{colour} {thing}" for colour in ("red", "old", "tiny") for thing in ("boat", "piano", "garden", "engine")]
@@ -28,7 +33,8 @@ def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_pa
     command += ["--methods", "binary", "itq", "pca_int8", "learned_int8"]
     for _ in range(2):
         subprocess.run(command, check=True)
-        rows = [row for row in read_results(tmp_path / "out" / "results.jsonl") if row.metric == "ndcg@10"]
+        found = [row for row in read_results(tmp_path / "out" / "results.jsonl") if row.metric == "ndcg@10"]
+        rows = [row for row in found if not row.baseline]
         assert [(row.reducer, row.codec, row.bytes_per_vector) for row in rows] == [
             ("teacher", "float32", 1536),
             ("teacher", "rotated_binary_64", 8),
@@ -42,4 +48,16 @@ def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_pa
             ("pca_uncentred", "int8", 3),
             ("learned", "int8 (trained)", 3),
         ]
-    assert (tmp_path / "out" / "report" / "index.html").is_file()
+    for size in (8, 3):
+        same = [row for row in rows if row.bytes_per_vector == size]
+        paired = next(row for row in found if row.baseline and row.bytes_per_vector == size)
+        values = {row.codec if row.reducer == "teacher" else f"{row.reducer}, {row.codec}": row.value for row in same}
+        own = values.pop("learned, int8 (trained)")
+        assert paired.value == pytest.approx(own - max(values.values()))
+        assert values[paired.baseline] == max(values.values())
+        items = {file.name: np.load(file)["ndcg@10"] for file in (tmp_path / "out" / "items").rglob(f"{size}/*.npz")}
+        ours = items.pop(f"learned {size} int8 (trained) 0.npz")
+        best = max(items.values(), key=np.mean)
+        expected = paired_bootstrap(Sample("", "", ours), Sample("", "", best))
+        assert (paired.low, paired.high) == pytest.approx((expected.low, expected.high))
+    assert "Difference to the best baseline" in (tmp_path / "out" / "report" / "index.html").read_text()

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, State
+from projhead.codecs.products import matrix_products
 from projhead.codecs.rotations import opq_rotation
 from projhead.twins.quantizer import Quantizer
 from projhead.vectors import Vectors
@@ -50,6 +51,7 @@ class ProductQuantizer(BaseCodec):
         rotation = {"rotation": (dimension, dimension)} if self.rotate else {}
         return {"centroids": (self.n_bytes, _CENTROIDS, dimension // self.n_bytes), **rotation}
 
+    @matrix_products()
     def _fit(self, rows: Vectors) -> State:
         if len(rows) < _CENTROIDS:
             raise ValueError(f"{self.name}: expected at least {_CENTROIDS} rows to learn from, got {len(rows)}")

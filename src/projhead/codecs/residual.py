@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, State
+from projhead.codecs.products import matrix_products
 from projhead.codecs.rotations import opq_rotation
 from projhead.twins.quantizer import Quantizer
 from projhead.vectors import Vectors
@@ -59,6 +60,7 @@ class ResidualQuantizer(BaseCodec):
     def _shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
         return {"centroids": (self.n_splits, self.n_bytes // self.n_splits, _CENTROIDS, dimension // self.n_splits)}
 
+    @matrix_products()
     def _fit(self, rows: Vectors) -> State:
         if len(rows) < _CENTROIDS:
             raise ValueError(f"{self.name}: expected at least {_CENTROIDS} rows to learn from, got {len(rows)}")

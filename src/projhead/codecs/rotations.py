@@ -5,9 +5,11 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
+from projhead.codecs.products import matrix_products
 from projhead.vectors import Vectors
 
 
+@matrix_products()
 def opq_rotation(rows: Vectors, groups: int) -> Vectors:
     """Return the rotation (d, d) after which groups of neighbouring dimensions quantise best.
 

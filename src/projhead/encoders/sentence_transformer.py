@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from projhead.batching import token_batches
+from projhead.encoders.texts import clean_texts
 from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class SentenceTransformerEncoder:
         ValueError
             If the model gives NaN or infinity.
         """
-        clean = _clean(texts)
+        clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
         lengths = np.array(self._lengths(clean), np.int64)
         waiting = deque(token_batches(lengths, self._fitting))
@@ -133,8 +134,13 @@ class SentenceTransformerEncoder:
                 # Pinned memory goes to a GPU while it computes.
                 value = value.pin_memory() if device.type == "cuda" else value
                 features[name] = value.to(device, non_blocking=True)
-        rows: NDArray[np.float32] = self.model(features)["sentence_embedding"].float().cpu().numpy()
+        rows: NDArray[np.float32] = self._forward(features)["sentence_embedding"].float().cpu().numpy()
         return rows
+
+    def _forward(self, features: dict[str, Any]) -> dict[str, Any]:
+        """Return what the model makes of tokens."""
+        made: dict[str, Any] = self.model(features)
+        return made
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text that the model will read."""
@@ -188,13 +194,6 @@ def _facts(module: torch.nn.Module) -> list[Any]:
         type(getattr(module, "activation_function", None)).__name__,
         *(getattr(config, key, None) for key in ("model_type", "num_attention_heads", "hidden_act")),
     ]
-
-
-def _clean(texts: Sequence[str]) -> list[str]:
-    strangers = [texts] if isinstance(texts, str) else [text for text in texts if not isinstance(text, str)]
-    if strangers:
-        raise TypeError(f"texts: expected a list of str, got {type(strangers[0]).__name__} {strangers[0]!r:.80}")
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def _dimension(model: SentenceTransformer) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from projhead.codecs.products import matrix_products
 from projhead.indexes.base import BaseIndex
 from projhead.indexes.faiss_bytes import measured, reckoned
 from projhead.indexes.ids import Places
@@ -75,6 +76,7 @@ class FaissIndex(BaseIndex):
         _check(index, repr(self.factory))
         return index
 
+    @matrix_products()
     def _build(self, rows: Rows) -> None:
         index = self._made(rows.dimension)
         lists = faiss.try_extract_index_ivf(index)

@@ -65,13 +65,14 @@ def tables(frame: pd.DataFrame) -> Iterator[Table]:
             values = rows[~rows["paired"]]
             yield from _table(section, "Values with 95% intervals", values, "name", _value)
             yield from _table(section, _RETENTION, values[~is_overlap(values)], "name", _kept_interval)
-            yield from _table(section, "Difference to the best PCA, paired", rows[rows["paired"]], "name", _difference)
+            yield from _table(section, _PAIRED, rows[rows["paired"]], "name", _difference)
     for teacher, part in frame[is_export(frame)].groupby("teacher", sort=False):
         yield from _table(f"{teacher}: exports", "Size, speed and parity of the written files", part, "name", _amount)
 
 
 _HEADS = {"n_components": "dimensions", "task": "export", "bytes_per_vector": "bytes"}
 _RETENTION = "Retention: the metric over the full-width teacher's"
+_PAIRED = "Difference to the best baseline, paired"
 _MEAN = f"{_RETENTION}; of several seeds the mean ± the standard deviation"
 
 
