@@ -81,10 +81,14 @@ def _overlap(reference: Vectors, rows: Vectors) -> float:
 
 def peak_memory(loader: str, folder: Path, texts: list[str]) -> float:
     """Return the peak resident memory, in MB, of a process that loads `encode` and encodes the texts."""
-    code = f"import json, resource, sys\n{loader}\nencode(json.load(sys.stdin))\n"
-    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-    command = [sys.executable, "-c", code, str(folder)]
-    done = subprocess.run(command, input=json.dumps(texts), stdout=subprocess.PIPE, text=True, check=True)
+    code = (
+        f"import json, sys; sys.path.append({str(Path(__file__).parent)!r}); from encode_peers import peak_megabytes\n"
+    )
+    code += f"{loader}\nencode(json.load(sys.stdin))\n"
+    command = [sys.executable, "-c", f"{code}print(peak_megabytes())", str(folder)]
+    done = subprocess.run(
+        command, input=json.dumps(texts), stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parent
+    )
     return float(done.stdout)
 
 

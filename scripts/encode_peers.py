@@ -13,15 +13,14 @@ installed there, or cannot do its part, is left out and its reason printed.
 Every tool keeps its own settings and batches. sentence-transformers' quantisers are called as its documentation does
 (dynamic int8 for AVX512-VNNI; OpenVINO's static int8, calibrated on the same texts as ours); its exports hold the
 transformer alone, and torch runs the head behind it. fastembed runs the same int8 file without the head, and
-projhead's with it. model2vec makes a table of the bare encoder, in a space of its own (its 0.7.0 puts tokens out of
-order with the libraries that sentence-transformers' exports want).
+projhead's with it. model2vec makes a table of the bare encoder, 256 wide as it does by itself (its 0.7.0 puts tokens
+out of order with the libraries that sentence-transformers' exports want).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -93,14 +92,16 @@ class Peers:
         return found
 
 
-def build_peers(python: str, folder: Path, width: int, calibration: Sequence[str]) -> Peers:
+def build_peers(python: str, folder: Path, width: int, calibration: Sequence[str], names: Sequence[str] = ()) -> Peers:
     """Have the other tools write what they make of FOLDER/stock, whose rows have a width, and start them."""
+    if (folder / "peers").exists():  # by an earlier run
+        return Peers(python, folder, names)
     (folder / "calibration").mkdir()
     lines = "".join(json.dumps({"text": text}) + "\n" for text in calibration)
     (folder / "calibration" / "train.jsonl").write_text(lines)
     (folder / "width.json").write_text(json.dumps(width))
     subprocess.run([python, __file__, "build", str(folder)], check=True, stdout=sys.stderr)
-    return Peers(python, folder)
+    return Peers(python, folder, names)
 
 
 def build(folder: Path) -> None:
@@ -147,9 +148,7 @@ def _openvino_int8(folder: Path, path: Path) -> None:
 def _model2vec(folder: Path, path: Path) -> None:
     from model2vec.distill import distill
 
-    distill(model_name=str(folder / "stock"), pca_dims=json.loads((folder / "width.json").read_text())).save_pretrained(
-        path
-    )
+    distill(model_name=str(folder / "stock")).save_pretrained(path)
 
 
 def _fastembed_theirs(folder: Path, path: Path) -> None:
@@ -168,7 +167,7 @@ PEERS: dict[str, Callable[[Path, Path], None]] = {
     "stock openvino int8": _openvino_int8,
     "fastembed, bare int8": _fastembed_theirs,
     "fastembed, our onnx_int8": _fastembed_ours,
-    "model2vec": _model2vec,
+    "model2vec table": _model2vec,
 }
 
 
@@ -181,7 +180,8 @@ def load(name: str, path: Path) -> Encode:
         return _fastembed(name, path, pooled="our" in name)
     from model2vec import StaticModel
 
-    return StaticModel.from_pretrained(path).encode  # type: ignore[no-any-return]
+    # Beyond 10,000 texts it would start processes, whose time is not this one's.
+    return partial(StaticModel.from_pretrained(path).encode, use_multiprocessing=False)
 
 
 def _sentence_transformer(path: Path, backend: str) -> Any:
@@ -225,10 +225,16 @@ def serve(folder: Path, names: Sequence[str]) -> None:
         started, busy = time.perf_counter(), time.process_time()
         rows: Any = systems[request["name"]](request["texts"])
         answer = {"wall": time.perf_counter() - started, "processor": time.process_time() - busy}
-        answer["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer["peak_megabytes"] = peak_megabytes()
         rows = np.asarray(rows, np.float32)
         np.save(folder / "rows.npy", rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12))
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def peak_megabytes() -> float:
+    """Return this process's peak resident memory; Linux's own count, as getrusage's begins at the parent's."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 @contextmanager

@@ -3,6 +3,7 @@
     python scripts/encode_speed.py ARTIFACT [--texts FILE] [--n 2000] [--kinds onnx_int8 openvino ...] [--rounds 3]
     python scripts/encode_speed.py ARTIFACT --folders students/layers students/static --results results.jsonl
     python scripts/encode_speed.py ARTIFACT --peers peers/bin/python     other tools' exports too; see encode_peers.py
+    python scripts/encode_speed.py ARTIFACT --peers peers/bin/python "stock onnx int8" --exports kept     and keep them
     python scripts/encode_speed.py --mpnet        an mpnet-base of random weights, 768 -> 128: speed alone
 
 Without a file the texts are docstrings of installed packages, up to --max-words long. Other texts than those measured
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from sentence_transformers import SentenceTransformer
@@ -41,6 +43,7 @@ from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
 from projhead.encoders.export_record import read_record, write_record
 from projhead.encoders.minilm import MiniLM
+from projhead.encoders.sentence_transformer import model_revision
 from projhead.exporters.export import sample_texts
 from projhead.protocols import Exporter
 from projhead.results import append_results
@@ -68,7 +71,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=2000, help="texts to measure on")
     parser.add_argument("--kinds", nargs="+", default=KINDS, help="names in conf/export")
     parser.add_argument("--folders", nargs="*", default=[], type=Path, help="other exports to measure beside them")
-    parser.add_argument("--peers", help="an interpreter with other tools, see encode_peers.py")
+    parser.add_argument("--peers", nargs="+", metavar="PYTHON", help="and systems, if not all; see encode_peers.py")
+    parser.add_argument("--exports", type=Path, help="a folder to keep what is exported in, for a later run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="measure peak memory too, each in a process of its own")
     parser.add_argument("--results", type=Path, help="a jsonl file to append result rows to")
@@ -92,14 +96,20 @@ def texts_of(args: argparse.Namespace) -> tuple[list[str], list[str]]:
     return measured, sample_texts(others[: 4 * CALIBRATION], CALIBRATION)
 
 
+def ready(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
 def export(kind: str, student: SentenceTransformer, folder: Path, texts: list[str]) -> float:
     """Write an export; return its size in MB."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         exporter: Exporter = instantiate(compose("export", [f"export={kind}"]).export)
     if exporter.encoder is None:
         raise SystemExit(f"--kinds: expected exports of a student, got {kind}, which is a head alone")
-    folder.mkdir()
-    exporter.write(student, folder, texts)
+    if folder.exists():  # by an earlier run
+        return float(read_record(folder)["bytes"]) / 1e6
+    exporter.write(student, ready(folder), texts)
     encoder = f"{exporter.encoder.__module__}.{exporter.encoder.__qualname__}"
     return float(write_record(folder, {"encoder": encoder})["bytes"]) / 1e6
 
@@ -112,6 +122,7 @@ def stock(folder: Path, dtype: str) -> Encode:
 def random_mpnet(folder: Path) -> SentenceTransformer:
     """Return a student of mpnet-base's shape, 768 -> 128, with random weights and MiniLM's tokenizer."""
     teacher = MiniLM(device="cpu").model
+    torch.manual_seed(0)
     MPNetModel(MPNetConfig(vocab_size=30522)).save_pretrained(folder)
     teacher.tokenizer.save_pretrained(folder)
     config = json.loads((folder / "tokenizer_config.json").read_text())
@@ -128,24 +139,34 @@ class Subject(NamedTuple):
     teacher: SentenceTransformerEncoder | None
     reducer: str
     encoder: str
+    width: int
 
 
 def subject_of(args: argparse.Namespace, top: Path) -> Subject:
     if args.mpnet:
-        (top / "mpnet").mkdir()
-        return Subject(random_mpnet(top / "mpnet"), None, "pca", "mpnet-base, random weights")
+        return Subject(random_mpnet(ready(top / "mpnet")), None, "pca", "mpnet-base, random weights", 128)
     teacher = SentenceTransformerEncoder(args.teacher, device="cpu") if args.teacher else MiniLM(device="cpu")
     reducer = load_reducer(args.artifact)
     student = build_student(teacher.model, reducer, teacher.revision)
-    return Subject(student, teacher, reducer.kind, teacher.name)
+    return Subject(student, teacher, reducer.kind, teacher.name, reducer.n_components)
+
+
+def claim(top: Path, revision: str) -> None:
+    """Keep exports of different students apart."""
+    path = top / "student.txt"
+    if path.exists() and path.read_text() != revision:
+        raise SystemExit(f"--exports: expected those of this student, got another's in {top}; give another folder")
+    top.mkdir(parents=True, exist_ok=True)
+    path.write_text(revision)
 
 
 def main() -> None:
     args = arguments()
     texts, calibration = texts_of(args)
     with tempfile.TemporaryDirectory() as temporary:
-        top = Path(temporary)
-        subject = subject_of(args, top)
+        top = args.exports or Path(temporary)
+        subject = subject_of(args, Path(temporary))
+        claim(top, model_revision(subject.student))
         sizes = dict.fromkeys(STOCK, export("sentence_transformers", subject.student, top / "stock", calibration))
         sizes |= {kind: export(kind, subject.student, top / kind, calibration) for kind in args.kinds}
         sizes |= {folder.name: float(read_record(folder)["bytes"]) / 1e6 for folder in args.folders}
@@ -155,7 +176,7 @@ def main() -> None:
         systems |= {name: here(encoder.encode) for name, encoder in encoders.items()}
         peers = None
         if args.peers:
-            peers = build_peers(args.peers, top, subject.student.get_embedding_dimension(), calibration)
+            peers = build_peers(args.peers[0], top, subject.width, calibration, args.peers[1:])
             systems |= {name: partial(peers, name) for name in peers.megabytes}
             sizes |= peers.megabytes
         lengths = [len(ids) for ids in subject.student.tokenizer(texts, truncation=True, max_length=256)["input_ids"]]
