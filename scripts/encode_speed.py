@@ -2,26 +2,23 @@
 
     python scripts/encode_speed.py ARTIFACT [--texts FILE] [--n 2000] [--kinds onnx_int8 openvino ...] [--rounds 3]
     python scripts/encode_speed.py ARTIFACT --folders students/layers students/static --results results.jsonl
+    python scripts/encode_speed.py ARTIFACT --peers peers/bin/python     other tools' exports too; see encode_peers.py
     python scripts/encode_speed.py --mpnet        an mpnet-base of random weights, 768 -> 128: speed alone
 
 Without a file the texts are docstrings of installed packages, up to --max-words long. Other texts than those measured
 calibrate int8. Rounds go through all systems in turn, so that what else the machine does meets each; the median
 counts. Where other work shares the machine, texts per second of processor time say more than those per second.
-Cosines are to stock sentence-transformers in float32. "Of the limit" compares processor time with that of nothing but
-the model's matrix products in int8, over the same tokens unpadded. Latency is of one text at a time. Prints a
-Markdown table; --results appends rows that `projhead report` makes tables of.
+"Stock" is sentence-transformers itself, in batches of 32; cosines and the share of the ten nearest that stay are to it
+in float32, the last column's share to the full-width teacher. "Of the limit" compares processor time with that of
+nothing but the model's matrix products in int8, over the same tokens unpadded. Latency is of one text at a time.
+Prints a Markdown table; --results appends rows that `projhead report` makes tables and a picture of.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,16 +27,15 @@ from typing import NamedTuple
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from tabulate import tabulate
-from tqdm import tqdm
 from transformers import MPNetConfig, MPNetModel
 
 from encode_limit import limit, shapes_of
+from encode_measure import Encode, Timed, here, measure, padding, peak_memory
+from encode_peers import build_peers
+from encode_table import LEAST, Run, markdown, results
 from projhead import PCA, SentenceTransformerEncoder, build_student, load_reducer, load_student
-from projhead.batching import token_batches
 from projhead.cli import conf_dir
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
@@ -47,21 +43,18 @@ from projhead.encoders.export_record import read_record, write_record
 from projhead.encoders.minilm import MiniLM
 from projhead.exporters.export import sample_texts
 from projhead.protocols import Exporter
-from projhead.results import Result, append_results
+from projhead.results import append_results
 from projhead.vectors import Vectors, unit_rows
 
 KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static", "openvino", "openvino_int8"]
-STOCK = "sentence-transformers, batches of 32"
+STOCK = {"stock float32": "float32", "stock bfloat16": "bfloat16"}
 CALIBRATION = 512
-ALONE = 40  # texts that latency is measured on
 
-COLUMNS = {
-    "texts_per_second": ",.0f", "times_stock": ".2f", "texts_per_processor_second": ",.0f",
-    "times_stock_processor": ".2f", "share_of_limit": ".0%", "p50_ms": ".1f", "p95_ms": ".1f",
-    "peak_megabytes": ",.0f", "megabytes": ".1f", "mean_cosine": ".5f", "worst_cosine": ".4f",
-}  # fmt: skip
-
-Encode = Callable[[list[str]], Vectors]
+LOAD = "from projhead import load_student; encode = load_student(sys.argv[1]).encode"
+LOAD_STOCK = """
+from sentence_transformers import SentenceTransformer
+model = SentenceTransformer(sys.argv[1], device="cpu", model_kwargs={{"dtype": "{}"}})
+encode = lambda texts: model.encode(texts, convert_to_tensor=True)"""
 
 
 def arguments() -> argparse.Namespace:
@@ -75,12 +68,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=2000, help="texts to measure on")
     parser.add_argument("--kinds", nargs="+", default=KINDS, help="names in conf/export")
     parser.add_argument("--folders", nargs="*", default=[], type=Path, help="other exports to measure beside them")
+    parser.add_argument("--peers", help="an interpreter with other tools, see encode_peers.py")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="measure peak memory too, each in a process of its own")
     parser.add_argument("--results", type=Path, help="a jsonl file to append result rows to")
     args = parser.parse_args()
     if (args.artifact is None) != args.mpnet:
         parser.error("expected an artifact, or --mpnet")
+    if args.peers and "onnx_int8" not in args.kinds:
+        parser.error("--peers: expected onnx_int8 among --kinds, which fastembed runs too")
     return args
 
 
@@ -125,52 +121,23 @@ def random_mpnet(folder: Path) -> SentenceTransformer:
     return build_student(model, PCA(128).fit(np.random.default_rng(0).normal(size=(512, 768))))
 
 
-class Taken(NamedTuple):
-    """Medians over rounds, in seconds, and latencies of single texts in milliseconds."""
+class Subject(NamedTuple):
+    """What is measured: the float32 student, its teacher where that means anything, and what rows say of them."""
 
-    wall: float
-    processor: float
-    p50: float
-    p95: float
-
-
-def measure(systems: dict[str, Encode], texts: list[str], rounds: int) -> tuple[dict[str, Taken], dict[str, Vectors]]:
-    """Return what each system takes, and its rows."""
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in systems}
-    alone: dict[str, list[float]] = {name: [] for name in systems}
-    rows = {}
-    for encode in systems.values():
-        encode(texts[:64])  # warm
-    for name in tqdm(list(systems) * rounds, desc="encode", unit="pass"):
-        started, busy = time.perf_counter(), time.process_time()
-        rows[name] = systems[name](texts)
-        seconds[name].append((time.perf_counter() - started, time.process_time() - busy))
-    for text in texts[:ALONE]:
-        for name, encode in systems.items():
-            started = time.perf_counter()
-            encode([text])
-            alone[name].append(1000 * (time.perf_counter() - started))
-    medians = {name: np.median(each, axis=0) for name, each in seconds.items()}
-    return {name: Taken(*medians[name], *np.percentile(alone[name], [50, 95])) for name in systems}, rows
+    student: SentenceTransformer
+    teacher: SentenceTransformerEncoder | None
+    reducer: str
+    encoder: str
 
 
-def peak_memory(folder: Path, texts: list[str]) -> float:
-    """Return the peak resident memory, in MB, of a process that encodes with an export."""
-    code = (
-        "import json, resource, sys; from projhead import load_student; "
-        "load_student(sys.argv[1]).encode(json.load(sys.stdin)); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], input=json.dumps(texts), capture_output=True, text=True, check=True
-    )
-    return float(done.stdout)
-
-
-def padding(lengths: list[int], batches: list[NDArray[np.int64]]) -> float:
-    """Return the share of padding in batches of texts."""
-    padded = sum(len(batch) * max(lengths[position] for position in batch) for batch in batches)
-    return 1 - sum(lengths) / padded
+def subject_of(args: argparse.Namespace, top: Path) -> Subject:
+    if args.mpnet:
+        (top / "mpnet").mkdir()
+        return Subject(random_mpnet(top / "mpnet"), None, "pca", "mpnet-base, random weights")
+    teacher = SentenceTransformerEncoder(args.teacher, device="cpu") if args.teacher else MiniLM(device="cpu")
+    reducer = load_reducer(args.artifact)
+    student = build_student(teacher.model, reducer, teacher.revision)
+    return Subject(student, teacher, reducer.kind, teacher.name)
 
 
 def main() -> None:
@@ -178,78 +145,51 @@ def main() -> None:
     texts, calibration = texts_of(args)
     with tempfile.TemporaryDirectory() as temporary:
         top = Path(temporary)
-        if args.mpnet:
-            (top / "mpnet").mkdir()
-            student, measured = random_mpnet(top / "mpnet"), {"reducer": "pca", "encoder": "mpnet-base, random weights"}
-        else:
-            teacher = SentenceTransformerEncoder(args.teacher, device="cpu") if args.teacher else MiniLM(device="cpu")
-            reducer = load_reducer(args.artifact)
-            student = build_student(teacher.model, reducer, teacher.revision)
-            measured = {"reducer": reducer.kind, "encoder": teacher.name}
-        folders = {kind: top / kind for kind in args.kinds}
-        sizes = {kind: export(kind, student, folder, calibration) for kind, folder in folders.items()}
-        size = export("sentence_transformers", student, top / "stock", calibration)
-        folders |= {folder.name: folder for folder in args.folders}
+        subject = subject_of(args, top)
+        sizes = dict.fromkeys(STOCK, export("sentence_transformers", subject.student, top / "stock", calibration))
+        sizes |= {kind: export(kind, subject.student, top / kind, calibration) for kind in args.kinds}
         sizes |= {folder.name: float(read_record(folder)["bytes"]) / 1e6 for folder in args.folders}
-        names = {f"{STOCK}, {dtype}": dtype for dtype in ("float32", "bfloat16")}
-        sizes |= dict.fromkeys(names, size)
-        systems = {name: stock(top / "stock", dtype) for name, dtype in names.items()}
-        systems |= {name: load_student(folder).encode for name, folder in folders.items()}
-        lengths = [len(ids) for ids in student.tokenizer(texts, truncation=True, max_length=256)["input_ids"]]
-        shapes = shapes_of(student)
-        for what, int8 in (("float32", False), ("int8", True)):
-            run = limit(shapes, sum(lengths), int8=int8)
-            systems[f"limit: {what} matrix products alone"] = partial(_alone, run)
+        folders = {kind: top / kind for kind in args.kinds} | {folder.name: folder for folder in args.folders}
+        encoders = {name: load_student(folder) for name, folder in folders.items()}
+        systems = {name: here(stock(top / "stock", dtype)) for name, dtype in STOCK.items()}
+        systems |= {name: here(encoder.encode) for name, encoder in encoders.items()}
+        peers = None
+        if args.peers:
+            peers = build_peers(args.peers, top, subject.student.get_embedding_dimension(), calibration)
+            systems |= {name: partial(peers, name) for name in peers.megabytes}
+            sizes |= peers.megabytes
+        lengths = [len(ids) for ids in subject.student.tokenizer(texts, truncation=True, max_length=256)["input_ids"]]
+        padded = {name: padding(encoders.get(name, name), texts, lengths) for name in systems}
+        systems |= limits(subject.student, sum(lengths))
         taken, rows = measure(systems, texts, args.rounds)
-        memory = {name: peak_memory(folder, texts) for name, folder in folders.items()} if args.memory else {}
-    report(args, measured, texts, lengths, taken, rows, sizes, memory)
+        memory = peaks(folders, top / "stock", texts) if args.memory else {}
+        if peers:
+            memory |= peers.peaks(texts) if args.memory else {}
+            peers.close()
+    full = subject.teacher and subject.teacher.encode(texts)
+    run = Run(lengths, full, taken, rows, sizes, padded, memory)
+    print(markdown(run, args.rounds))
+    if args.results:
+        append_results(args.results, results(run, subject.reducer, subject.encoder))
+
+
+def peaks(folders: dict[str, Path], stock: Path, texts: list[str]) -> dict[str, float]:
+    """Return the peak memory of ours and of stock sentence-transformers, each in a process of its own."""
+    ours = {name: peak_memory(LOAD, folder, texts) for name, folder in folders.items()}
+    return ours | {name: peak_memory(LOAD_STOCK.format(dtype), stock, texts) for name, dtype in STOCK.items()}
+
+
+def limits(student: SentenceTransformer, tokens: int) -> dict[str, Timed]:
+    """Return what runs nothing but the student's matrix products over so many tokens."""
+    shapes = shapes_of(student)
+    runs = {"limit of float32 products": limit(shapes, tokens, int8=False), LEAST: limit(shapes, tokens, int8=True)}
+    return {name: here(partial(_alone, run)) for name, run in runs.items()}
 
 
 def _alone(run: Callable[[], None], texts: list[str]) -> Vectors:
     if len(texts) > 64:  # whole passes only
         run()
     return np.empty((len(texts), 0), np.float32)
-
-
-def report(
-    args: argparse.Namespace, measured: dict[str, str], texts: list[str], lengths: list[int], taken: dict[str, Taken],
-    rows: dict[str, Vectors], sizes: dict[str, float], memory: dict[str, float],
-) -> None:  # fmt: skip
-    """Print the table; append the rows."""
-    reference, least = f"{STOCK}, float32", taken["limit: int8 matrix products alone"]
-    table, results = [], []
-    for name, took in taken.items():
-        values = {
-            "texts_per_second": len(texts) / took.wall,
-            "texts_per_processor_second": len(texts) / took.processor,
-            "tokens_per_second": sum(lengths) / took.wall,
-            "times_stock": taken[reference].wall / took.wall,
-            "times_stock_processor": taken[reference].processor / took.processor,
-            "share_of_limit": least.processor / took.processor,
-        }
-        if name in sizes:
-            cosine = np.einsum("nk,nk->n", rows[reference], rows[name], dtype=np.float64).clip(max=1)
-            values |= {"p50_ms": took.p50, "p95_ms": took.p95, "megabytes": sizes[name]}
-            values |= {"mean_cosine": float(cosine.mean()), "worst_cosine": float(cosine.min())}
-        if name in memory:
-            values["peak_megabytes"] = memory[name]
-        table.append([name, *(f"{values[key]:{form}}" if key in values else "" for key, form in COLUMNS.items())])
-        results += [
-            Result(f"export/{name}", key, value, value, value, n_components=rows[reference].shape[1], n=len(texts),
-                   revision="", **measured)
-            for key, value in values.items()
-        ]  # fmt: skip
-    ours, order = token_batches(lengths, 1024), np.argsort([-len(text) for text in texts])
-    theirs = [order[start : start + 32] for start in range(0, len(texts), 32)]
-    print(
-        f"{len(texts):,} texts of {np.mean(lengths):.0f} tokens on average ({min(lengths)} to {max(lengths)}), "
-        f"median of {args.rounds} rounds, {os.cpu_count()} cores ({platform.machine()}), "
-        f"load {os.getloadavg()[0]:.1f}; "
-        f"padding: stock {padding(lengths, theirs):.1%}, projhead {padding(lengths, ours):.1%}\n"
-    )
-    print(tabulate(table, ["what", *(key.replace("_", " ") for key in COLUMNS)], tablefmt="github"))
-    if args.results:
-        append_results(args.results, results)
 
 
 if __name__ == "__main__":

@@ -66,12 +66,7 @@ class OnnxEncoder(GraphEncoder):
 
     def _start(self, path: Path) -> Any:
         """Return a session that runs the graph on the device."""
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ModuleNotFoundError(
-                "an exported ONNX student needs ONNX Runtime: pip install projhead[onnx]"
-            ) from error
+        onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = self._threads
@@ -114,3 +109,18 @@ class OnnxEncoder(GraphEncoder):
         rows: NDArray[np.float32]
         (rows,) = self._session.run([OUTPUT], feed)
         return rows
+
+
+def onnx_runtime() -> Any:
+    """Import ONNX Runtime.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModuleNotFoundError("an exported ONNX student needs ONNX Runtime: pip install projhead[onnx]") from error
+    return onnxruntime

@@ -134,8 +134,13 @@ class SentenceTransformerEncoder:
                 # Pinned memory goes to a GPU while it computes.
                 value = value.pin_memory() if device.type == "cuda" else value
                 features[name] = value.to(device, non_blocking=True)
-        rows: NDArray[np.float32] = self.model(features)["sentence_embedding"].float().cpu().numpy()
+        rows: NDArray[np.float32] = self._forward(features)["sentence_embedding"].float().cpu().numpy()
         return rows
+
+    def _forward(self, features: dict[str, Any]) -> dict[str, Any]:
+        """Return what the model makes of tokens."""
+        made: dict[str, Any] = self.model(features)
+        return made
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text that the model will read."""

@@ -11,11 +11,11 @@ from projhead.protocols import Exporter
 _HUB_NAME = r"[\w.-]+/[\w.-]+"
 #: What loads a folder, by a file in it.
 _LIBRARIES = {
+    ".safetensors": "sentence-transformers",  # with a graph beside it too
     ".onnx": "onnx",
     "openvino_model.xml": "openvino",
     ".index": "faiss",
     ".vt": "faiss",
-    ".safetensors": "sentence-transformers",
 }
 
 

@@ -29,10 +29,12 @@ from projhead.exporters.int8_static import quantise_static
 from projhead.exporters.onnxruntime_int8 import quantise_dynamic, quantise_weights
 from projhead.vectors import Vectors
 
+#: What the output of a network alone is called.
+NETWORK_OUTPUT = "last_hidden_state"
 _OPSET = 20
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 #: Precisions, and the mean cosine that each reaches with room to spare.
-_DTYPES = {
+DTYPES = {
     "float32": 0.99999,
     "float16": 0.9999,
     "int8": 0.997,
@@ -95,10 +97,10 @@ rows = session.run(["sentence_embedding"], feed)[0]
     encoder = OnnxEncoder
 
     def __init__(self, dtype: str = "float32", opset: int = _OPSET) -> None:
-        if dtype not in _DTYPES:
-            raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
         self.dtype, self.opset = dtype, opset
-        self.min_mean_cosine = _DTYPES[dtype]
+        self.min_mean_cosine = DTYPES[dtype]
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
@@ -115,33 +117,40 @@ rows = session.run(["sentence_embedding"], feed)[0]
         prompt = prompt_of(subject)
         model = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
-        if self.dtype == "float16":
-            model = halve(model)
-        elif self.dtype in _QUANTISERS:
-            model = _QUANTISERS[self.dtype](model, calibration(model, tokenizer, prompt, items))
+        model = in_dtype(model, self.dtype, calibration(model, tokenizer, prompt, items))
         model.metadata_props.add(key=PROMPT, value=prompt)
         (folder / "model.onnx").write_bytes(model.SerializeToString())
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
         return OnnxEncoder(str(folder)).encode
 
 
-class _Whole(nn.Module):
-    """A student as torch exports it: tensors in, rows out."""
+def in_dtype(model: Any, dtype: str, batches: Iterator[dict[str, NDArray[np.int64]]]) -> Any:
+    """Return a float32 graph in one of `DTYPES`; int8 and int8_static are calibrated on the batches of inputs."""
+    if dtype == "float16":
+        return halve(model)
+    return _QUANTISERS[dtype](model, batches) if dtype in _QUANTISERS else model
 
-    def __init__(self, student: SentenceTransformer, names: Sequence[str]) -> None:
+
+class _Stages(nn.Module):
+    """Modules of a student as torch exports them: tensors in, the last one's output out."""
+
+    def __init__(self, stages: Sequence[nn.Module], names: Sequence[str], output: str) -> None:
         super().__init__()
-        self.stages, self.names = nn.ModuleList(student), names
+        self.stages, self.names, self.output = nn.ModuleList(stages), names, output
 
     def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
         features: dict[str, Any] = dict(zip(self.names, tensors, strict=True))
         for stage in self.stages:
             features = stage(features)
-        rows: torch.Tensor = features[OUTPUT]
-        return rows
+        found: torch.Tensor = features[self.output]
+        return found
 
 
-def whole_graph(student: SentenceTransformer, opset: int = _OPSET) -> Any:
-    """Return a student as an onnx.ModelProto."""
+def whole_graph(student: SentenceTransformer, opset: int = _OPSET, *, network_only: bool = False) -> Any:
+    """Return a student as an onnx.ModelProto, from token ids to `sentence_embedding` (b, k).
+
+    With `network_only`, its network as other tools expect it: from token ids to ``last_hidden_state`` (b, t, d).
+    """
     # A copy: the network is the teacher's too, which may be on another device and goes on.
     student = copy.deepcopy(student).cpu().eval()
     network: Any = getattr(student[0], "auto_model", None)
@@ -156,12 +165,13 @@ def whole_graph(student: SentenceTransformer, opset: int = _OPSET) -> Any:
         )
     names = [name for name in _INPUTS if name in tensors]
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence")}
+    stages = _Stages([student[0]], names, "token_embeddings") if network_only else _Stages(list(student), names, OUTPUT)
     return export_graph(
-        _Whole(student, names),
+        stages,
         tuple(tensors[name] for name in names),
         names,
         (tuple(axes for _ in names),),  # once more in a tuple: they are one argument, *tensors
-        OUTPUT,
+        NETWORK_OUTPUT if network_only else OUTPUT,
         opset=opset,
     )
 
@@ -216,16 +226,14 @@ def prompt_of(student: SentenceTransformer) -> str:
     return prompt
 
 
-def write_tokenizer(student: SentenceTransformer, folder: Path) -> Tokenizer:
-    """Write the tokenizer's files, which cut and pad by themselves, and the network's config that other tools read."""
+def fast_tokenizer(student: SentenceTransformer) -> Tokenizer:
+    """Return the student's tokenizer as the package tokenizers runs it, which cuts and pads by itself."""
     stock: Any = student.tokenizer
     backend = getattr(stock, "backend_tokenizer", None)
     if backend is None:
         raise ValueError(f"expected a tokenizer that the package tokenizers runs, got {type(stock).__name__}")
-    limit = _limit(student)
-    stock.save_pretrained(folder)
     tokenizer = Tokenizer.from_str(backend.to_str())
-    if limit is None:
+    if (limit := _limit(student)) is None:
         tokenizer.no_truncation()
     else:
         tokenizer.enable_truncation(limit, direction=stock.truncation_side)
@@ -235,10 +243,18 @@ def write_tokenizer(student: SentenceTransformer, folder: Path) -> Tokenizer:
         pad_type_id=stock.pad_token_type_id,
         pad_token=stock.pad_token,
     )
+    return tokenizer
+
+
+def write_tokenizer(student: SentenceTransformer, folder: Path) -> Tokenizer:
+    """Write the tokenizer's files, which cut and pad by themselves, and the network's config that other tools read."""
+    stock: Any = student.tokenizer
+    tokenizer = fast_tokenizer(student)
+    stock.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     config.pop("max_length", None)  # of the teacher's training: some readers would cut there
-    config["model_max_length"] = limit or stock.model_max_length
+    config["model_max_length"] = _limit(student) or stock.model_max_length
     special = {name: str(token) for name, token in stock.special_tokens_map.items() if isinstance(token, str)}
     for name, content in (("tokenizer_config.json", config), ("special_tokens_map.json", special)):
         (folder / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from projhead.files import atomic_file
-from projhead.report import bytes_picture, pictures
+from projhead.report import bytes_picture, pictures, speed_picture
 from projhead.report.rows import frame_of, is_export, leading, metric_name, rank, several_codecs
 from projhead.report.tables import markdown, tables
 from projhead.results import Result
@@ -75,11 +75,13 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
     looks = pictures.styles([name for name in plain["series"] if name != "teacher"])
     stored = measured if several_codecs(measured) else measured[:0]
     marks = bytes_picture.legend(stored)
+    speeds = speed_picture.legend(exported)
     runs = pictures.styles(list(curves))
     sections = groupby(tables(frame), key=lambda table: table.section)
     teachers = frame[["encoder", "revision"]].drop_duplicates().to_dict("records")
     return {
         "teachers": list(dict.fromkeys(frame["encoder"])),
+        "reduced": not measured.empty,
         "findings": list(_findings(measured)),
         "retention": [_drawn(picture) for picture in pictures.retention(plain, looks)],
         "series": [(name, Markup(pictures.swatch(look))) for name, look in [*looks.items(), ("teacher", None)]],
@@ -88,6 +90,8 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
         "codecs": [(name, Markup(pictures.swatch(look))) for name, look in marks.markers.items()],
         "training": [_drawn(picture) for picture in pictures.training(curves, runs)],
         "runs": [(name, Markup(pictures.swatch(look._replace(marker="")))) for name, look in runs.items()],
+        "speed": [_drawn(picture) for picture in speed_picture.by_speed(exported, speeds)],
+        "timed": [(name, Markup(pictures.swatch(look))) for name, look in speeds.items()],
         "exports": [_drawn(picture) for picture in pictures.exports(exported)],
         "sections": [(section, list(found)) for section, found in sections],
         "provenance": teachers,

@@ -16,10 +16,11 @@ from projhead.report.rows import leading, metric_name, rank
 from projhead.report.tables import number
 
 INK, GREY, _GRID = "#22272e", "#6b7280", "#e5e7eb"
+ORANGE, BLUE = "#d55e00", "#0072b2"
 #: Okabe and Ito, "Color Universal Design", 2008: told apart by colour-blind readers too.
 _COLOURS = {
-    "learned": "#d55e00",
-    "pca": "#0072b2",
+    "learned": ORANGE,
+    "pca": BLUE,
     "pca_uncentred": "#56b4e9",
     "pca_whitened": "#009e73",
     "pca_power": "#e69f00",
@@ -146,12 +147,12 @@ def exports(frame: pd.DataFrame) -> Iterator[Picture]:
         words = [number(value) for value in values]
         with panel((_BARS, 0.75 + 0.34 * len(rows)), grid=False) as (figure, axes):
             if values.min() > 0.5 and values.max() <= 1:
-                axes.plot(values, places, linestyle="none", marker="o", markersize=7, color=_COLOURS["pca"])
+                axes.plot(values, places, linestyle="none", marker="o", markersize=7, color=BLUE)
                 axes.set_xlim(right=1 + 0.6 * (1.0001 - values.min()))
                 axes.margins(x=0.12)
                 axes.axvline(1, color=GREY, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
             else:
-                axes.barh(places, values, height=0.62, color=_COLOURS["pca"])
+                axes.barh(places, values, height=0.62, color=BLUE)
                 axes.set_xlim(min(values.min(), 0), max(values.max(), 0) * 1.28 or 1)
             for value, place, word in zip(values, places, words, strict=True):
                 axes.annotate(word, (value, place), (7, 0), textcoords="offset points", va="center")

@@ -21,6 +21,12 @@ _NAMES = {
     "logistic_accuracy": "accuracy, logistic regression",
     "knn_accuracy": "accuracy, 10 neighbours",
     "megabytes": "size, MB",
+    "peak_megabytes": "peak memory, MB",
+    "p50_ms": "latency of one text, median, ms",
+    "p95_ms": "latency of one text, 95th percentile, ms",
+    "share_of_limit": "share of the int8 limit",
+    "overlap_at_10": "share of the float32 student's ten nearest",
+    "teacher_overlap_at_10": "share of the teacher's ten nearest",
 }
 
 
