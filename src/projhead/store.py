@@ -27,7 +27,7 @@ from projhead.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.protocols import Document, Encoder
 from projhead.shards import add_text, digest_of, read_shard, write_shard
 from projhead.stored_codec import FOLDER, Encoded, open_codec, settled_codec
-from projhead.vectors import Vectors
+from projhead.vectors import Vectors, free_gpu_cache
 
 #: What a process killed while writing may leave behind.
 _LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER})\.\d+\.tmp"
@@ -228,6 +228,7 @@ def write_store(
         if not manifest.shards:
             raise ValueError(f"{name}: expected at least one document, got none")
         _finish(folder, manifest, digest.hexdigest())
+    free_gpu_cache()
     return EmbeddingStore.open(folder, verify=False)
 
 
