@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -27,7 +28,7 @@ from projhead.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.protocols import Document, Encoder
 from projhead.shards import add_text, digest_of, read_shard, write_shard
 from projhead.stored_codec import FOLDER, Encoded, open_codec, settled_codec
-from projhead.vectors import Vectors, free_gpu_cache
+from projhead.vectors import Vectors
 
 #: What a process killed while writing may leave behind.
 _LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER})\.\d+\.tmp"
@@ -228,7 +229,7 @@ def write_store(
         if not manifest.shards:
             raise ValueError(f"{name}: expected at least one document, got none")
         _finish(folder, manifest, digest.hexdigest())
-    free_gpu_cache()
+    torch.cuda.empty_cache()  # what comes next has other shapes; without a GPU this is nothing
     return EmbeddingStore.open(folder, verify=False)
 
 

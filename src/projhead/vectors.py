@@ -67,12 +67,6 @@ def _similarity_blocks(queries: Vectors, rows: Vectors) -> Iterator[tuple[slice,
         yield block, _tensor(queries[block]) @ columns
 
 
-def free_gpu_cache() -> None:
-    """Give back what torch keeps of a GPU's memory between two phases: the next one's shapes are others."""
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-
-
 def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, NDArray[np.int64]]:
     """Find the `top_k` rows most similar to each query by exhaustive comparison.
 

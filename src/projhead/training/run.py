@@ -13,8 +13,6 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
-from projhead.vectors import free_gpu_cache
-
 # What Lightning says of every small fit and a user of `fit` cannot act on.
 _CHATTER = (
     "does not have many workers",
@@ -80,4 +78,4 @@ def seeded(seed: int) -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
-            free_gpu_cache()
+            torch.cuda.empty_cache()
