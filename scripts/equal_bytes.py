@@ -126,8 +126,8 @@ METHODS = {
     "learned_binary": Method("learned", bits, lambda size: Binary()),
     "learned_int8": Method("learned", lambda d, size: size, lambda size: Integer()),
     "learned_pq": Method("learned", full, ProductQuantizer),
-    "learned_rq": Method("learned", full, lambda size: ResidualQuantizer(size, beam=1)),
-    "learned_prq": Method("learned", full, lambda size: ResidualQuantizer(size, max(size // 8, 1), beam=1)),
+    "learned_rq": Method("learned", full, ResidualQuantizer),
+    "learned_prq": Method("learned", full, lambda size: ResidualQuantizer(size, max(size // 8, 1))),
 }
 
 

@@ -73,20 +73,24 @@ class GraphWriter:
         self.node("Mul", [rows, scales], output)
 
     def finish(self) -> None:
-        """Put the new nodes into the model, and the constants they use; large float32 ones are stored in float16."""
-        from onnx import TensorProto, numpy_helper
+        """Put the new nodes into the model, and the constants they use; large float32 ones are stored in float16.
+
+        What is changed afterwards is in the model when it is called again.
+        """
+        from onnx import TensorProto, helper, numpy_helper
 
         used = {name for node in self.nodes for name in node.input}
-        graph, body, self.nodes = self._graph, self.nodes, []
+        graph = self._graph
         del graph.initializer[:], graph.node[:], graph.value_info[:]
         for name, value in self.constants.items():
             if name not in used:
                 continue
             if value.dtype == np.float32 and value.size >= _SMALL and np.abs(value).max() < np.finfo(np.float16).max:
-                self.node("Cast", [f"{name}_float16"], name, to=TensorProto.FLOAT)  # once, when the model is loaded
-                name, value = f"{name}_float16", value.astype(np.float16)
+                half = f"{name}_float16"  # a float again once, when the model is loaded
+                graph.node.append(helper.make_node("Cast", [half], [name], name=f"{name}_Cast", to=TensorProto.FLOAT))
+                name, value = half, value.astype(np.float16)
             graph.initializer.append(numpy_helper.from_array(value, name))
-        graph.node.extend([*self.nodes, *body])
+        graph.node.extend(self.nodes)
 
 
 def int8_scale(largest: Array) -> Array:

@@ -16,34 +16,39 @@ import numpy as np
 
 from projhead.exporters.calibration import activations, each_product, products_of
 from projhead.exporters.graph import Array, GraphWriter, column_scale
+from projhead.exporters.refit import absorb, first_layer
 
 #: How far the difficulty of channels is moved from activations to weights: 0 not at all, 1 wholly.
 _SMOOTHING = 0.9
 #: The narrowest range of a channel, over the median one. Channels that calibration texts hardly used are used by other
 #: texts, and a value that is cut off costs far more than coarser steps do.
 _NARROWEST = 1.5
+#: Tokens whose extremes make a range. The extremes of all tokens grow with their number, and with them the steps.
+_BLOCK = 5000
 
 
 class _Ranges:
-    """What calibration saw of one activation, by channel (d,)."""
+    """What calibration saw of one activation, by channel: extremes (blocks, d), and sums (d,)."""
 
-    def __init__(self) -> None:
-        self.least, self.most = np.array([np.inf]), np.array([-np.inf])
-        self.total, self.tokens = np.zeros(1), 0
+    def __init__(self, blocks: int, width: int) -> None:
+        self._least, self._most = np.full((blocks, width), np.inf), np.full((blocks, width), -np.inf)
+        self.total, self.tokens = np.zeros(width), 0
 
-    def add(self, values: Array) -> None:
+    def add(self, values: Array, block: int) -> None:
         """Take in values (b, t, d)."""
         values = values.reshape(-1, values.shape[-1])
-        self.least, self.most = np.minimum(self.least, values.min(0)), np.maximum(self.most, values.max(0))
+        self._least[block] = np.minimum(self._least[block], values.min(0))
+        self._most[block] = np.maximum(self._most[block], values.max(0))
         self.total, self.tokens = self.total + values.sum(0, dtype=np.float64), self.tokens + len(values)
 
     def widened(self) -> tuple[Array, Array]:
-        """Return both ends (d,) of every channel's range, narrow ones made wider."""
-        narrow = self.most - self.least < _NARROWEST * np.median(self.most - self.least)
-        least, most = (_NARROWEST * np.median(end) for end in (self.least, self.most))
+        """Return both ends (d,) of every channel's range, means over the blocks; narrow ones are made wider."""
+        least, most = self._least.mean(0), self._most.mean(0)
+        narrow = most - least < _NARROWEST * np.median(most - least)
+        outer_least, outer_most = (_NARROWEST * np.median(end) for end in (least, most))
         return (
-            np.where(narrow, np.minimum(self.least, least), self.least).astype(np.float32),
-            np.where(narrow, np.maximum(self.most, most), self.most).astype(np.float32),
+            np.where(narrow, np.minimum(least, outer_least), least).astype(np.float32),
+            np.where(narrow, np.maximum(most, outer_most), most).astype(np.float32),
         )
 
 
@@ -60,6 +65,7 @@ def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     """Return `model` with its products of activations and weights in int8.
 
     Token tables are in int8 by rows; two-dimensional layers (the head) are computed in float32 from float16 weights.
+    The head is fitted again to what it gets then (see `projhead.exporters.refit`).
 
     Parameters
     ----------
@@ -79,10 +85,16 @@ def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     """
     graph = GraphWriter(model)
     products = products_of(graph)
-    ranges = {name: _Ranges() for name in products}
-    for seen in activations(model, list(products), batches):
+    texts, head = list(batches), first_layer(graph)
+    tokens = sum(next(iter(text.values())).shape[1] for text in texts)
+    blocks = max(min(round(tokens / _BLOCK), len(texts)), 1)
+    ranges = {name: _Ranges(blocks, len(graph.constants[nodes[0].input[1]])) for name, nodes in products.items()}
+    entrance = [head.input[0]] if head else []
+    exact = []
+    for number, seen in enumerate(activations(model, [*products, *entrance], texts)):
+        exact += [seen.pop(name) for name in entrance]
         for name, values in seen.items():
-            ranges[name].add(values)
+            ranges[name].add(values, number % blocks)  # texts come sorted by length: each block has them all
     biases = {node.input[0]: node for node in graph.old if node.op_type == "Add" and node.input[1] in graph.constants}
     codes: dict[str, _Codes] = {}
     for node, source in each_product(graph, products):
@@ -90,6 +102,10 @@ def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
             weights = [graph.constants[one.input[1]] for one in products[source]]
             codes[source] = _codes(graph, source, ranges[source], weights)
         _product(graph, codes[source], graph.constants[node.input[1]], node.output[0], biases.get(node.output[0]))
+    if head:
+        found = [seen[head.input[0]] for seen in activations(model, entrance, texts)]
+        absorb(graph, head, np.concatenate(exact), np.concatenate(found))
+        graph.finish()
     return model
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,22 @@ import pandas as pd
 from projhead.report.pictures import GREY, INK, MARKERS, Picture, Style, panel, styles, svg
 from projhead.report.rows import family, is_baseline, leading, metric_name, rank
 
-_SIZE = (8.2, 3.9)  # inches
+_SIZE = (8.2, 4.8)  # inches
 _PANEL = ["teacher", "task", "metric"]
 _FRONT = "#f3dcc9"
+#: Of codecs on the teacher's own rows, beside those of reducers.
+_CODECS = ("#009e73", "#7a4fb0", "#b3446c", "#7f4a21", "#e69f00", "#cc79a7", "#3f7f5f", "#8a8f98")
+#: How far apart, in doublings, the first and the last line have what takes the same bytes.
+_SPREAD = 0.22
+#: What lies so far below the most that any method keeps at the fewest bytes is out of the picture.
+_DEPTH = 0.25
 
 
 class Legend(NamedTuple):
-    """Colours of reducers and markers of codecs, the same in every panel."""
+    """Colours of reducers, and markers of codecs, the same in every panel.
+
+    A codec has a colour too, which it wears on the teacher's own rows: most lines are of those.
+    """
 
     colours: dict[str, Style]
     markers: dict[str, Style]
@@ -30,7 +39,10 @@ def legend(frame: pd.DataFrame) -> Legend:
     looks = styles([name for name in reducers if name != "teacher"])
     colours = {"teacher": Style(INK, "")} if "teacher" in reducers else {}
     colours |= {name: look._replace(marker="") for name, look in looks.items()}
-    return Legend(colours, {name: Style(GREY, MARKERS[i % len(MARKERS)]) for i, name in enumerate(families)})
+    coded = dict.fromkeys(rows.loc[(rows["reducer"] == "teacher") & (rows["codec"] != "float32"), "codec"].map(family))
+    own = {name: _CODECS[i % len(_CODECS)] for i, name in enumerate(coded)}
+    markers = {name: Style(own.get(name, GREY), MARKERS[i % len(MARKERS)]) for i, name in enumerate(families)}
+    return Legend(colours, markers)
 
 
 def by_bytes(frame: pd.DataFrame, looks: Legend) -> Iterator[Picture]:
@@ -81,14 +93,21 @@ def _lines(rows: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
 def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
     with panel(_SIZE) as (figure, axes):
         axes.axhline(1, color=GREY, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
-        _draw_front(axes, pd.concat([line["kept_value"] for line in lines.values()]))
-        for (reducer, kind, _), line in lines.items():
+        values = pd.concat([line["kept_value"] for line in lines.values()])
+        best = values.groupby(level=0).max().sort_index().cummax()
+        # The most that any method keeps at no more bytes.
+        axes.step(best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round")
+        for place, ((reducer, kind, _), line) in enumerate(lines.items()):
             colour, marker = looks.colours[reducer].colour, looks.markers[kind].marker
+            if reducer == "teacher" and kind != "float32":
+                colour = looks.markers[kind].colour
             order = 2 if is_baseline(reducer) else 4 if reducer == "learned" else 3
-            x = line.index.to_numpy() * 2.0 ** (0.03 * (order - 3))  # side by side: intervals do not hide each other
+            # Side by side: intervals do not hide each other.
+            x = line.index.to_numpy() * 2.0 ** (_SPREAD * (place / max(len(lines) - 1, 1) - 0.5))
             axes.vlines(x, line["kept_low"], line["kept_high"], color=colour, linewidth=0.8, alpha=0.25, zorder=order)
             axes.plot(
-                x, line["kept_value"], color=colour, linewidth=1.1, alpha=0.85, marker=marker, markersize=6,
+                x, line["kept_value"], color=colour, linewidth=2 if reducer == "learned" else 1.1, marker=marker,
+                markersize=6,
                 markeredgecolor="white", markeredgewidth=0.6, zorder=order,
             )  # fmt: skip
         sizes = sorted({size for line in lines.values() for size in line.index})
@@ -97,15 +116,11 @@ def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.set_xlim(sizes[0] * 0.85, sizes[-1] * 1.18)
         axes.minorticks_off()
+        lowest, highest = max(values.min(), best.iloc[0] - _DEPTH), max(values.max(), 1.0)
+        axes.set_ylim(lowest - 0.02, highest + 0.04)
         axes.set_xlabel("bytes per vector")
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         return svg(figure)
-
-
-def _draw_front(axes: Any, values: pd.Series) -> None:
-    """Draw the most that any method keeps at no more bytes."""
-    best = values.groupby(level=0).max().sort_index().cummax()
-    axes.step(best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round")
 
 
 def _words(title: str, lines: Mapping[Key, pd.DataFrame]) -> str:
