@@ -9,6 +9,7 @@ and meet decoded documents. Sizes come in the order given, all methods of one be
 fitted to every other document and measured on all: what shared tables learned by heart does not help there. A run gone
 on with leaves out what OUT/items has. It ends with OUT/report, where what is learned, the mean of its seeds for each
 query, is paired with the best of all else of as many bytes, chosen on the very numbers compared, which favours that.
+Beside judgements, overlap@10 is the share of the teacher's ten nearest documents of each test query that are found.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from projhead.report.page import write_report
 from projhead.results import Result, append_results, read_results
 from projhead.tasks.retrieval import Retrieval
 from projhead.training.central import central
+from projhead.vectors import exact_top_k
 
 #: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
 STEPS = {
@@ -60,6 +62,7 @@ STEPS = {
     "steps_per_epoch": 100,
     "validation_rows": 256,
 }
+TOP_K = 10
 BYTES = [8, 16, 32, 48, 64, 96, 128, 256]
 
 
@@ -161,6 +164,8 @@ class Bench:
         texts = [document.text for document in data.corpus]
         queries = pseudo_queries(texts)
         rows, sentences = self.teacher.encode(texts), self.teacher.encode(queries.texts)
+        self.texts, self.asked = texts, [query.text for query in data.queries]
+        self.nearest = exact_top_k(self.teacher.encode(self.asked), rows, TOP_K)[1]
         chosen, step = central(sentences, rows, queries.documents, queries.keep), 2 if args.every_other else 1
         self.rows, self.queries = rows[::step], sentences[chosen[queries.documents[chosen] % step == 0]]
 
@@ -199,7 +204,11 @@ class Bench:
         file = place / f"{subject.reducer} {subject.width} {subject.codec} {subject.seed}.npz"
         if file.exists():
             return
-        samples = [sample._replace(task=self.name) for sample in self.task.run(subject.fit(), self.teacher)]
+        coded = subject.fit()
+        samples = [sample._replace(task=self.name) for sample in self.task.run(coded, self.teacher)]
+        found = exact_top_k(coded.encode(self.asked), coded.encode_documents(self.texts), TOP_K)[1]
+        kept = (found[:, :, None] == self.nearest[:, None]).any(1).mean(1)  # (q, k, k) -> (q,)
+        samples.append(Sample(self.name, f"overlap@{TOP_K}", kept))
         system = System(*subject[:3], samples, codec=subject.codec, bytes_per_vector=size)
         append_results(self.out / "results.jsonl", result_rows([system], teacher_of(self.encoder)))
         with atomic_file(file) as temporary, temporary.open("wb") as opened:

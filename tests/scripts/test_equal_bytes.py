@@ -48,6 +48,10 @@ def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_pa
             ("pca_uncentred", "int8", 3),
             ("learned", "int8 (trained)", 3),
         ]
+    overlap = [row for row in read_results(tmp_path / "out" / "results.jsonl") if row.metric == "overlap@10"]
+    plain = [row for row in overlap if not row.baseline and row.codec in ("float32", "itq_64", "itq_24")]
+    kept = {row.bytes_per_vector: row.value for row in plain}
+    assert 0 < kept[3] < kept[8] < kept[1536] == 1
     for size in (8, 3):
         same = [row for row in rows if row.bytes_per_vector == size]
         paired = next(row for row in found if row.baseline and row.bytes_per_vector == size)
