@@ -349,3 +349,10 @@ def test_memory_holds_one_shard(tmp_path: Path) -> None:
 
     peak(200)  # first-time imports
     assert peak(4000) < 1.5 * peak(400)
+
+
+def test_a_gpus_cache_is_given_back_when_a_store_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[bool] = []
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: freed.append((tmp_path / "b" / "state.json").exists()))
+    _write(tmp_path / "b")
+    assert freed == [True]

@@ -25,7 +25,8 @@ class Teacher:
     name : str
         For people: a model name or a path.
     revision : str
-        For programs: a digest of the encoder's files, equal only if its vectors are.
+        For programs: a digest of the encoder's files, equal only if its vectors are; what it computes in, where that
+        is not what its files hold, stands behind it.
     dimension : int
         Width d of its vectors.
     """
@@ -33,6 +34,10 @@ class Teacher:
     name: str
     revision: str
     dimension: int
+
+    def is_of(self, revision: str) -> bool:
+        """Say whether an encoder's revision is this teacher's, whatever both compute in."""
+        return self.revision.partition("-")[0] == revision.partition("-")[0]
 
 
 def write_artifact(folder: Path, config: dict[str, Any], tensors: dict[str, torch.Tensor], card: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -228,6 +229,7 @@ def write_store(
         if not manifest.shards:
             raise ValueError(f"{name}: expected at least one document, got none")
         _finish(folder, manifest, digest.hexdigest())
+    torch.cuda.empty_cache()  # what comes next has other shapes; without a GPU this is nothing
     return EmbeddingStore.open(folder, verify=False)
 
 

@@ -80,7 +80,7 @@ def _check(model: SentenceTransformer, reducer: Reducer, revision: str | None) -
     if not hasattr(reducer, "head_"):
         raise ValueError(f"expected a fitted reducer, got {reducer}; call fit, or load one with load_reducer")
     teacher, width = reducer.teacher_, model.get_embedding_dimension()
-    if teacher is not None and revision is not None and teacher.revision != revision:
+    if teacher is not None and revision is not None and not teacher.is_of(revision):
         raise ValueError(
             f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got a model of revision "
             f"{revision}; choose that teacher, or train again"
@@ -94,6 +94,6 @@ def _check(model: SentenceTransformer, reducer: Reducer, revision: str | None) -
         )
     if halves := {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}:
         raise ValueError(
-            f"expected a model in float32, got {', '.join(sorted(halves))}; load it in float32 and choose the "
-            "precision when exporting"
+            f"expected a model in float32, got {', '.join(sorted(halves))}; load it in float32 "
+            "(encoder.dtype=float32) and choose the precision when exporting"
         )

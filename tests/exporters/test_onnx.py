@@ -11,7 +11,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, StaticEm
 
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.exporters.export import export
-from projhead.exporters.onnx import Onnx
+from projhead.exporters.onnx import Onnx, whole_graph
 from projhead.vectors import Vectors
 
 
@@ -119,4 +119,4 @@ def test_what_cannot_be_one_graph_is_refused(tiny: SentenceTransformer, texts: l
         Onnx().write(without, tmp_path, texts)
     static = SentenceTransformer(modules=[StaticEmbedding(tiny.tokenizer, embedding_dim=8)], device="cpu")
     with pytest.raises(ValueError, match=r"takes input_ids, attention_mask.*offsets"):
-        Onnx().write(static, tmp_path, texts)
+        whole_graph(static, network_only=True)

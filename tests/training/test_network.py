@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 from projhead.heads.linear import Linear
 from projhead.losses.neighbour_kl import NeighbourKL
 from projhead.training.network import NetworkDistillation
+from projhead.training.run import seeded
 from projhead.training.texts import TextBatch
 
 
@@ -94,3 +95,11 @@ def test_validation_is_the_share_of_the_teachers_nearest_documents_other_than_th
             found = set(sorted(others, key=lambda j: -float(student[i] @ reduced[j]))[:10])
             kept.append(len(true & found) / 10)
     assert logged["val/overlap@10"] == pytest.approx(sum(kept) / len(kept))
+
+
+def test_a_fit_gives_a_gpus_cache_back_even_when_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[str] = []
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: freed.append("freed"))
+    with pytest.raises(RuntimeError), seeded(0):
+        raise RuntimeError
+    assert freed == ["freed"]

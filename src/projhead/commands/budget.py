@@ -105,7 +105,7 @@ def _chosen(n: int, most: int) -> NDArray[np.int64]:
 
 def _reducer(path: Path, revision: str) -> Reducer:
     reducer = load_reducer(path)
-    if reducer.teacher_ is not None and reducer.teacher_.revision != revision:
+    if reducer.teacher_ is not None and not reducer.teacher_.is_of(revision):
         raise ValueError(f"{path} was fitted to {reducer.teacher_.name}, the sample is another teacher's: give its own")
     return reducer
 

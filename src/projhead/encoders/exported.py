@@ -11,7 +11,12 @@ from projhead.spec import build
 
 
 def load_student(
-    path: str | Path, *, token_budget: int | None = None, threads: int | None = None, device: str | None = None
+    path: str | Path,
+    *,
+    token_budget: int | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
 ) -> Encoder:
     """Load what ``projhead export`` wrote: a sentence-transformers folder, ONNX or OpenVINO.
 
@@ -26,6 +31,8 @@ def load_student(
     device : str, optional
         Of sentence-transformers, such as ``"cuda"``; of ONNX Runtime ``"cuda"``, ``"tensorrt"`` or
         ``"tensorrt_fp16"``, see `projhead.encoders.onnx.OnnxEncoder`.
+    dtype : str, optional
+        What sentence-transformers computes in, such as ``"float16"`` on a GPU; what the files hold where not given.
 
     Returns
     -------
@@ -49,7 +56,7 @@ def load_student(
             "export a student, with export=sentence_transformers, onnx_int8, ... "
             "(once more, if an older projhead wrote it)"
         )
-    settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device}
+    settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device, "dtype": dtype}
     given = {name: value for name, value in settings.items() if value is not None}
     student: Encoder = build({"class": encoder, "parameters": {"path": str(path), **given}}, "projhead.encoders")
     return student

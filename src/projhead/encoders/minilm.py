@@ -19,7 +19,7 @@ class MiniLM(SentenceTransformerEncoder):
 
     Parameters
     ----------
-    device, max_seq_length, token_budget
+    device, max_seq_length, token_budget, dtype
         As for `SentenceTransformerEncoder`.
 
     Raises
@@ -31,9 +31,16 @@ class MiniLM(SentenceTransformerEncoder):
     """
 
     def __init__(
-        self, *, device: str | None = None, max_seq_length: int | None = None, token_budget: int | None = None
+        self,
+        *,
+        device: str | None = None,
+        max_seq_length: int | None = None,
+        token_budget: int | None = None,
+        dtype: str | None = None,
     ) -> None:
-        super().__init__(str(minilm_folder()), device=device, max_seq_length=max_seq_length, token_budget=token_budget)
+        super().__init__(
+            str(minilm_folder()), device=device, max_seq_length=max_seq_length, token_budget=token_budget, dtype=dtype
+        )
         self.name = "all-MiniLM-L6-v2"
 
 

@@ -44,7 +44,7 @@ class Reduced:
         self.reducer = os.path.abspath(reducer) if isinstance(reducer, str | Path) else reducer
         self.fitted = load_reducer(self.reducer) if isinstance(self.reducer, str) else self.reducer
         teacher = self.fitted.teacher_
-        if teacher is not None and teacher.revision != encoder.revision:
+        if teacher is not None and not teacher.is_of(encoder.revision):
             raise ValueError(
                 f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got {encoder.name} "
                 f"(revision {encoder.revision}); choose that teacher with encoder=..., or train again"

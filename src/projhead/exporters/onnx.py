@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -27,6 +27,7 @@ from projhead.exporters.float16 import halve
 from projhead.exporters.int8 import quantise
 from projhead.exporters.int8_static import quantise_static
 from projhead.exporters.onnxruntime_int8 import quantise_dynamic, quantise_weights
+from projhead.exporters.table import TokenMean, bare_tokenizer, tables_in_int8, token_example
 from projhead.vectors import Vectors
 
 #: What the output of a network alone is called.
@@ -125,9 +126,14 @@ rows = session.run(["sentence_embedding"], feed)[0]
 
 
 def in_dtype(model: Any, dtype: str, batches: Iterator[dict[str, NDArray[np.int64]]]) -> Any:
-    """Return a float32 graph in one of `DTYPES`; int8 and int8_static are calibrated on the batches of inputs."""
+    """Return a float32 graph in one of `DTYPES`; int8 and int8_static are calibrated on the batches of inputs.
+
+    Of a table of tokens, which has no products of activations and weights but its head's, the table is in int8.
+    """
     if dtype == "float16":
         return halve(model)
+    if dtype in ("int8", "int8_static") and all(node.op_type != "MatMul" for node in model.graph.node):
+        return tables_in_int8(model)
     return _QUANTISERS[dtype](model, batches) if dtype in _QUANTISERS else model
 
 
@@ -156,7 +162,11 @@ def whole_graph(student: SentenceTransformer, opset: int = _OPSET, *, network_on
     network: Any = getattr(student[0], "auto_model", None)
     if hasattr(network, "set_attn_implementation"):
         network.set_attn_implementation("eager")  # plain products and softmax: half the nodes of the fused form
-    example = student.preprocess(["a text", "another text, a longer one"])
+    stages = list(student)
+    if isinstance(student[0], StaticEmbedding) and not network_only:
+        stages, example = [TokenMean(student[0]), *stages[1:]], token_example()
+    else:
+        example = student.preprocess(["a text", "another text, a longer one"])
     tensors = {name: value for name, value in example.items() if isinstance(value, torch.Tensor)}
     if not {"input_ids", "attention_mask"} <= set(tensors) <= set(_INPUTS):
         raise ValueError(
@@ -165,9 +175,9 @@ def whole_graph(student: SentenceTransformer, opset: int = _OPSET, *, network_on
         )
     names = [name for name in _INPUTS if name in tensors]
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence")}
-    stages = _Stages([student[0]], names, "token_embeddings") if network_only else _Stages(list(student), names, OUTPUT)
+    module = _Stages([stages[0]], names, "token_embeddings") if network_only else _Stages(stages, names, OUTPUT)
     return export_graph(
-        stages,
+        module,
         tuple(tensors[name] for name in names),
         names,
         (tuple(axes for _ in names),),  # once more in a tuple: they are one argument, *tensors
@@ -229,6 +239,8 @@ def prompt_of(student: SentenceTransformer) -> str:
 def fast_tokenizer(student: SentenceTransformer) -> Tokenizer:
     """Return the student's tokenizer as the package tokenizers runs it, which cuts and pads by itself."""
     stock: Any = student.tokenizer
+    if isinstance(stock, Tokenizer):
+        return bare_tokenizer(stock)
     backend = getattr(stock, "backend_tokenizer", None)
     if backend is None:
         raise ValueError(f"expected a tokenizer that the package tokenizers runs, got {type(stock).__name__}")
@@ -250,6 +262,9 @@ def write_tokenizer(student: SentenceTransformer, folder: Path) -> Tokenizer:
     """Write the tokenizer's files, which cut and pad by themselves, and the network's config that other tools read."""
     stock: Any = student.tokenizer
     tokenizer = fast_tokenizer(student)
+    if isinstance(stock, Tokenizer):  # of a table, which has no other settings
+        tokenizer.save(str(folder / "tokenizer.json"))
+        return tokenizer
     stock.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from projhead.exporters.graph import GraphWriter
+from projhead.exporters.table import tables_in_int8
 
 #: Weights of a column that share a scale, of 4 or 8 bits.
 _BLOCK = 32
@@ -46,12 +46,7 @@ def quantise_weights(model: Any, bits: int) -> Any:
         model, bits=bits, block_size=_BLOCK, is_symmetric=True, accuracy_level=_INT8_ACTIVATIONS
     )
     quantiser.process()
-    small = quantiser.model.model
-    graph = GraphWriter(small)
-    for node in graph.old:
-        graph.keep(node)
-    graph.finish()
-    return small
+    return tables_in_int8(quantiser.model.model)
 
 
 @contextmanager

@@ -11,8 +11,7 @@ from sentence_transformers import SentenceTransformer
 from projhead.encoders.export_record import write_record
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
-from projhead.exporters.int8_static import quantise_static
-from projhead.exporters.onnx import calibration, prompt_of, whole_graph, write_tokenizer
+from projhead.exporters.onnx import calibration, in_dtype, prompt_of, whole_graph, write_tokenizer
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
@@ -79,7 +78,7 @@ rows = compiled(feed)["sentence_embedding"]
         graph = whole_graph(subject)
         tokenizer = write_tokenizer(subject, folder)
         if self.dtype != "float32":
-            graph = quantise_static(graph, calibration(graph, tokenizer, prompt, items))
+            graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, prompt, items))
         model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
         model.set_rt_info(prompt, ["projhead", PROMPT])
         if self.dtype == "int8_bf16":

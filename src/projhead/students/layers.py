@@ -44,7 +44,7 @@ class Layers:
                 f"student=layers: expected a sentence-transformers teacher to take layers of, got {teacher.name}; "
                 "student=pretrained takes any teacher"
             )
-        model = copy.deepcopy(teacher.model)
+        model = copy.deepcopy(teacher.model).float()
         transformer: Any = model[0]
         network = getattr(transformer, "auto_model", None)
         owner, name = _stack(network)

@@ -66,7 +66,7 @@ def take_best(trainer: pl.Trainer, module: nn.Module) -> dict[str, float]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch for the fit, leave the caller's random state as it was, and keep Lightning's chatter quiet."""
+    """Seed torch for the fit, leave the caller's random state as it was and no GPU memory cached; quiet Lightning."""
     logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
     level = logger.level
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())), warnings.catch_warnings():
@@ -78,3 +78,4 @@ def seeded(seed: int) -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
+            torch.cuda.empty_cache()

@@ -1,0 +1,82 @@
+"""Half precision on a CPU: the same code computes on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from projhead.artifact import Teacher
+from projhead.encoders.exported import load_student
+from projhead.encoders.reduced import Reduced
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.exporters.export import export
+from projhead.exporters.sentence_transformers import SentenceTransformersFolder
+from projhead.reducers.pca import PCA
+from projhead.spec import build, spec_of
+from projhead.student import build_student
+from projhead.students.layers import Layers
+
+Draw = Callable[[int, int, int], list[str]]
+
+
+@pytest.mark.parametrize(("dtype", "near"), [("bfloat16", 0.05), ("float16", 0.005)])
+def test_rows_are_near_those_of_float32_and_the_revision_says_so(
+    dtype: str, near: float, teacher: SentenceTransformerEncoder, few_words: Draw
+) -> None:
+    texts = few_words(20, 1, 12)
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype=dtype)
+    rows, exact = half.encode(texts), teacher.encode(texts)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, exact, atol=near)
+    assert np.abs(rows - exact).max() > near / 500  # it was computed in halves
+    assert half.revision == f"{teacher.revision}-{dtype}"
+    assert build(spec_of(half), "projhead.encoders").revision == half.revision
+
+
+def test_what_the_files_hold_is_computed_in_where_nothing_is_said(
+    teacher: SentenceTransformerEncoder, few_words: Draw, tmp_path: Path
+) -> None:
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
+    half.model.save_pretrained(str(tmp_path), create_model_card=False)
+    kept, whole = (SentenceTransformerEncoder(str(tmp_path), device="cpu", dtype=one) for one in (None, "float32"))
+    texts = few_words(20, 1, 12)
+    np.testing.assert_array_equal(kept.encode(texts), half.encode(texts))
+    assert np.abs(kept.encode(texts) - whole.encode(texts)).max() > 1e-4
+    assert whole.revision == f"{kept.revision}-float32"
+
+
+def test_a_head_serves_its_teacher_in_either_precision(
+    teacher: SentenceTransformerEncoder, few_words: Draw, tmp_path: Path
+) -> None:
+    texts = few_words(60, 1, 12)
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
+    reducer = PCA(4).fit(half.encode(texts))
+    reducer.teacher_ = Teacher(half.name, half.revision, half.dimension)
+    exact = Reduced(teacher, reducer)
+    np.testing.assert_allclose(Reduced(half, reducer).encode(texts), exact.encode(texts), atol=0.1)
+    assert Reduced(half, reducer).revision != exact.revision
+    with pytest.raises(ValueError, match=r"fitted to .* choose that teacher"):
+        reducer.teacher_ = Teacher("another", "0" * 16, half.dimension)
+        Reduced(half, reducer)
+    reducer.teacher_ = None
+    with pytest.raises(ValueError, match=r"expected a model in float32, got torch.bfloat16; load it in float32"):
+        build_student(half.model, reducer)
+    student = build_student(teacher.model, reducer, teacher.revision)
+    options = {"teacher": None, "reducer": "pca"}
+    export(SentenceTransformersFolder(), student, tmp_path / "out", texts, student.encode(texts), **options)
+    loaded = load_student(tmp_path / "out", dtype="bfloat16", device="cpu")
+    np.testing.assert_allclose(loaded.encode(texts), student.encode(texts), atol=0.1)
+
+
+def test_layers_of_a_half_teacher_are_trained_in_float32(teacher: SentenceTransformerEncoder) -> None:
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
+    assert {str(weight.dtype) for weight in Layers(2)(half, []).parameters()} == {"torch.float32"}
+    assert {str(weight.dtype) for weight in half.model.parameters()} == {"torch.bfloat16"}
+
+
+def test_an_unknown_precision_is_refused_before_anything_is_loaded() -> None:
+    with pytest.raises(ValueError, match="dtype: expected one of float32, float16, bfloat16, got 'int8'"):
+        SentenceTransformerEncoder("nowhere", dtype="int8")
