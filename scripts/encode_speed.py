@@ -49,7 +49,8 @@ from projhead.protocols import Exporter
 from projhead.results import append_results
 from projhead.vectors import Vectors, unit_rows
 
-KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static", "openvino", "openvino_int8"]
+KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static"]
+KINDS += ["openvino", "openvino_int8", "openvino_int8_bf16"]
 STOCK = {"stock float32": "float32", "stock bfloat16": "bfloat16"}
 CALIBRATION = 512
 

@@ -10,7 +10,6 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 import projhead
-from projhead.encoders.openvino import openvino_runtime
 from projhead.exporters.export import export
 from projhead.exporters.head import HeadFaiss
 from projhead.reducers.pca import PCA
@@ -63,8 +62,7 @@ def test_whatever_is_in_a_stream_each_row_is_that_of_its_text_alone(
     texts = ["", " ", "word " * 100_000, *PIECES]
     texts += [" ".join(generator.choice(PIECES, length)) for length in generator.permutation(lengths)]
     texts += ["".join(map(chr, generator.integers(0, 0x11_0000, size=30))) for _ in range(12)]
-    exact = {"dtype": "float32"} if kind == "openvino_int8" else {}  # bfloat16 rounds more
-    encoder = projhead.load_student(exports(kind), token_budget=200, **exact)
+    encoder = projhead.load_student(exports(kind), token_budget=200)
     rows = encoder.encode(texts)
     alone = np.concatenate([encoder.encode([text]) for text in texts])
     near = 1e-3 if kind in FEW_BITS else 1e-5
@@ -110,18 +108,3 @@ def test_a_head_alone_is_no_student(tmp_path: Path) -> None:
         projhead.load_student(tmp_path / "head")
     with pytest.raises(FileNotFoundError, match=r"no export in .*projhead export"):
         projhead.load_student(tmp_path)
-
-
-def test_beside_int8_openvino_computes_floats_as_the_processor_likes_or_exactly(
-    exports: Callable[[str], Path], odd_texts: list[str]
-) -> None:
-    coarse, exact, halves = (
-        projhead.load_student(exports("openvino_int8"), dtype=dtype).encode(odd_texts)
-        for dtype in (None, "float32", "bfloat16")
-    )
-    assert ((coarse * exact).sum(1) > 0.999).all()
-    has_halves = "BF16" in openvino_runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    assert np.array_equal(coarse, halves if has_halves else exact)
-    assert has_halves != np.array_equal(coarse, exact)
-    with pytest.raises(ValueError, match="dtype: expected one of float32, bfloat16, got 'int8'"):
-        projhead.load_student(exports("openvino_int8"), dtype="int8")

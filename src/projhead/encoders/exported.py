@@ -32,8 +32,7 @@ def load_student(
         Of sentence-transformers, such as ``"cuda"``; of ONNX Runtime ``"cuda"``, ``"tensorrt"`` or
         ``"tensorrt_fp16"``, see `projhead.encoders.onnx.OnnxEncoder`.
     dtype : str, optional
-        What sentence-transformers computes in: ``"float16"`` or ``"bfloat16"`` on a GPU. Of OpenVINO ``"float32"`` has
-        an int8 student's floats computed exactly.
+        What sentence-transformers computes in: ``"float16"`` or ``"bfloat16"`` on a GPU.
 
     Returns
     -------

@@ -13,38 +13,11 @@ from numpy.typing import NDArray
 
 from projhead.encoders.graph import OUTPUT, PROMPT, GraphEncoder, Tokens
 
-#: Where a model says that what it leaves in floats may be computed in halves, as int8 has coarser steps than those.
-COARSE = ["projhead", "coarse_floats"]
-_HINTS = {"float32": "f32", "bfloat16": "bf16"}
-
 
 class OpenVinoEncoder(GraphEncoder):
-    """A folder with ``openvino_model.xml``, as ``projhead export export=openvino`` writes it; see `GraphEncoder`.
-
-    Parameters
-    ----------
-    path, threads, token_budget
-        As for `GraphEncoder`.
-    dtype : {"float32", "bfloat16"}, optional
-        What the network's floats are computed in. Where not given float32, but of an int8 student, whose steps are
-        coarser, bfloat16 where a processor has such products: 1.1 to 1.2 times the speed, and rows that depend in
-        their third digit on what else is in their batch.
-
-    Raises
-    ------
-    ValueError
-        If the dtype is another, or as `GraphEncoder` says.
-    """
+    """A folder with ``openvino_model.xml``, as ``projhead export export=openvino`` writes it; see `GraphEncoder`."""
 
     files = ("openvino_model.xml", "openvino_model.bin")
-
-    def __init__(
-        self, path: str, *, threads: int | None = None, token_budget: int = 1024, dtype: str | None = None
-    ) -> None:
-        if dtype not in (None, *_HINTS):
-            raise ValueError(f"dtype: expected one of {', '.join(_HINTS)}, got {dtype!r}")
-        self.dtype = dtype
-        super().__init__(path, threads=threads, token_budget=token_budget)
 
     def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
         core = openvino_runtime().Core()
@@ -52,11 +25,10 @@ class OpenVinoEncoder(GraphEncoder):
             "NUM_STREAMS": self._threads,  # batches run beside each other
             "INFERENCE_NUM_THREADS": self._threads,
             "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "f32",  # it would choose bfloat16 where a processor has it
         }
         try:
             model = core.read_model(path)
-            if self.dtype or not model.has_rt_info(COARSE):  # it would choose bfloat16 where a processor has it
-                settings["INFERENCE_PRECISION_HINT"] = _HINTS[self.dtype or "float32"]
             compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise ValueError(f"{path} cannot be loaded: {' '.join(str(error).split())[:300]}") from error

@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.export_record import write_record
 from projhead.encoders.graph import PROMPT
-from projhead.encoders.openvino import COARSE, OpenVinoEncoder, openvino_runtime
+from projhead.encoders.openvino import OpenVinoEncoder, openvino_runtime
 from projhead.exporters.onnx import calibration, in_dtype, prompt_of, whole_graph, write_tokenizer
 from projhead.vectors import Vectors
 
@@ -27,8 +27,7 @@ class OpenVino:
     ----------
     dtype : {"float32", "int8"}
         Of the network. int8 (see `projhead.exporters.int8_static`) is calibrated on the texts that `write` is given: a
-        quarter of the size, four times the speed; what is left in floats is computed in bfloat16 where a processor has
-        it.
+        quarter of the size, three times the speed.
 
     Raises
     ------
@@ -45,8 +44,7 @@ from tokenizers import Tokenizer
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
 model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
 prompt = model.get_rt_info(["projhead", "prompt"]).value
-exact = {} if model.has_rt_info(["projhead", "coarse_floats"]) else {"INFERENCE_PRECISION_HINT": "f32"}
-compiled = openvino.compile_model(model, "CPU", exact)
+compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
 known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 feed = {i.any_name: np.array([getattr(t, known[i.any_name]) for t in tokens]) for i in model.inputs}
@@ -79,8 +77,6 @@ rows = compiled(feed)["sentence_embedding"]
             graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, prompt, items))
         model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
         model.set_rt_info(prompt, ["projhead", PROMPT])
-        if self.dtype == "int8":
-            model.set_rt_info("true", COARSE)
         openvino.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
         return OpenVinoEncoder(str(folder)).encode
