@@ -104,6 +104,14 @@ def bits(d: int, size: int) -> int:
     return 8 * size
 
 
+class Deep(ResidualQuantizer):
+    """Sixteen stages in a group, not eight: twice the tables, twice the rows to fill them."""
+
+    def __init__(self, n_bytes: int) -> None:
+        super().__init__(n_bytes, max(n_bytes // 16, 1))
+        self.name = f"prq16_{n_bytes}"
+
+
 def third(d: int, size: int) -> int:
     """Return a third of the teacher's width, as a multiple of the bytes."""
     return -(-(d // 3) // size) * size
@@ -114,6 +122,7 @@ METHODS = {
     "opq": Method("", full, lambda size: ProductQuantizer(size, rotate=True)),
     "rq": Method("", full, ResidualQuantizer),
     "prq": Method("", full, lambda size: ResidualQuantizer(size, max(size // 8, 1))),
+    "prq16": Method("", full, Deep),
     "lsq": Method("", full, LSQ),
     "binary": Method("", full, lambda size: Binary(8 * size)),
     "itq": Method("", full, lambda size: ITQ(8 * size)),
@@ -127,7 +136,7 @@ METHODS = {
     "learned_int8": Method("learned", lambda d, size: size, lambda size: Integer()),
     "learned_pq": Method("learned", full, ProductQuantizer),
     "learned_rq": Method("learned", full, ResidualQuantizer),
-    "learned_prq": Method("learned", full, lambda size: ResidualQuantizer(size, max(size // 8, 1))),
+    "learned_prq": Method("learned", full, Deep),
 }
 
 

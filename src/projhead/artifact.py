@@ -26,7 +26,7 @@ class Teacher:
         For people: a model name or a path.
     revision : str
         For programs: a digest of the encoder's files, equal only if its vectors are; what it computes in, where that
-        is not float32, stands behind it.
+        is not what its files hold, stands behind it.
     dimension : int
         Width d of its vectors.
     """

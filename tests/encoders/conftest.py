@@ -30,6 +30,7 @@ EXPORTERS: dict[str, Exporter] = {
     "onnx_int4_weights": Onnx("int4_weights"),
     "openvino": OpenVino(),
     "openvino_int8": OpenVino("int8"),
+    "openvino_int8_bf16": OpenVino("int8_bf16"),
     "sentence_transformers": SentenceTransformersFolder(),
 }
 #: Mean cosines: random weights of a tiny network are far from robust.

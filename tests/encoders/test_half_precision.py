@@ -36,6 +36,18 @@ def test_rows_are_near_those_of_float32_and_the_revision_says_so(
     assert build(spec_of(half), "projhead.encoders").revision == half.revision
 
 
+def test_what_the_files_hold_is_computed_in_where_nothing_is_said(
+    teacher: SentenceTransformerEncoder, few_words: Draw, tmp_path: Path
+) -> None:
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
+    half.model.save_pretrained(str(tmp_path), create_model_card=False)
+    kept, whole = (SentenceTransformerEncoder(str(tmp_path), device="cpu", dtype=one) for one in (None, "float32"))
+    texts = few_words(20, 1, 12)
+    np.testing.assert_array_equal(kept.encode(texts), half.encode(texts))
+    assert np.abs(kept.encode(texts) - whole.encode(texts)).max() > 1e-4
+    assert whole.revision == f"{kept.revision}-float32"
+
+
 def test_a_head_serves_its_teacher_in_either_precision(
     teacher: SentenceTransformerEncoder, few_words: Draw, tmp_path: Path
 ) -> None:

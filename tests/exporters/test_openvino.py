@@ -54,8 +54,14 @@ def _products(folder: Path) -> list[str]:
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected one of float32, int8, got 'int4'"):
+    with pytest.raises(ValueError, match="expected one of float32, int8, int8_bf16, got 'int4'"):
         OpenVino("int4")
+
+
+def test_the_snippet_asks_for_what_the_file_may_compute_with() -> None:
+    hints = {"float32": "f32", "int8": "f32", "int8_bf16": "bf16"}
+    for dtype, hint in hints.items():
+        assert f'{{"INFERENCE_PRECISION_HINT": "{hint}"}}' in OpenVino(dtype).usage
 
 
 def test_other_networks_have_their_own_inputs_and_prompt(

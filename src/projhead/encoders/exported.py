@@ -32,7 +32,7 @@ def load_student(
         Of sentence-transformers, such as ``"cuda"``; of ONNX Runtime ``"cuda"``, ``"tensorrt"`` or
         ``"tensorrt_fp16"``, see `projhead.encoders.onnx.OnnxEncoder`.
     dtype : str, optional
-        What sentence-transformers computes in: ``"float16"`` or ``"bfloat16"`` on a GPU.
+        What sentence-transformers computes in, such as ``"float16"`` on a GPU; what the files hold where not given.
 
     Returns
     -------

@@ -36,7 +36,7 @@ class MiniLM(SentenceTransformerEncoder):
         device: str | None = None,
         max_seq_length: int | None = None,
         token_budget: int | None = None,
-        dtype: str = "float32",
+        dtype: str | None = None,
     ) -> None:
         super().__init__(
             str(minilm_folder()), device=device, max_seq_length=max_seq_length, token_budget=token_budget, dtype=dtype

@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 
 from projhead.encoders.graph import OUTPUT, PROMPT, GraphEncoder, Tokens
 
+#: The entry beside the prompt that says what a network may compute with where it has no int8; float32 without one.
+PRECISION = "precision"
+
 
 class OpenVinoEncoder(GraphEncoder):
-    """A folder with ``openvino_model.xml``, as ``projhead export export=openvino`` writes it; see `GraphEncoder`."""
+    """A folder with ``openvino_model.xml``, as ``projhead export export=openvino`` writes it; see `GraphEncoder`.
+
+    Those of ``export=openvino_int8_bf16`` compute in bfloat16 where the processor has it (AVX512-BF16, AMX), and in
+    float32 elsewhere.
+    """
 
     files = ("openvino_model.xml", "openvino_model.bin")
 
@@ -25,10 +32,12 @@ class OpenVinoEncoder(GraphEncoder):
             "NUM_STREAMS": self._threads,  # batches run beside each other
             "INFERENCE_NUM_THREADS": self._threads,
             "ENABLE_CPU_PINNING": False,
-            "INFERENCE_PRECISION_HINT": "f32",  # it would choose bfloat16 where a processor has it
         }
         try:
             model = core.read_model(path)
+            precision = self._told(model, PRECISION, "f32")
+            native = precision.upper() in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            settings["INFERENCE_PRECISION_HINT"] = precision if native else "f32"  # others simulate it, slowly
             compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise ValueError(f"{path} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
@@ -39,9 +48,13 @@ class OpenVinoEncoder(GraphEncoder):
             one.any_name: [None if axis.is_dynamic else axis.get_length() for axis in one.partial_shape]
             for one in model.outputs
         }
-        place = ["projhead", PROMPT]
-        prompt = str(model.get_rt_info(place).value) if model.has_rt_info(place) else ""
-        return [one.any_name for one in model.inputs], outputs, prompt
+        return [one.any_name for one in model.inputs], outputs, self._told(model, PROMPT, "")
+
+    @staticmethod
+    def _told(model: Any, name: str, default: str) -> str:
+        """Return an entry of ours in a model's run-time information."""
+        place = ["projhead", name]
+        return str(model.get_rt_info(place).value) if model.has_rt_info(place) else default
 
     def _run(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
         request = self._requests.get()

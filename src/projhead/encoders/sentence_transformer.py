@@ -53,9 +53,10 @@ class SentenceTransformerEncoder:
         of it is tried, and so on, and kept for later texts.
     local_files_only : bool, default=False
         Whether to use only what was downloaded before.
-    dtype : {"float32", "float16", "bfloat16"}, default="float32"
-        What the network computes in: halves are for GPUs, and for processors with bfloat16 products. Its revision says
-        so, yet a head that was fitted to the one serves the other.
+    dtype : {"float32", "float16", "bfloat16"}, optional
+        What the network computes in; what its files hold where not given. Halves are for GPUs, and for processors with
+        bfloat16 products. Another than the files' is said in the revision, yet a head fitted to the one serves the
+        other.
 
     Attributes
     ----------
@@ -79,7 +80,7 @@ class SentenceTransformerEncoder:
         max_seq_length: int | None = None,
         token_budget: int | None = None,
         local_files_only: bool = False,
-        dtype: str = "float32",
+        dtype: str | None = None,
     ) -> None:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
@@ -87,7 +88,7 @@ class SentenceTransformerEncoder:
         self.max_seq_length, self.local_files_only, self.dtype = max_seq_length, local_files_only, dtype
         if max_seq_length is not None and max_seq_length < 1:
             raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
-        if dtype not in _DTYPES:
+        if dtype not in (None, *_DTYPES):
             raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
         self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only)
         if max_seq_length is not None:
@@ -96,7 +97,7 @@ class SentenceTransformerEncoder:
         self.token_budget = self._fitting = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
         self.revision = model_revision(self.model)
-        if dtype != "float32":
+        if dtype is not None and getattr(torch, dtype) != self.model.dtype:
             self.revision += f"-{dtype}"
             self.model.to(getattr(torch, dtype))
         self.dimension = _dimension(self.model)

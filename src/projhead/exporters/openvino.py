@@ -10,12 +10,12 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.export_record import write_record
 from projhead.encoders.graph import PROMPT
-from projhead.encoders.openvino import OpenVinoEncoder, openvino_runtime
+from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
 from projhead.exporters.onnx import calibration, in_dtype, prompt_of, whole_graph, write_tokenizer
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
-_DTYPES = {"float32": 0.99999, "int8": 0.997}
+_DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_bf16": 0.997}
 
 
 class OpenVino:
@@ -25,9 +25,11 @@ class OpenVino:
 
     Parameters
     ----------
-    dtype : {"float32", "int8"}
+    dtype : {"float32", "int8", "int8_bf16"}
         Of the network. int8 (see `projhead.exporters.int8_static`) is calibrated on the texts that `write` is given: a
-        quarter of the size, three times the speed.
+        quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
+        computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of the time where the
+        processor has it. Rows stay as near to the student's, but depend a little on what else is in their batch.
 
     Raises
     ------
@@ -56,6 +58,8 @@ rows = compiled(feed)["sentence_embedding"]
         if dtype not in _DTYPES:
             raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
         self.dtype, self.min_mean_cosine = dtype, _DTYPES[dtype]
+        if dtype == "int8_bf16":
+            self.usage = self.usage.replace('"f32"', '"bf16"')
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
@@ -73,10 +77,12 @@ rows = compiled(feed)["sentence_embedding"]
         prompt = prompt_of(subject)
         graph = whole_graph(subject)
         tokenizer = write_tokenizer(subject, folder)
-        if self.dtype == "int8":
+        if self.dtype != "float32":
             graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, prompt, items))
         model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
         model.set_rt_info(prompt, ["projhead", PROMPT])
+        if self.dtype == "int8_bf16":
+            model.set_rt_info("bf16", ["projhead", PRECISION])
         openvino.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
         return OpenVinoEncoder(str(folder)).encode
