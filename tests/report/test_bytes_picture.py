@@ -7,6 +7,7 @@ import pytest
 
 from projhead.report import bytes_picture
 from projhead.report.page import write_report
+from projhead.report.pictures import GREY
 from projhead.report.rows import family, frame_of, is_export
 
 #: Codec: bytes per dimension (or of the whole vector), share kept.
@@ -64,6 +65,27 @@ def test_points_are_drawn_where_the_rows_say(frame):
     scale = (lines[3][0][1] - lines[3][1][1]) / (kept[1] - kept[0])
     expected = [0.1 * kept[0], 0.1 * kept[1], 0.99 * (kept[1] - kept[0]), kept[1] - kept[0]]
     np.testing.assert_allclose(sorted(rises), np.sort(expected) * scale, rtol=1e-3)
+
+
+def test_codecs_of_the_teachers_own_rows_have_a_colour_each(frame):
+    looks = bytes_picture.legend(frame)
+    own = {looks.markers["int8"].colour, looks.markers["pq"].colour}
+    assert len(own) == 2
+    assert not own & {GREY, *(look.colour for look in looks.colours.values())}
+    svg = next(bytes_picture.by_bytes(frame, looks)).svg
+    assert all(f"stroke: {colour}" in svg for colour in own)
+    without = bytes_picture.legend(frame[(frame["reducer"] != "teacher") | (frame["codec"] == "float32")])
+    assert without.markers["int8"].colour == GREY
+
+
+def test_what_keeps_far_less_is_out_of_the_picture(frame):
+    def ends(rows):
+        svg = next(bytes_picture.by_bytes(rows, bytes_picture.legend(rows))).svg
+        return [float(share) for share in re.findall(r">(\d+)%<", svg)]
+
+    rows = frame[frame["metric"] == "ndcg@10"]
+    low = rows.assign(kept_value=rows["kept_value"].where(rows["reducer"] != "pca_uncentred", 0.02))
+    assert min(ends(low)) > 40
 
 
 def test_seeds_are_averaged(frame):
