@@ -15,6 +15,8 @@ from encode_peers import PEERS
 from projhead.results import Result
 from projhead.vectors import Vectors
 
+#: Exports of ours whose network is the stock one's in int8.
+OURS = ("onnx_int8", "onnx_int8_static", "openvino_int8", "openvino_int8_bf16")
 REFERENCE, LEAST = "stock float32", "limit of int8 products"
 
 COLUMNS = {
@@ -72,7 +74,7 @@ def markdown(run: Run, rounds: int) -> str:
 def _against_peers(taken: Mapping[str, Taken]) -> Iterator[str]:
     """Compare the fastest int8 of the same network: ours in a file of ours, theirs in a file of theirs."""
     theirs = [name for name in taken if name in PEERS and name.endswith(" int8")]
-    ours = [name for name in ("onnx_int8", "onnx_int8_static", "openvino_int8") if name in taken]
+    ours = [name for name in OURS if name in taken]
     for field in ("wall", "processor") if ours and theirs else ():
         seconds = {name: getattr(taken[name], field) for name in (*ours, *theirs)}
         best, peer = min(ours, key=seconds.__getitem__), min(theirs, key=seconds.__getitem__)

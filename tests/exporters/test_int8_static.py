@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from projhead.exporters import int8_static
 from projhead.exporters.graph import Array, column_scale
 from projhead.exporters.int8_static import quantise_static
 
@@ -73,6 +74,19 @@ def test_a_channel_that_calibration_hardly_used_is_not_cut_off() -> None:
     exact = run(content, x)
     found = run(quantise_static(content, [{"x": calibration}]), x)
     assert np.abs(found - exact).max() < 0.05 * exact.std()
+
+
+def test_more_texts_do_not_widen_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8_static, "_BLOCK", 200)
+    generator = np.random.default_rng(0)
+    content, texts = model(generator, bias=True), channels(generator, 400).reshape(4, 1, 100, D)
+    quantise_static(content, [{"x": text} for text in texts])
+    blocks = np.stack([texts[::2], texts[1::2]]).reshape(2, 200, D)  # two of the size, with every other text each
+    least, most = blocks.min(1).mean(0), blocks.max(1).mean(0)
+    wide = most - least > 1.5 * np.median(most - least)
+    (centre,) = (numpy_helper.to_array(one) for one in content.graph.initializer if one.name == "x_centre")
+    np.testing.assert_allclose(centre[wide], (least + most)[wide] / 2, rtol=1e-5)
+    quantise_static(model(generator, bias=True), [{"x": texts.reshape(1, 400, D)}])  # one text is one block at most
 
 
 def test_no_texts_are_refused() -> None:

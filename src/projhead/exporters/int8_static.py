@@ -62,26 +62,10 @@ class _Codes(NamedTuple):
 
 
 def quantise_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
-    """Return `model` with its products of activations and weights in int8.
+    """Return what `projhead.exporters.int8.quantise` does, with scales that calibration fixes.
 
-    Token tables are in int8 by rows; two-dimensional layers (the head) are computed in float32 from float16 weights.
-    The head is fitted again to what it gets then (see `projhead.exporters.refit`).
-
-    Parameters
-    ----------
-    model : onnx.ModelProto
-        In float32, as `torch.onnx.export` writes it. It is changed.
-    batches : iterable of dict of ndarray
-        Inputs of the graph for calibration, without padding.
-
-    Returns
-    -------
-    onnx.ModelProto
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to quantise, or nothing to calibrate on.
+    It takes the same and raises the same. The head is fitted again to what it gets then (see
+    `projhead.exporters.refit`).
     """
     graph = GraphWriter(model)
     products = products_of(graph)

@@ -3,6 +3,8 @@
 Rounding does not only scatter the rows that enter the head, it also shifts and turns them, much the same way for all
 texts. The affine map back to the float32 network's rows, found by ridge regression towards the identity (Hoerl and
 Kennard, "Ridge Regression", 1970), goes into the head's first layer: the graph stays as large and as fast as it was.
+What is gained is likeness: quantised rows find float32 rows, and the other way, better than before. Among themselves
+they find the same neighbours as before, for what all rows have in common decides none.
 """
 
 from __future__ import annotations
