@@ -179,3 +179,14 @@ def test_a_hub_that_cannot_be_reached_is_told_at_once_with_what_to_do(monkeypatc
     assert asked == ["abc"]
     assert "\n" not in str(caught.value)
     assert sentence_transformer._hub_problem("owner/name", None) == "Name or service not known"
+
+
+def test_attention_is_computed_as_asked(teacher: SentenceTransformerEncoder) -> None:
+    texts = _texts(12)
+    for attention in ("eager", "sdpa"):
+        asked = SentenceTransformerEncoder(teacher.path, device="cpu", attention=attention)
+        assert asked.model[0].auto_model.config._attn_implementation == attention  # type: ignore[union-attr]
+        np.testing.assert_allclose(asked.encode(texts), teacher.encode(texts), atol=1e-5)
+        assert asked.revision == teacher.revision
+    with pytest.raises(ValueError, match="a model that sentence-transformers loads; .*no_such_attention"):
+        SentenceTransformerEncoder(teacher.path, device="cpu", attention="no_such_attention")

@@ -19,7 +19,7 @@ class MiniLM(SentenceTransformerEncoder):
 
     Parameters
     ----------
-    device, max_seq_length, token_budget, dtype
+    device, max_seq_length, token_budget, dtype, attention
         As for `SentenceTransformerEncoder`.
 
     Raises
@@ -37,9 +37,15 @@ class MiniLM(SentenceTransformerEncoder):
         max_seq_length: int | None = None,
         token_budget: int | None = None,
         dtype: str | None = None,
+        attention: str | None = None,
     ) -> None:
         super().__init__(
-            str(minilm_folder()), device=device, max_seq_length=max_seq_length, token_budget=token_budget, dtype=dtype
+            str(minilm_folder()),
+            device=device,
+            max_seq_length=max_seq_length,
+            token_budget=token_budget,
+            dtype=dtype,
+            attention=attention,
         )
         self.name = "all-MiniLM-L6-v2"
 

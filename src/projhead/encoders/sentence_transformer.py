@@ -57,6 +57,9 @@ class SentenceTransformerEncoder:
         What the network computes in; what its files hold where not given. Halves are for GPUs, and for processors with
         bfloat16 products. Another than the files' is said in the revision, yet a head fitted to the one serves the
         other.
+    attention : str, optional
+        How transformers computes attention, such as ``"sdpa"`` or ``"eager"``; its own choice where not given. With
+        ``"flash_attention_2"``, for a GPU and half precision (pip install kernels), texts are not padded at all.
 
     Attributes
     ----------
@@ -81,16 +84,18 @@ class SentenceTransformerEncoder:
         token_budget: int | None = None,
         local_files_only: bool = False,
         dtype: str | None = None,
+        attention: str | None = None,
     ) -> None:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
         self.revision_pin, self.device = revision_pin, device
-        self.max_seq_length, self.local_files_only, self.dtype = max_seq_length, local_files_only, dtype
+        self.max_seq_length, self.local_files_only = max_seq_length, local_files_only
+        self.dtype, self.attention = dtype, attention
         if max_seq_length is not None and max_seq_length < 1:
             raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
         if dtype not in (None, *_DTYPES):
             raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
-        self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only)
+        self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only, attention)
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length
         best = 2048 if self.model.device.type == "cpu" else 16_384
@@ -215,7 +220,9 @@ def _dimension(model: SentenceTransformer) -> int:
     return int(dimension)
 
 
-def _load(path: str, revision: str | None, device: str | None, local_files_only: bool) -> SentenceTransformer:
+def _load(
+    path: str, revision: str | None, device: str | None, local_files_only: bool, attention: str | None
+) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
 
     local = Path(path).is_dir()
@@ -223,9 +230,12 @@ def _load(path: str, revision: str | None, device: str | None, local_files_only:
         raise FileNotFoundError(f"{path}: expected the folder of a model; no such folder")
     problem = "" if local or local_files_only else _hub_problem(path, revision)
     kept = local_files_only or bool(problem)  # what was downloaded before will do
+    settings = {} if attention is None else {"attn_implementation": attention}
     try:
         with no_weight_bars():
-            return SentenceTransformer(path, revision=revision, device=device, local_files_only=kept)
+            return SentenceTransformer(
+                path, revision=revision, device=device, local_files_only=kept, model_kwargs=settings
+            )
     except Exception as error:  # each library below raises its own kinds
         reason = problem or (str(error).strip() or type(error).__name__).splitlines()[0]
         if local:
