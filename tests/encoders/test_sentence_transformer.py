@@ -188,5 +188,5 @@ def test_attention_is_computed_as_asked(teacher: SentenceTransformerEncoder) -> 
         assert asked.model[0].auto_model.config._attn_implementation == attention  # type: ignore[union-attr]
         np.testing.assert_allclose(asked.encode(texts), teacher.encode(texts), atol=1e-5)
         assert asked.revision == teacher.revision
-    with pytest.raises(ValueError, match="a model that sentence-transformers loads; .*no_such_attention"):
+    with pytest.raises(ValueError, match=r"a model that sentence-transformers loads; .*no_such_attention"):
         SentenceTransformerEncoder(teacher.path, device="cpu", attention="no_such_attention")
