@@ -84,8 +84,8 @@ def _against_peers(taken: Mapping[str, Taken]) -> Iterator[str]:
 def results(run: Run, reducer: str, encoder: str) -> Iterator[Result]:
     """Yield every value as a row."""
     for name in run.taken:
+        width = run.rows[name].shape[1] or run.rows[REFERENCE].shape[1]  # limits have no rows
         for metric, value in run.values(name).items():
             yield Result(
-                f"export/{name}", metric, value, value, value, reducer, run.rows[REFERENCE].shape[1], len(run.lengths),
-                encoder, revision="",
+                f"export/{name}", metric, value, value, value, reducer, width, len(run.lengths), encoder, revision="",
             )  # fmt: skip
