@@ -64,6 +64,19 @@ def test_the_best_of_ours_is_held_against_the_best_of_theirs():
     assert not [*_against_peers({"onnx_int8": took(1, 1)})]
 
 
+def test_speeds_are_over_the_texts_their_tokens_and_the_reference():
+    from encode_measure import Taken
+    from encode_table import LEAST, REFERENCE, Run
+
+    rows = np.eye(4, dtype=np.float32)
+    taken = {REFERENCE: Taken(8, 16, 0, 0), "onnx_int8": Taken(2, 5, 3, 7), LEAST: Taken(1, 2, 0, 0)}
+    run = Run([2, 3, 5, 6], None, taken, dict.fromkeys(taken, rows), {}, {}, {"onnx_int8": 400})
+    assert run.values("onnx_int8") == pytest.approx({
+        "texts_per_second": 2, "texts_per_processor_second": 0.8, "tokens_per_second": 8, "times_stock": 4,
+        "times_stock_processor": 3.2, "share_of_limit": 0.4, "peak_megabytes": 400,
+    })  # fmt: skip
+
+
 def test_rows_of_another_space_have_no_cosine():
     from encode_measure import likeness
 
