@@ -97,7 +97,8 @@ def padding(encoder: Encoder | str, texts: Sequence[str], lengths: Sequence[int]
     by_length = np.argsort([-len(text) for text in texts], kind="stable")
     if isinstance(encoder, GraphEncoder):
         windows = _every(by_length, _WINDOW)
-        batches = [window[batch] for window in windows for batch in token_batches(np.asarray(lengths)[window], 1024)]
+        budget = encoder.token_budget
+        batches = [window[batch] for window in windows for batch in token_batches(np.asarray(lengths)[window], budget)]
     elif isinstance(encoder, SentenceTransformerEncoder) and callable(encoder.model.tokenizer):
         batches = token_batches(lengths, encoder.token_budget)
     elif str(encoder).startswith("stock"):
