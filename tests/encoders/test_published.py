@@ -12,8 +12,8 @@ from projhead.encoders.mpnet import MPNet
 from projhead.encoders.parts import parts_of
 from projhead.encoders.published import Published, Release, find
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.files import sha256_of
-from projhead.spec import build, spec_of
+from projhead.persistence.files import sha256_of
+from projhead.persistence.registry import build, spec_of
 
 TEXTS = ["a red boat.", "the old farm is near the road"]
 

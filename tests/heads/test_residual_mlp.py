@@ -9,7 +9,7 @@ from projhead.heads.residual_mlp import ResidualMLP
 def test_it_starts_as_the_linear_map() -> None:
     weight, x = torch.randn(3, 7), torch.randn(5, 7)
     head = ResidualMLP(7, 3, hidden_features=11)
-    head.initialise(weight)
+    head.initialize(weight)
     torch.testing.assert_close(head(x), x @ weight.T)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from projhead.files import atomic_folder, locked
+from projhead.persistence.files import atomic_folder, locked
 
 #: What a model needs; nothing that could hold code, or a pickle, is taken out.
 _TAKEN = {".safetensors", ".json", ".txt"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, hub_problem
-from projhead.files import sha256_of
+from projhead.persistence.files import sha256_of
 
 _WEIGHTS = "model.safetensors"
 _HUB_FILES = ("*.json", "*.txt", _WEIGHTS)

@@ -28,8 +28,8 @@ class ResidualMLP(nn.Module):
         self.output = nn.Linear(hidden_features, out_features, bias=False)
         nn.init.zeros_(self.output.weight)
 
-    def initialise(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        """Start the linear part at a map of shape (k, d); a constant has no use before normalising."""
+    def initialize(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        """Start the linear part at a map of shape (k, d); a constant has no use before normalizing."""
         del bias
         self.projection.weight.data.copy_(weight)
 

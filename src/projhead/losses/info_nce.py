@@ -26,10 +26,10 @@ class InfoNCE(nn.Module):
         super().__init__()
         self.temperature, self.max_share = temperature, max_share
 
-    def forward(self, student: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+    def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
         """Return the mean cross-entropy over anchors."""
-        near = teacher.masked_fill(own, -torch.inf)
+        near = teacher.masked_fill(self_mask, -torch.inf)
         best, positive = near.max(1, keepdim=True)  # (b, 1)
-        left_out = own | (near > self.max_share * best).scatter(1, positive, False)
+        left_out = self_mask | (near > self.max_share * best).scatter(1, positive, False)
         logits = (student / self.temperature).masked_fill(left_out, -1e4)
         return nn.functional.cross_entropy(logits, positive[:, 0])

@@ -13,23 +13,23 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from projhead.artifact import Teacher
 from projhead.codecs.base import BaseCodec
 from projhead.heads.residual_mlp import ResidualMLP
-from projhead.losses.neighbour_kl import NeighbourKL
+from projhead.losses.neighbor_kl import NeighborKL
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
 from projhead.training.codec_start import start_codec
-from projhead.training.data import NeighbourData
-from projhead.training.distillation import Distillation
-from projhead.training.run import make_trainer, seeded, take_best
+from projhead.training.data import NeighborData
+from projhead.training.head_module import HeadModule
+from projhead.training.trainer import make_trainer, seeded, take_best
 
 
 class LearnedReducer(Reducer):
-    """A head trained to keep each row's neighbours, the trained alternative to PCA.
+    """A head trained to keep each row's neighbors, the trained alternative to PCA.
 
-    The head starts at the uncentred PCA of `X` and is trained by distillation: rows of a step are compared with each
-    other, mined neighbours among them, and the student's similarities follow the teacher's.
+    The head starts at the uncentered PCA of `X` and is trained by distillation: rows of a step are compared with each
+    other, mined neighbors among them, and the student's similarities follow the teacher's.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class LearnedReducer(Reducer):
     head : callable, optional
         From ``in_features`` and ``out_features`` to a head module; a `ResidualMLP` where not given.
     loss : Module, optional
-        A loss from `projhead.losses`; `NeighbourKL` where not given.
+        A loss from `projhead.losses`; `NeighborKL` where not given.
     optimizer : callable, optional
         From parameters to an optimizer; AdamW where not given.
     n_queries, n_anchors : int
@@ -69,7 +69,7 @@ class LearnedReducer(Reducer):
     distortion_weight : float
         What the codec's squared error counts beside the loss.
     max_anchors : int
-        Rows whose neighbours are mined, at most.
+        Rows whose neighbors are mined, at most.
     max_steps : int
         Optimizer steps, where no `trainer` is given.
     steps_per_epoch : int
@@ -169,7 +169,7 @@ class LearnedReducer(Reducer):
             The same teacher's vectors of query-like texts (real queries, titles, sentences of the documents):
             their order of the documents is what retrieval needs kept.
         pairs : array-like of shape (p, 2), int, optional
-            Number of a query and number of a document that answers it: judgements, where there are any. Half of a
+            Number of a query and number of a document that answers it: judgments, where there are any. Half of a
             step's queries are of those that have one.
         resume : path, optional
             A Lightning checkpoint of an interrupted fit with the same settings and data.
@@ -196,14 +196,14 @@ class LearnedReducer(Reducer):
             weight = np.zeros((self.n_components, d))
             weight[: len(start)] = start
             codec, weight = (None, weight) if self.codec is None else start_codec(self.codec, rows, weight)
-            head.initialise(torch.from_numpy(weight).float())  # type: ignore[operator]
+            head.initialize(torch.from_numpy(weight).float())  # type: ignore[operator]
             twin = None if codec is None else codec.twin()
             # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
             coverage = 0.0 if queries is None else min(len(queries) / n, 1.0)
             n_queries = round(coverage * self.n_queries)
-            module = Distillation(
+            module = HeadModule(
                 head,
-                self.loss or NeighbourKL(),
+                self.loss or NeighborKL(),
                 self.optimizer or default_optimizer,
                 nested=self.nested,
                 codec=twin,
@@ -213,7 +213,7 @@ class LearnedReducer(Reducer):
                 document_weight=1 - coverage * (1 - self.document_weight),
                 label_margin=self.label_margin,
             )
-            data = NeighbourData(
+            data = NeighborData(
                 rows,
                 queries,
                 judged,
@@ -232,7 +232,7 @@ class LearnedReducer(Reducer):
             trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
         self.head_ = head.cpu().requires_grad_(False).eval()
         self._training = {"steps": trainer.global_step, **take_best(trainer, module)}
-        self.codec_ = None if codec is None or twin is None else codec.adopt(twin)
+        self.codec_ = None if codec is None or twin is None else codec.load_trained(twin)
         return self
 
     def prefix(self, n_components: int) -> Self:
@@ -252,7 +252,7 @@ class LearnedReducer(Reducer):
         shorter.nested = [width for width in self.nested if width < n_components]
         return shorter
 
-    def moved(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
+    def with_head(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
         other.head_ = head.cpu().requires_grad_(False).eval()

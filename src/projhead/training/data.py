@@ -1,4 +1,4 @@
-"""The DataModule: mine neighbours once, hold some rows out, make batches."""
+"""The DataModule: mine neighbors once, hold some rows out, make batches."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from projhead.indexes.faiss import FaissIndex
-from projhead.training.batches import Anchors, Batch, NeighbourBatches, Rows
+from projhead.training.samplers import Anchors, Batch, NeighborBatches, Rows
 from projhead.vectors import unit_rows
 
-#: Above this many documents neighbours are found by an inverted file instead of comparing all with all.
+#: Above this many documents neighbors are found by an inverted file instead of comparing all with all.
 _EXACT = 20_000
 _BLOCK = 16_384
 
 
-def mine_neighbours(anchors: Rows, documents: Rows, depth: int) -> NDArray[np.int64]:
+def mine_neighbors(anchors: Rows, documents: Rows, depth: int) -> NDArray[np.int64]:
     """Return the numbers (a, depth) of the documents nearest to each anchor, best first."""
     n = len(documents)
     depth = min(depth, n)
@@ -27,12 +27,12 @@ def mine_neighbours(anchors: Rows, documents: Rows, depth: int) -> NDArray[np.in
         index = FaissIndex(f"IVF{2 ** round(np.log2(2 * n**0.5))},SQfp16", nprobe=8)
     index.build(documents)
     found = [index.search(anchors[start : start + _BLOCK], depth)[1] for start in range(0, len(anchors), _BLOCK)]
-    neighbours = np.concatenate(found)
+    neighbors = np.concatenate(found)
     # The lists visited can hold fewer rows than asked for: the nearest stands in.
-    return np.where(neighbours < 0, neighbours[:, :1].clip(min=0), neighbours)
+    return np.where(neighbors < 0, neighbors[:, :1].clip(min=0), neighbors)
 
 
-class NeighbourData(pl.LightningDataModule):
+class NeighborData(pl.LightningDataModule):
     """Teacher rows as training batches and one validation batch.
 
     Parameters
@@ -45,11 +45,11 @@ class NeighbourData(pl.LightningDataModule):
         Number of a query and number of a document that answers it. Where there are any, half of a step's queries are
         of those.
     n_queries, n_anchors, n_documents, near, group, seed
-        As in `NeighbourBatches`.
+        As in `NeighborBatches`.
     depth : int
         How many near documents of each anchor are mined to draw from.
     max_anchors : int
-        Anchors whose neighbours are mined; a random choice where there are more rows.
+        Anchors whose neighbors are mined; a random choice where there are more rows.
     steps_per_epoch : int
         Steps between validations; an "epoch" is this and nothing else.
     validation_rows : int
@@ -87,7 +87,7 @@ class NeighbourData(pl.LightningDataModule):
         self.anchors: list[Anchors] = []
 
     def setup(self, stage: str) -> None:
-        """Hold rows out and mine neighbours; the same for the same seed."""
+        """Hold rows out and mine neighbors; the same for the same seed."""
         if self.anchors:
             return
         pool = self.documents if self.queries is None else self.queries
@@ -100,8 +100,8 @@ class NeighbourData(pl.LightningDataModule):
             self.anchors = [self._anchors(self.documents, rest)]
         else:
             everything = np.random.default_rng(self.seed).permutation(len(self.documents))
-            labelled = np.isin(rest, self.pairs[:, 0])
-            kinds = [kind for kind in (rest[~labelled], rest[labelled]) if len(kind)]
+            labeled = np.isin(rest, self.pairs[:, 0])
+            kinds = [kind for kind in (rest[~labeled], rest[labeled]) if len(kind)]
             self.anchors = [
                 self._anchors(self.documents, everything),
                 *(self._anchors(self.queries, kind) for kind in kinds),
@@ -109,7 +109,7 @@ class NeighbourData(pl.LightningDataModule):
 
     def _anchors(self, pool: Rows, order: NDArray[np.int64]) -> Anchors:
         numbers = np.sort(order[: self.max_anchors])
-        return Anchors(pool, numbers, mine_neighbours(pool[numbers], self.documents, self.depth))
+        return Anchors(pool, numbers, mine_neighbors(pool[numbers], self.documents, self.depth))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the batches of the current epoch, numbered by step."""
@@ -117,7 +117,7 @@ class NeighbourData(pl.LightningDataModule):
         done = self.trainer.global_step
         steps = range(done, done + self.steps_per_epoch)
         documents, *queries = self.anchors
-        batches = NeighbourBatches(documents, queries, self.pairs, steps=steps, seed=self.seed, **self.sizes)
+        batches = NeighborBatches(documents, queries, self.pairs, steps=steps, seed=self.seed, **self.sizes)
         return DataLoader(batches, batch_size=None, shuffle=False)
 
     def val_dataloader(self) -> DataLoader[Batch]:
