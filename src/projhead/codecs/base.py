@@ -240,6 +240,15 @@ def load_codec(path: str | Path) -> BaseCodec:
         raise ValueError(f"{path} cannot be a codec: {error}; fit and save again") from error
 
 
+def same_codec(one: Any, other: Any) -> bool:
+    """Whether two fitted codecs give the same codes."""
+    if (type(one), one.name, one.dimension) != (type(other), other.name, other.dimension):
+        return False
+    return one.state.keys() == other.state.keys() and all(
+        np.array_equal(array, other.state[name]) for name, array in one.state.items()
+    )
+
+
 def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
     """Return as many rows as a codec needs to be fitted, always the same; all where there are no more."""
     if len(rows) <= _FIT_ROWS:

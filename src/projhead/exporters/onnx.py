@@ -22,12 +22,13 @@ from torch import nn
 from projhead.encoders.graph import OUTPUT, PROMPT
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.encoders.texts import clean_texts
-from projhead.exporters.table import TokenMean, bare_tokenizer, tables_in_int8, token_example
+from projhead.exporters.table import TokenMean, bare_tokenizer, token_example
 from projhead.persistence.export_record import write_record
 from projhead.quantization.float16 import to_float16
 from projhead.quantization.int8 import quantize
 from projhead.quantization.int8_static import quantize_static
 from projhead.quantization.onnxruntime_int8 import quantize_dynamic, quantize_weights
+from projhead.quantization.tables import tables_in_int8
 from projhead.vectors import Vectors
 
 #: What the output of a network alone is called.
@@ -68,9 +69,9 @@ class Onnx:
     ----------
     dtype : {"float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"}
         Of the network. float16 (see `projhead.quantization.float16`) is for GPUs: half the size.
-        int8 (see `projhead.quantization.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter of
-        the size, three times the speed. int8_static (see `projhead.quantization.int8_static`) is somewhat faster and a
-        little further from the student, the more so on texts unlike those. The last three are ONNX Runtime's own
+        int8 (see `projhead.quantization.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter
+        of the size, three times the speed. int8_static (see `projhead.quantization.int8_static`) is somewhat faster and
+        a little further from the student, the more so on texts unlike those. The last three are ONNX Runtime's own
         (see `projhead.quantization.onnxruntime_int8`).
     opset : int, default=20
         Version of ONNX's operators, 18 at least.

@@ -26,8 +26,8 @@ class OpenVino:
     Parameters
     ----------
     dtype : {"float32", "int8", "int8_bf16"}
-        Of the network. int8 (see `projhead.quantization.int8_static`) is calibrated on the texts that `write` is given: a
-        quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
+        Of the network. int8 (see `projhead.quantization.int8_static`) is calibrated on the texts that `write` is given:
+        a quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
         computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of the time where the
         processor has it. Rows stay as near to the student's, but depend a little on what else is in their batch.
 

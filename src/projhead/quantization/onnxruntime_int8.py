@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from projhead.exporters.table import tables_in_int8
+from projhead.quantization.tables import tables_in_int8
 
 #: Weights of a column that share a scale, of 4 or 8 bits.
 _BLOCK = 32
