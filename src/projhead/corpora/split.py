@@ -86,7 +86,7 @@ def documents_of(
     if bad and not skip_bad:
         raise ValueError(
             f"{source}: got {told} texts (the first in row {first}, counted from 0); "
-            "repair them, or leave them out with skip_bad=true"
+            "repair them, name their encoding (encoding=latin-1), or leave them out with skip_bad=true"
         )
     if bad:
         logging.getLogger(__name__).warning("%s: left out %s texts", source, told)
