@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from projhead.protocols import OneSided
 from projhead.store.cached import Cached
 from projhead.vectors import Vectors, unit_rows
 
 
-class Counting:
+class Counting(OneSided):
     """An encoder that remembers what it was asked."""
 
     name, dimension = "counting", 4

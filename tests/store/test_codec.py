@@ -20,14 +20,14 @@ from projhead.codecs.integer import Integer
 from projhead.data import Document
 from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
-from projhead.protocols import CodedRows
+from projhead.protocols import CodedRows, OneSided
 from projhead.store.store import EmbeddingStore, write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 WIDTH = 16
 
 
-class Sums:
+class Sums(OneSided):
     """Vectors from a text's number; can end the process after so many texts."""
 
     name, dimension, revision = "sums", WIDTH, "0123456789abcdef"
@@ -97,7 +97,7 @@ KILLED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {folder!r})
-from test_stored_codec import Sums, write
+from test_codec import Sums, write
 from projhead.codecs.integer import Integer
 write(Path({path!r}), Integer(8), Sums(kill_after={after}))
 """

@@ -95,11 +95,15 @@ def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
         else:
             corpus: Corpus = instantiate(cfg.corpus)
             texts = [document.text for document in islice(corpus.documents("all"), int(cfg.max_rows))]
-            name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode(texts)
+            name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode_document(texts)
     if cfg.queries is not None:
         asked = EmbeddingStore.open(cfg.queries)
-        if asked.manifest.encoder["revision"] != revision:
-            raise ValueError(f"{cfg.queries} is of {asked.manifest.encoder['name']}: encode the queries like the rows")
+        if asked.manifest.encoder["revision"] not in (revision, f"{revision}-query"):
+            name = asked.manifest.encoder["name"]
+            raise ValueError(
+                f"{cfg.queries}: expected queries of the rows' own teacher, revision {revision}, got some of {name}; "
+                "encode them with it and side=query"
+            )
         return name, revision, rows, unit_rows(asked.rows[: cfg.n_queries])
     held = np.random.default_rng(1).permutation(len(rows))
     if len(rows) < 4 * TOP_K:

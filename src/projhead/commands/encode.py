@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Corpus, Encoder
+from projhead.store.one_side import OneSide
 from projhead.store.store import write_store
 
 
@@ -18,6 +19,10 @@ def run(cfg: DictConfig) -> int:
     encoder: Encoder = instantiate(cfg.encoder)
     if cfg.artifact:
         encoder = Reduced(encoder, str(cfg.artifact))
+    if cfg.side not in ("document", "query"):
+        raise ValueError(f"side: expected document or query, got {cfg.side!r}")
+    if cfg.side == "query":
+        encoder = OneSide(encoder, "query")
     corpus: Corpus = instantiate(cfg.corpus)
     again = cfg.count and getattr(corpus, "path", "") != "-"
     total = sum(1 for _ in corpus.documents(cfg.split)) if again else None

@@ -90,7 +90,12 @@ def evaluate(
             samples = [sample for task in tasks for sample in task.run(coded, teacher)]
             found.append(
                 Candidate(
-                    name, subject.dimension, seed, samples, codec=coded.stored, bytes_per_vector=coded.bytes_per_vector
+                    name,
+                    subject.dimension,
+                    seed,
+                    samples,
+                    codec=coded.stored_as,
+                    bytes_per_vector=coded.bytes_per_vector,
                 )
             )
         return found

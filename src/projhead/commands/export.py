@@ -16,6 +16,7 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.evaluation.candidates import commit, teacher_of
 from projhead.evaluation.results import Result, append_results, read_results
 from projhead.exporters.export import export, sample_texts
+from projhead.exporters.parity import both_sides
 from projhead.protocols import Corpus, Encoder, Exporter
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer, load_reducer
@@ -30,7 +31,7 @@ def run(cfg: DictConfig) -> float:
     encoder: Encoder = instantiate(cfg.encoder)
     combined = Reduced(encoder, reducer)  # refuses another teacher's head
     subject, items = _subject(cfg, exporter, encoder, reducer)
-    read = combined.encode if exporter.encoder else reducer.transform
+    read = both_sides(combined) if exporter.encoder else reducer.transform
     results = Path(cfg.artifact).parent / "results.jsonl"
     record = export(
         exporter,
@@ -63,7 +64,7 @@ def _subject(cfg: DictConfig, exporter: Exporter, encoder: Encoder, reducer: Red
     corpus: Corpus = instantiate(cfg.corpus)
     texts = sample_texts([document.text for document in corpus.documents("test")], cfg.max_texts)
     if exporter.encoder is None:
-        return reducer, encoder.encode(texts)
+        return reducer, encoder.encode_document(texts)
     if not isinstance(encoder, SentenceTransformerEncoder):
         raise ValueError(
             f"expected a sentence-transformers teacher to put the head in, got {encoder.name}; try export=head_onnx"

@@ -61,7 +61,7 @@ class Searcher:
 
     def __call__(self, query: str, top_k: int) -> list[tuple[float, str, str]]:
         """Return (score, id, text) of the nearest documents, best first."""
-        scores, numbers = self.index.search(self.encoder.encode([query]), top_k, filter_ids=self.filter_ids)
+        scores, numbers = self.index.search(self.encoder.encode_query([query]), top_k, filter_ids=self.filter_ids)
         return [
             (float(score), *self._document(int(number)))
             for score, number in zip(scores[0], numbers[0], strict=True)

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from projhead.corpora.readers import read_rows
 from projhead.persistence.files import sha256_of
+from projhead.protocols import OneSided
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows checked at once.
 _BLOCK = 65_536
 
 
-class Precomputed:
+class Precomputed(OneSided):
     """Rows of a file as an encoder that knows only the texts they were made from.
 
     Parameters

@@ -60,7 +60,7 @@ class StockOnnxEncoder(SentenceTransformerEncoder):
         except Exception as error:  # ONNX Runtime raises a dozen kinds of its own
             raise ValueError(f"{graph} cannot be loaded: {str(error).splitlines()[0]}") from error
 
-    def _forward(self, features: dict[str, Any]) -> dict[str, Any]:
+    def _forward(self, features: dict[str, Any], **task: str) -> dict[str, Any]:
         feed = {one.name: features[one.name].numpy() for one in self._session.get_inputs()}
         features["token_embeddings"] = torch.from_numpy(self._session.run(None, feed)[0])
         for stage in list(self.model)[1:]:

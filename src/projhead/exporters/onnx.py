@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
-from projhead.encoders.graph import PROMPT
 from projhead.encoders.onnx import OnnxEncoder
-from projhead.exporters.tokenizer import prompt_of, write_tokenizer
+from projhead.exporters.parity import both_sides
+from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, whole_graph
 from projhead.persistence.export_record import write_record
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
@@ -21,7 +21,8 @@ class Onnx:
 
     Inputs are ``input_ids``, ``attention_mask`` (and ``token_type_ids`` where the network reads them), all (b, t)
     int64 and free in both axes; the output is ``sentence_embedding`` (b, k) float32, of unit length.
-    ``tokenizer.json`` cuts and pads as the student does; a prompt is in the model's metadata.
+    ``tokenizer.json`` cuts and pads as the student does; the prompts of queries,
+    documents and other texts are in the model's metadata.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
 session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
-prompt = session.get_modelmeta().custom_metadata_map.get("prompt", "")
+prompt = session.get_modelmeta().custom_metadata_map["document_prompt"]  # of queries: "query_prompt"
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
 known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 feed = {i.name: np.array([getattr(t, known[i.name]) for t in tokens]) for i in session.get_inputs()}
@@ -74,11 +75,12 @@ rows = session.run(["sentence_embedding"], feed)[0]
         ValueError
             If the student cannot be one graph.
         """
-        prompt = prompt_of(subject)
+        prompts = prompts_of(subject)
         model = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
-        model = in_dtype(model, self.dtype, calibration(model, tokenizer, prompt, items))
-        model.metadata_props.add(key=PROMPT, value=prompt)
+        model = in_dtype(model, self.dtype, calibration(model, tokenizer, subject, items))
+        for entry, prompt in prompts.items():
+            model.metadata_props.add(key=entry, value=prompt)
         (folder / "model.onnx").write_bytes(model.SerializeToString())
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
-        return OnnxEncoder(str(folder)).encode
+        return both_sides(OnnxEncoder(str(folder)))

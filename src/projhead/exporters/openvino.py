@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
-from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
-from projhead.exporters.tokenizer import prompt_of, write_tokenizer
+from projhead.exporters.parity import both_sides
+from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import whole_graph
 from projhead.persistence.export_record import write_record
 from projhead.quantization.forms import calibration, in_dtype
@@ -23,7 +23,7 @@ _DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_bf16": 0.997}
 class OpenVino:
     """``openvino_model.xml`` and ``.bin`` with the tokenizer beside them; inputs and output as in `Onnx`.
 
-    A prompt is in the model's run-time information, at ``projhead/prompt``.
+    Prompts are in the model's run-time information, at ``projhead/query_prompt`` and so on.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
 model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
-prompt = model.get_rt_info(["projhead", "prompt"]).value
+prompt = model.get_rt_info(["projhead", "document_prompt"]).value  # of queries: "query_prompt"
 compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
 known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -76,15 +76,16 @@ rows = compiled(feed)["sentence_embedding"]
             If the student cannot be one graph.
         """
         openvino = openvino_runtime()
-        prompt = prompt_of(subject)
+        prompts = prompts_of(subject)
         graph = whole_graph(subject)
         tokenizer = write_tokenizer(subject, folder)
         if self.dtype != "float32":
-            graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, prompt, items))
+            graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, subject, items))
         model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
-        model.set_rt_info(prompt, ["projhead", PROMPT])
+        for entry, prompt in prompts.items():
+            model.set_rt_info(prompt, ["projhead", entry])
         if self.dtype == "int8_bf16":
             model.set_rt_info("bf16", ["projhead", PRECISION])
         openvino.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
-        return OpenVinoEncoder(str(folder)).encode
+        return both_sides(OpenVinoEncoder(str(folder)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.stock_onnx import GRAPH, StockOnnxEncoder
+from projhead.exporters.parity import both_sides
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.exporters.tokenizer import fast_tokenizer
 from projhead.exporters.tracing import whole_graph
@@ -39,7 +40,7 @@ class SentenceTransformersOnnx:
 from sentence_transformers import SentenceTransformer
 
 model = SentenceTransformer(folder, backend="onnx")  # pip install sentence-transformers[onnx]
-rows = model.encode(texts)
+rows = model.encode_document(texts)  # of queries: encode_query
 """
     encoder = StockOnnxEncoder
 
@@ -62,10 +63,9 @@ rows = model.encode(texts)
         """
         SentenceTransformersFolder().write(subject, folder, items)
         graph = whole_graph(subject, network_only=True)
-        prompt = subject.prompts.get(subject.default_prompt_name or "") or ""
-        graph = in_dtype(graph, self.dtype, calibration(graph, fast_tokenizer(subject), prompt, items))
+        graph = in_dtype(graph, self.dtype, calibration(graph, fast_tokenizer(subject), subject, items))
         path = folder / GRAPH
         path.parent.mkdir()
         path.write_bytes(graph.SerializeToString())
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
-        return StockOnnxEncoder(str(folder)).encode
+        return both_sides(StockOnnxEncoder(str(folder)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from projhead.data import Document
 from projhead.protocols import Encoder
+from projhead.store.one_side import OneSide
 from projhead.store.shard import fingerprint
 from projhead.store.store import store_path, write_store
 from projhead.vectors import Vectors, unit_rows
@@ -28,14 +29,26 @@ class Cached:
     def __init__(self, encoder: Encoder, root: str | Path, *, show_progress: bool = False) -> None:
         self.encoder, self.root, self.show_progress = encoder, Path(root), show_progress
         self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
+        self.two_sided = encoder.two_sided
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that ask."""
+        return self._rows(OneSide(self.encoder, "query"), texts, show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that are searched."""
+        return self._rows(OneSide(self.encoder, "document"), texts, show_progress)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, in the order of `texts`."""
+        return self._rows(OneSide(self.encoder, "plain"), texts, show_progress)
+
+    def _rows(self, side: OneSide, texts: Sequence[str], show_progress: bool) -> Vectors:
         if not texts:
-            return self.encoder.encode(texts)
+            return side.encode(texts)
         store = write_store(
-            store_path(self.root, self.encoder, fingerprint(texts), "float16"),
-            self.encoder,
+            store_path(self.root, side, fingerprint(texts), "float16"),
+            side,
             (Document(str(number), text) for number, text in enumerate(texts)),
             name="texts",
             dtype="float16",

@@ -258,7 +258,7 @@ def _encoded(encoder: Encoder, documents: Iterator[Document], shard_rows: int, b
     while part := list(islice(documents, shard_rows)):
         rows = np.empty((len(part), encoder.dimension), np.float32)
         for start in range(0, len(part), _WINDOW):
-            window = encoder.encode([document.text for document in part[start : start + _WINDOW]])
+            window = encoder.encode_document([document.text for document in part[start : start + _WINDOW]])
             rows[start : start + _WINDOW] = window
             bar.update(len(window))
         yield part, rows

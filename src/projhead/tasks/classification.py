@@ -13,7 +13,7 @@ from projhead.corpora.tables import read_columns
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 
 _NEIGHBORS = 10
 
@@ -62,7 +62,7 @@ class Classification:
                     f"{path}: expected at least {_NEIGHBORS} training texts with 2 labels, "
                     f"got {len(labels)} with {len(set(labels))}"
                 )
-            rows, test_rows = documents_of(encoder, texts), encoder.encode(test_texts)
+            rows, test_rows = stored(encoder, encoder.encode(texts)), encoder.encode(test_texts)
             for metric, model in (
                 ("logistic_accuracy", LogisticRegression(max_iter=1000)),
                 ("knn_accuracy", KNeighborsClassifier(_NEIGHBORS, metric="cosine")),

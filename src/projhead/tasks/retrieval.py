@@ -12,7 +12,7 @@ from projhead.corpora.retrieval import RetrievalSet, load_beir
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 from projhead.vectors import exact_top_k
 
 #: Ranks that nDCG and MRR look at, as BEIR does.
@@ -63,8 +63,8 @@ class Retrieval:
 
 def _gains(data: RetrievalSet, encoder: Encoder, depth: int) -> NDArray[np.float64]:
     """Return the judgments of what was found, best rank first (q, depth); 0 where there are none."""
-    documents = documents_of(encoder, [document.text for document in data.corpus])
-    queries = encoder.encode([query.text for query in data.queries])
+    documents = stored(encoder, encoder.encode_document([document.text for document in data.corpus]))
+    queries = encoder.encode_query([query.text for query in data.queries])
     _, found = exact_top_k(queries, documents, depth)
     ids = [document.id for document in data.corpus]
     gains = np.zeros((len(queries), depth))

@@ -13,7 +13,7 @@ from projhead.corpora.tables import read_columns
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 
 
 class STS:
@@ -43,8 +43,8 @@ class STS:
             frame = read_columns(path, ["sentence1", "sentence2", "score"], self.split)
             first, second = (texts_of(frame, column, path) for column in ("sentence1", "sentence2"))
             gold = _scores(frame, path)
-            asked, stored = encoder.encode(first), documents_of(encoder, second)
-            cosine = (asked.astype(np.float64) * stored).sum(1)
+            asked, kept = encoder.encode(first), stored(encoder, encoder.encode(second))
+            cosine = (asked.astype(np.float64) * kept).sum(1)
             yield Scores(f"sts/{name}", "spearman", np.column_stack([cosine, gold]), "spearman")
 
 
