@@ -12,6 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "projhead"
 
 #: From the ground up. A module imports from floors below its own, or from its own folder.
 FLOORS = [
+    {"errors"},
+    {"settings"},
     {"persistence", "vectors", "heads", "losses", "twins"},
     {"data"},
     {"protocols"},
@@ -33,6 +35,7 @@ FLOORS = [
 WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
+    "pydantic": {"settings"},
     "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
