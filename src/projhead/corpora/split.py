@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from projhead.data import Document
 
 SPLITS = ("train", "test", "all")
+#: Share of the texts held out, where nothing else is said.
+TEST_FRACTION = 0.1
 
 
-def in_test(text: str, fraction: float = 0.1) -> bool:
+def in_test(text: str, fraction: float = TEST_FRACTION) -> bool:
     """Say whether a text is held out: decided by its own digest, so copies of it are on the same side."""
     return _digest("", text) < fraction * 2**64
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from projhead.corpora.readers import Row
-from projhead.data import Document
+from projhead.corpora.row_ids import RowIds
+from projhead.data import Document, RowText
 
 
 def documents_of(
@@ -32,8 +33,9 @@ def documents_of(
     ------
     ValueError
         If texts are bad and not to be left out (all are counted first), something else than text is in the
-        column, or there is no text at all.
+        column, an id is missing or there twice, or there is no text at all.
     """
+    ids = RowIds(source, id_column or "")
     bad: Counter[str] = Counter()
     first = -1
     good = 0
@@ -41,12 +43,13 @@ def documents_of(
         text = "" if row[column] is None else row[column]
         if not isinstance(text, str):
             raise ValueError(f"{source}, row {number}: expected text in column {column!r}, got {text!r:.80}")
+        name = str(number) if id_column is None else ids(row[id_column], number)
         if reason := _problem(text):
             first = number if not bad else first
             bad[reason] += 1
         elif skip_bad or not bad:  # once refused, the rest is only counted
             good += 1
-            yield Document(str(number if id_column is None else row[id_column]), text)
+            yield Document(name, RowText(text, source, number))
     told = " and ".join(f"{count:,} {reason}" for reason, count in sorted(bad.items()))
     if bad and not skip_bad:
         raise ValueError(
