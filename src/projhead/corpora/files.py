@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from projhead.corpora.readers import read_rows
-from projhead.corpora.split import sample, select
-from projhead.corpora.usable import documents_of
+from projhead.corpora.split import documents_of, sample, select
 from projhead.data import Document
 
 
