@@ -85,10 +85,17 @@ class Described:
 
 
 def parameters_of(instance: object) -> dict[str, Any]:
-    """Return the constructor arguments of `instance`, read from its attributes of the same names."""
-    parameters = inspect.signature(type(instance)).parameters.values()
+    """Return the constructor arguments of `instance`, read from its attributes of the same names.
+
+    What its class names as `unrecorded` (a host, say) is for the user to give at each call: no record holds or sets it.
+    """
+    parameters, left_out = inspect.signature(type(instance)).parameters.values(), _unrecorded(type(instance))
     names = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    return {name: getattr(instance, name, Described(_NOT_KEPT)) for name in names}
+    return {name: getattr(instance, name, Described(_NOT_KEPT)) for name in names if name not in left_out}
+
+
+def _unrecorded(cls: type[Any]) -> Sequence[str]:
+    return getattr(cls, "unrecorded", ())
 
 
 def spec_of(instance: object, *, brief: Sequence[str] = ()) -> dict[str, Any]:
@@ -204,7 +211,7 @@ def build(spec: Any, kind: str) -> Any:
     if lost := [name for name, value in given.items() if value == _NOT_KEPT]:
         raise ValueError(f"{spec['class']} cannot be built again: it does not keep its argument as self.{lost[0]}")
     try:
-        return cls(**{name: _built(value, kind) for name, value in given.items()})
+        return cls(**{name: _built(one, kind) for name, one in given.items() if name not in _unrecorded(cls)})
     except TypeError as error:
         raise ValueError(f"{spec['class']} does not take these parameters: {error}") from error
 
