@@ -10,7 +10,7 @@ def test_an_object_is_rebuilt_with_its_arguments() -> None:
     record = spec.spec_of(ResidualMLP(6, 3, hidden_features=5))
     assert record == {
         "class": "projhead.heads.residual_mlp.ResidualMLP",
-        "parameters": {"in_features": 6, "out_features": 3, "hidden_features": 5},
+        "parameters": {"in_features": 6, "out_features": 3, "hidden_features": 5, "activation": "relu"},
     }
     assert spec.spec_of(spec.build(record, "projhead.heads")) == record
 

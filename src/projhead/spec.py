@@ -69,9 +69,11 @@ def build(spec: Any, package: str) -> Any:
         raise ValueError(f"this version of projhead has no {spec['class']}: {error}") from error
     if not inspect.isclass(cls) or cls.__module__ != match[1]:
         raise ValueError(f"{spec['class']} is not a class defined in {match[1]}: refused")
+    # A class whose arguments have changed says itself what older records mean.
+    given = getattr(cls, "upgrade", dict)(spec["parameters"])
     parameters = {
         name: build(value, package) if isinstance(value, dict) and set(value) == {"class", "parameters"} else value
-        for name, value in spec["parameters"].items()
+        for name, value in given.items()
     }
     try:
         return cls(**parameters)

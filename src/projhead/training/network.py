@@ -11,8 +11,8 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from projhead.training.distillation import TOP_K
-from projhead.training.schedule import warm_cosine
+from projhead.training.distillation import TOP_K, fit_temperatures
+from projhead.training.schedule import distillation_optimizer
 from projhead.training.texts import TextBatch
 
 
@@ -87,6 +87,8 @@ class NetworkDistillation(pl.LightningModule):
     def training_step(self, batch: TextBatch, index: int) -> Tensor:
         """Return the loss of one batch, its first part the mean over widths."""
         rows, teacher, students = self._similarities(batch)
+        if self.global_step == 0:
+            fit_temperatures(self.losses, students, teacher, batch.own)
         losses = [loss(student, teacher, batch.own) for loss, student in zip(self.losses, students, strict=True)]
         total = torch.stack(losses).mean()
         if self.row_weight:
@@ -110,5 +112,5 @@ class NetworkDistillation(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return warm_cosine(self._optimizer(trained), int(self.trainer.estimated_stepping_batches))
+        steps = int(self.trainer.estimated_stepping_batches)
+        return distillation_optimizer(self._optimizer, self, self.losses, steps)
