@@ -13,9 +13,9 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from sentence_transformers import SentenceTransformer
 
-from projhead.exporters.calibration import products_of
-from projhead.exporters.graph import GraphWriter
 from projhead.exporters.onnx import whole_graph
+from projhead.quantization.calibration import products_of
+from projhead.quantization.graph import GraphWriter
 
 TOKENS = 1024  # of a batch
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from projhead.batching import token_batches
+from projhead.corpora.batching import token_batches
 from projhead.encoders.graph import GraphEncoder
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.protocols import Encoder
-from projhead.vectors import Vectors, neighbour_overlap
+from projhead.vectors import Vectors, neighbor_overlap
 
 Encode = Callable[[list[str]], Vectors]
 #: Texts to wall seconds, processor seconds of all threads, and rows.
@@ -76,7 +76,7 @@ def likeness(reference: Vectors, teacher: Vectors | None, rows: Vectors) -> dict
 
 
 def _overlap(reference: Vectors, rows: Vectors) -> float:
-    return float(neighbour_overlap(reference, rows, [10]).mean())
+    return float(neighbor_overlap(reference, rows, [10]).mean())
 
 
 def peak_memory(loader: str, folder: Path, texts: list[str]) -> float:

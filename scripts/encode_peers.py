@@ -10,7 +10,7 @@ student in FOLDER/stock, and once as ``serve FOLDER [NAME ...]``, which answers 
 line of JSON out. A pass is measured where it runs, so that neither the pipe nor the waiting counts. A tool that is not
 installed there, or cannot do its part, is left out and its reason printed.
 
-Every tool keeps its own settings and batches. sentence-transformers' quantisers are called as its documentation does
+Every tool keeps its own settings and batches. sentence-transformers' quantizers are called as its documentation does
 (dynamic int8 for AVX512-VNNI; OpenVINO's static int8, calibrated on the same texts as ours); its exports hold the
 transformer alone, and torch runs the head behind it. fastembed runs the same int8 file without the head, and
 projhead's with it. model2vec makes a table of the bare encoder, 256 wide as it does by itself (0.7.0 and later
@@ -47,7 +47,7 @@ class Peers:
     folder : Path
         What `build` wrote.
     names : sequence of str
-        Systems to load; all where there are none.
+        Candidates to load; all where there are none.
 
     Attributes
     ----------

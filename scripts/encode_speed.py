@@ -37,16 +37,16 @@ from encode_limit import limit, shapes_of
 from encode_measure import Encode, Timed, here, measure, padding, peak_memory
 from encode_peers import build_peers
 from encode_table import LEAST, Run, markdown, results
-from projhead import PCA, SentenceTransformerEncoder, build_student, load_reducer, load_student
+from projhead import PCA, SentenceTransformerEncoder, assemble, load_encoder, load_reducer
 from projhead.cli import conf_dir
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
-from projhead.encoders.export_record import read_record, write_record
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import model_revision
+from projhead.evaluation.results import append_results
 from projhead.exporters.export import sample_texts
+from projhead.persistence.export_record import read_record, write_record
 from projhead.protocols import Exporter
-from projhead.results import append_results
 from projhead.vectors import Vectors, unit_rows
 
 KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static"]
@@ -54,7 +54,7 @@ KINDS += ["openvino", "openvino_int8", "openvino_int8_bf16"]
 STOCK = {"stock float32": "float32", "stock bfloat16": "bfloat16"}
 CALIBRATION = 512
 
-LOAD = "from projhead import load_student; encode = load_student(sys.argv[1]).encode"
+LOAD = "from projhead import load_encoder; encode = load_encoder(sys.argv[1]).encode"
 LOAD_STOCK = """
 from sentence_transformers import SentenceTransformer
 model = SentenceTransformer(sys.argv[1], device="cpu", model_kwargs={{"dtype": "{}"}})
@@ -130,7 +130,7 @@ def random_mpnet(folder: Path) -> SentenceTransformer:
     config.update(tokenizer_class="TokenizersBackend", model_input_names=["input_ids", "attention_mask"])
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     model = SentenceTransformer(modules=[Transformer(str(folder), max_seq_length=256), Pooling(768)], device="cpu")
-    return build_student(model, PCA(128).fit(np.random.default_rng(0).normal(size=(512, 768))))
+    return assemble(model, PCA(128).fit(np.random.default_rng(0).normal(size=(512, 768))))
 
 
 class Subject(NamedTuple):
@@ -148,11 +148,11 @@ def subject_of(args: argparse.Namespace, top: Path) -> Subject:
         return Subject(random_mpnet(ready(top / "mpnet")), None, "pca", "mpnet-base, random weights", 128)
     teacher = SentenceTransformerEncoder(args.teacher, device="cpu") if args.teacher else MiniLM(device="cpu")
     reducer = load_reducer(args.artifact)
-    student = build_student(teacher.model, reducer, teacher.revision)
+    student = assemble(teacher.model, reducer, teacher.revision)
     return Subject(student, teacher, reducer.kind, teacher.name, reducer.n_components)
 
 
-def claim(top: Path, revision: str) -> None:
+def check_settings(top: Path, revision: str) -> None:
     """Keep exports of different students apart."""
     path = top / "student.txt"
     if path.exists() and path.read_text() != revision:
@@ -167,12 +167,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         top = args.exports or Path(temporary)
         subject = subject_of(args, Path(temporary))
-        claim(top, model_revision(subject.student))
+        check_settings(top, model_revision(subject.student))
         sizes = dict.fromkeys(STOCK, export("sentence_transformers", subject.student, top / "stock", calibration))
         sizes |= {kind: export(kind, subject.student, top / kind, calibration) for kind in args.kinds}
         sizes |= {folder.name: float(read_record(folder)["bytes"]) / 1e6 for folder in args.folders}
         folders = {kind: top / kind for kind in args.kinds} | {folder.name: folder for folder in args.folders}
-        encoders = {name: load_student(folder) for name, folder in folders.items()}
+        encoders = {name: load_encoder(folder) for name, folder in folders.items()}
         systems = {name: here(stock(top / "stock", dtype)) for name, dtype in STOCK.items()}
         systems |= {name: here(encoder.encode) for name, encoder in encoders.items()}
         peers = None

@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from encode_measure import Taken, likeness
 from encode_peers import PEERS
-from projhead.results import Result
+from projhead.evaluation.results import Result
 from projhead.vectors import Vectors
 
 #: Exports of ours whose network is the stock one's in int8.
@@ -59,7 +59,7 @@ class Run(NamedTuple):
 def markdown(run: Run, rounds: int) -> str:
     """Return the table, with what it was measured on above, and below it the best int8 against the best peer."""
     lengths = run.lengths
-    about = (
+    metadata = (
         f"{len(lengths):,} texts of {np.mean(lengths):.0f} tokens on average ({min(lengths)} to {max(lengths)}), "
         f"median of {rounds} rounds, {os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f}"
     )
@@ -68,7 +68,7 @@ def markdown(run: Run, rounds: int) -> str:
         values = run.values(name)
         table.append([name, *(f"{values[key]:{form}}" if key in values else "" for key, form in COLUMNS.items())])
     lines = tabulate(table, ["what", *(key.replace("_", " ") for key in COLUMNS)], tablefmt="github")
-    return "\n\n".join([about, lines, *_against_peers(run.taken)])
+    return "\n\n".join([metadata, lines, *_against_peers(run.taken)])
 
 
 def _against_peers(taken: Mapping[str, Taken]) -> Iterator[str]:

@@ -4,12 +4,12 @@
                                   [--every-other]
 
 SET is a folder in the BEIR layout or its name on the hub. Codes, PCA and heads are fitted to the set's documents, and
-heads to sentences of them as pseudo-queries; test queries and judgements are never seen in fitting. Queries stay float
+heads to sentences of them as pseudo-queries; test queries and judgments are never seen in fitting. Queries stay float
 and meet decoded documents. Sizes come in the order given, all methods of one before the next. With --every-other all is
 fitted to every other document and measured on all: what shared tables learned by heart does not help there. A run gone
 on with leaves out what OUT/items has. It ends with OUT/report, where what is learned, the mean of its seeds for each
-query, is paired with the best of all else of as many bytes, chosen on the very numbers compared, which favours that.
-Beside judgements, overlap@10 is the share of the teacher's ten nearest documents of each test query that are found.
+query, is paired with the best of all else of as many bytes, chosen on the very numbers compared, which favors that.
+Beside judgments, overlap@10 is the share of the teacher's ten nearest documents of each test query that are found.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from projhead.codecs.itq import ITQ
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.rabitq import RaBitQ
 from projhead.codecs.residual import ResidualQuantizer
-from projhead.commands.measure import System, result_rows, teacher_of
 from projhead.corpora.pseudo_queries import pseudo_queries
 from projhead.corpora.retrieval import load_beir
-from projhead.encoders.cached import Cached
+from projhead.data import Scores
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
-from projhead.files import atomic_file
+from projhead.evaluation.candidates import Candidate, result_rows, teacher_of
+from projhead.evaluation.results import Result, append_results, read_results
 from projhead.heads.linear import Linear
-from projhead.protocols import Sample
+from projhead.persistence.files import atomic_file
 from projhead.report.page import write_report
-from projhead.results import Result, append_results, read_results
+from projhead.store.cached import Cached
 from projhead.tasks.retrieval import Retrieval
 from projhead.training.central import central
 from projhead.vectors import exact_top_k
@@ -182,7 +182,7 @@ class Bench:
                 fit = partial(self._trained, width, codec, seed)
                 yield Subject("learned", width, seed, f"{codec.name} (trained)" if codec.learns else codec.name, fit)
             return
-        reducers = {"pca": PCA(width), "pca_uncentred": PCA(width, center=False)} if method.kind else {"teacher": None}
+        reducers = {"pca": PCA(width), "pca_uncentered": PCA(width, center=False)} if method.kind else {"teacher": None}
         for name, reducer in reducers.items():
             yield Subject(name, width, 0, codec.name, partial(self._fitted, reducer, codec))
 
@@ -207,8 +207,8 @@ class Bench:
         samples = [sample._replace(task=self.name) for sample in self.task.run(coded, self.teacher)]
         found = exact_top_k(coded.encode(self.asked), coded.encode_documents(self.texts), TOP_K)[1]
         kept = (found[:, :, None] == self.nearest[:, None]).any(1).mean(1)  # (q, k, k) -> (q,)
-        samples.append(Sample(self.name, f"overlap@{TOP_K}", kept))
-        system = System(*subject[:3], samples, codec=subject.codec, bytes_per_vector=size)
+        samples.append(Scores(self.name, f"overlap@{TOP_K}", kept))
+        system = Candidate(*subject[:3], samples, codec=subject.codec, bytes_per_vector=size)
         append_results(self.out / "results.jsonl", result_rows([system], teacher_of(self.encoder)))
         with atomic_file(file) as temporary, temporary.open("wb") as opened:
             np.savez(opened, **{sample.metric: sample.items for sample in samples})
@@ -216,27 +216,27 @@ class Bench:
     def paired(self) -> Iterator[Result]:
         """Yield what is learned minus the best of what is not, of as many bytes, for every metric."""
         for place in sorted((self.out / "items" / self.name.replace("/", "_")).iterdir()):
-            seeds: dict[tuple[str, ...], list[list[Sample]]] = defaultdict(list)
+            seeds: dict[tuple[str, ...], list[list[Scores]]] = defaultdict(list)
             for file in sorted(place.glob("*.npz")):
                 reducer, width, codec = file.stem.rsplit(" ", 1)[0].split(" ", 2)
                 with np.load(file) as items:
-                    seeds[reducer, width, codec].append([Sample(self.name, name, items[name]) for name in items])
+                    seeds[reducer, width, codec].append([Scores(self.name, name, items[name]) for name in items])
             systems = [
-                System(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
+                Candidate(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
                 for (reducer, width, codec), samples in seeds.items()
             ]
-            rivals = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
-            learned = [replace(one, rivals=rivals) for one in systems if one.reducer == "learned"]
+            baselines = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
+            learned = [replace(one, baselines=baselines) for one in systems if one.reducer == "learned"]
             yield from (row for row in result_rows(learned, teacher_of(self.encoder)) if row.baseline)
 
 
-def _mean(seeds: list[list[Sample]]) -> list[Sample]:
+def _mean(seeds: list[list[Scores]]) -> list[Scores]:
     return [
         same[0]._replace(items=np.mean([sample.items for sample in same], axis=0)) for same in zip(*seeds, strict=True)
     ]
 
 
-def _said(system: System) -> str:
+def _said(system: Candidate) -> str:
     return system.codec if system.reducer == "teacher" else f"{system.reducer}, {system.codec}"
 
 

@@ -120,12 +120,12 @@ def write_rows(path: Path, n: int, d: int, seed: int) -> None:
     """Write unit rows in clusters of about thirty."""
     generator = np.random.default_rng(seed)
     scale = np.geomspace(1, 0.1, d).astype(np.float32)
-    centres = np.random.default_rng(0).normal(size=(max(n // 30, 1), d)).astype(np.float32) * scale
+    centers = np.random.default_rng(0).normal(size=(max(n // 30, 1), d)).astype(np.float32) * scale
     rows = np.lib.format.open_memmap(path, "w+", np.float16, (n, d))
     for start in tqdm(range(0, n, 50_000), desc=f"write {n:,} rows", unit="block", disable=n < 200_000):
         part = slice(start, min(start + 50_000, n))
         noise = generator.standard_normal((part.stop - start, d), dtype=np.float32) * scale
-        rows[part] = unit_rows(centres[generator.integers(len(centres), size=len(noise))] + noise)
+        rows[part] = unit_rows(centers[generator.integers(len(centers), size=len(noise))] + noise)
     rows.flush()
 
 

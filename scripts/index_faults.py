@@ -1,6 +1,6 @@
 """Change random bytes of saved indexes and count what becomes of it: 10,000 changes, none may alter an answer.
 
-    python scripts/index_faults.py [--flips 10000] [--rows 500] [--kinds exact faiss two_stage ...]
+    python scripts/index_faults.py [--flips 10000] [--rows 500] [--kinds exact faiss rescore ...]
 
 Every file of every kind is hit, the small ones as often as the large. A change is refused, or the answers are the very
 same (a blank of the record for another). Prints a Markdown table; the exit status is 1 where an answer changed.
@@ -23,7 +23,7 @@ from projhead.cli import conf_dir
 from projhead.indexes.base import BaseIndex, load_index
 from projhead.vectors import Vectors, unit_rows
 
-KINDS = ["exact", "faiss", "faiss_binary", "two_stage", "annoy", "milvus"]
+KINDS = ["exact", "faiss", "faiss_binary", "rescore", "annoy", "milvus"]
 
 
 def arguments() -> argparse.Namespace:

@@ -5,7 +5,7 @@
 SET is a folder in the BEIR layout or its name on the hub. Each protocol is one of conf/experiment: `in_domain` and
 `in_domain_vectors` train on nine tenths of each set's documents, with and without sentences of them; `nested` one head
 for all widths; `any_domain` on the words of a tokenizer alone; `out_of_domain`, where --corpus (a file or folder of
-texts) is given, on that alone. Test queries and judgements are never trained on. Every baseline is fitted to the same
+texts) is given, on that alone. Test queries and judgments are never trained on. Every baseline is fitted to the same
 vectors; the differences to the best PCA are paired. Run again, it goes on where it was: a finished training is found by
 its settings, a finished evaluation by its artifacts. Ends with a report per protocol, OUT/<protocol>/report.
 """
@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from projhead.files import sha256_of, write_json
+from projhead.persistence.files import sha256_of, write_json
 
 IN_DOMAIN = ("in_domain", "in_domain_vectors", "nested")
 PROTOCOLS = (*IN_DOMAIN, "any_domain", "out_of_domain")

@@ -34,7 +34,7 @@ from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.indexes.milvus import MilvusIndex
 from projhead.indexes.rows import ArrayRows, sample
-from projhead.store import EmbeddingStore
+from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
 LOADED = """
@@ -120,7 +120,7 @@ def speed(args: argparse.Namespace, rows: Vectors, queries: Vectors, folder: Pat
     ratios = np.array(seconds["stock FAISS"]) / np.array(seconds["projhead"])
     ours.save(folder / "index")
     measured = resident(folder / "index", rows.shape[1])
-    foretold = FaissIndex(args.factory).footprint(len(rows), rows.shape[1]).memory
+    estimated = FaissIndex(args.factory).footprint(len(rows), rows.shape[1]).memory
     table = [
         [name, f"{len(queries) / np.median(seconds[name]):,.0f}", f"{recall(found[name][1], truth):.3f}", f"{took:.0f}"]
         for name, took in (("projhead", built), ("stock FAISS", stock_built))
@@ -130,7 +130,7 @@ def speed(args: argparse.Namespace, rows: Vectors, queries: Vectors, folder: Pat
         tabulate(table, [args.factory, "queries/s", "recall@10 of the same codes", "build, s"], tablefmt="github")
         + f"\n\nnprobe {nprobe}; projhead's speed over stock's {np.median(ratios):.3f} "
         f"[{ratios.min():.3f}, {ratios.max():.3f}] over {args.rounds} rounds; {same:.2%} of answers the same.\n"
-        f"Memory: foretold {foretold / 1e6:.1f} MB, resident {measured / 1e6:.1f} MB ({foretold / measured - 1:+.1%})."
+        f"Memory: estimated {estimated / 1e6:.1f} MB, resident {measured / 1e6:.1f} MB ({estimated / measured - 1:+.1%})."
     )
 
 

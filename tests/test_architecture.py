@@ -30,7 +30,7 @@ FLOORS = [
 WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
-    "pytorch_lightning": {"training", "reducers/learned", "students/distil"},
+    "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
     "pymilvus": {"indexes/milvus"},

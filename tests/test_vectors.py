@@ -3,7 +3,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from projhead import vectors
-from projhead.vectors import exact_top_k, neighbour_overlap, unit_rows
+from projhead.vectors import exact_top_k, neighbor_overlap, unit_rows
 
 
 def random_rows(n, d, seed=0):
@@ -45,7 +45,7 @@ def test_exact_top_k_gives_no_more_than_there_is_and_reads_memory_that_cannot_be
     np.testing.assert_array_equal(indices[:, 0], [0, 1, 2])
 
 
-def test_exact_top_k_refuses_other_widths_and_no_neighbours():
+def test_exact_top_k_refuses_other_widths_and_no_neighbors():
     with pytest.raises(ValueError, match="expected width 4, that of the rows, got 5"):
         exact_top_k(random_rows(2, 5), random_rows(3, 4), 1)
     with pytest.raises(ValueError, match="top_k: expected a positive number, got 0"):
@@ -62,11 +62,11 @@ def naive_overlap(reference, reduced, k):
 
 
 @pytest.mark.parametrize("block", [vectors._BLOCK, 900])
-def test_overlap_without_ties_is_the_share_of_common_neighbours(monkeypatch, block):
+def test_overlap_without_ties_is_the_share_of_common_neighbors(monkeypatch, block):
     monkeypatch.setattr(vectors, "_BLOCK", block)
     reference = random_rows(90, 16)
     reduced = unit_rows(reference[:, :5])
-    overlap = neighbour_overlap(reference, reduced, [1, 10, 40])
+    overlap = neighbor_overlap(reference, reduced, [1, 10, 40])
     for column, k in enumerate([1, 10, 40]):
         np.testing.assert_allclose(overlap[:, column], naive_overlap(reference, reduced, k), atol=1e-6)
 
@@ -75,7 +75,7 @@ def test_overlap_counts_ties_by_expectation():
     # All reduced rows are one point: of 4 others a random 2 hold each true one half the time.
     reference = random_rows(5, 3)
     level = unit_rows(np.ones((5, 2)))
-    np.testing.assert_allclose(neighbour_overlap(reference, level, [2]), np.full((5, 1), 0.5), atol=1e-6)
+    np.testing.assert_allclose(neighbor_overlap(reference, level, [2]), np.full((5, 1), 0.5), atol=1e-6)
 
 
 def test_overlap_lets_any_of_the_teachers_ties_count():
@@ -84,15 +84,15 @@ def test_overlap_lets_any_of_the_teachers_ties_count():
     for favourite in (1, 2):
         reduced = np.array([[1, 0], [0, 1], [0, 1], [-1, 0]], dtype=np.float32)
         reduced[favourite] = [1, 0]
-        assert neighbour_overlap(reference, reduced, [1])[0, 0] == 1
+        assert neighbor_overlap(reference, reduced, [1])[0, 0] == 1
 
 
 def test_overlap_refuses_too_few_rows_and_unequal_ones():
     with pytest.raises(ValueError, match="overlap of the 10 nearest needs more rows than that, got 10"):
-        neighbour_overlap(random_rows(10, 3), random_rows(10, 2), [1, 10])
+        neighbor_overlap(random_rows(10, 3), random_rows(10, 2), [1, 10])
     with pytest.raises(ValueError, match=r"expected as many reduced rows as reference rows \(4\), got 5"):
-        neighbour_overlap(random_rows(4, 3), random_rows(5, 2), [1])
+        neighbor_overlap(random_rows(4, 3), random_rows(5, 2), [1])
     with pytest.raises(ValueError, match=r"expected as many reduced rows as reference rows \(4\), got 5"):
-        neighbour_overlap(random_rows(4, 3), random_rows(4, 2), [1], queries=random_rows(5, 2))
+        neighbor_overlap(random_rows(4, 3), random_rows(4, 2), [1], queries=random_rows(5, 2))
     with pytest.raises(ValueError, match="top_k: expected positive numbers"):
-        neighbour_overlap(random_rows(4, 3), random_rows(4, 2), [0, 1])
+        neighbor_overlap(random_rows(4, 3), random_rows(4, 2), [0, 1])

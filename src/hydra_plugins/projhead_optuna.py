@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig
 
-from projhead.files import write_json
+from projhead.persistence.files import write_json
 
 
 class OptunaSweeper(Sweeper):

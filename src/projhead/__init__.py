@@ -4,15 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from projhead.encoders.exported import load_student
+    from projhead.encoders.load import load_encoder
     from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
     from projhead.reducers.base import load_reducer
     from projhead.reducers.learned import LearnedReducer
     from projhead.reducers.pca import PCA
     from projhead.reducers.random_projection import RandomProjection
     from projhead.reducers.truncation import Truncation
-    from projhead.store import EmbeddingStore
-    from projhead.student import build_student
+    from projhead.store.store import EmbeddingStore
+    from projhead.students.assemble import assemble
 
 __all__ = [
     "PCA",
@@ -21,22 +21,22 @@ __all__ = [
     "RandomProjection",
     "SentenceTransformerEncoder",
     "Truncation",
-    "build_student",
+    "assemble",
+    "load_encoder",
     "load_reducer",
-    "load_student",
 ]
 
 # Imported when first asked for: `projhead --help` need not wait for torch.
 _HOMES = {
     "PCA": "projhead.reducers.pca",
-    "EmbeddingStore": "projhead.store",
+    "EmbeddingStore": "projhead.store.store",
     "LearnedReducer": "projhead.reducers.learned",
     "RandomProjection": "projhead.reducers.random_projection",
     "SentenceTransformerEncoder": "projhead.encoders.sentence_transformer",
     "Truncation": "projhead.reducers.truncation",
-    "build_student": "projhead.student",
+    "assemble": "projhead.students.assemble",
     "load_reducer": "projhead.reducers.base",
-    "load_student": "projhead.encoders.exported",
+    "load_encoder": "projhead.encoders.load",
 }
 
 

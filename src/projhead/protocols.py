@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from projhead.data import Document, Footprint, Scores
 from projhead.vectors import Vectors
-
-
-class Document(NamedTuple):
-    """One text of a corpus."""
-
-    id: str
-    text: str
 
 
 @runtime_checkable
@@ -66,31 +60,10 @@ class Corpus(Protocol):
         ...
 
 
-class Sample(NamedTuple):
-    """What a task measured: one row per query, pair or text, and how rows make the metric.
-
-    Attributes
-    ----------
-    task : str
-        Task and data set, such as ``"retrieval/scifact"``.
-    metric : str
-        Such as ``"ndcg@10"``.
-    items : ndarray of shape (n,) or (n, 2), float64
-        Per-query values for ``"mean"``; pairs (similarity, gold) for ``"spearman"``.
-    statistic : str
-        ``"mean"`` or ``"spearman"``.
-    """
-
-    task: str
-    metric: str
-    items: NDArray[np.float64]
-    statistic: str = "mean"
-
-
 class Task(Protocol):
     """A measurement that any encoder can take."""
 
-    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
         """Measure `encoder`; `teacher` is the full-width reference, for tasks that compare with it."""
         ...
 
@@ -188,21 +161,8 @@ class CodedRows(Rows, Protocol):
         ...
 
 
-class Footprint(NamedTuple):
-    """What something takes, in bytes.
-
-    Attributes
-    ----------
-    memory, disk : int
-        Held in memory, and in files.
-    """
-
-    memory: int
-    disk: int
-
-
 class Index(Protocol):
-    """Unit rows in, nearest neighbours by inner product out.
+    """Unit rows in, nearest neighbors by inner product out.
 
     Attributes
     ----------
@@ -228,7 +188,7 @@ class Index(Protocol):
         ...
 
     def search(
-        self, queries: ArrayLike, top_k: int, *, among: ArrayLike | None = None
+        self, queries: ArrayLike, top_k: int, *, filter_ids: ArrayLike | None = None
     ) -> tuple[Vectors, NDArray[np.int64]]:
         """Return scores and ids, both (q, top_k), best first; -inf and -1 where nothing was found."""
         ...

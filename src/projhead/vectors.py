@@ -1,4 +1,4 @@
-"""Unit rows, exact nearest neighbours and their overlap.
+"""Unit rows, exact nearest neighbors and their overlap.
 
 Rows are unit length everywhere in projhead, so the inner product is the cosine and higher is better.
 """
@@ -92,14 +92,14 @@ def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, N
     return scores, indices
 
 
-def neighbour_overlap(
+def neighbor_overlap(
     reference: Vectors, reduced: Vectors, top_k: Sequence[int], *, queries: Vectors | None = None
 ) -> Vectors:
-    """Measure which share of each row's nearest neighbours a reduction keeps, ties counted fairly.
+    """Measure which share of each row's nearest neighbors a reduction keeps, ties counted fairly.
 
-    A row's true neighbours are all rows at least as similar to it as the k-th one by `reference`; among rows
+    A row's true neighbors are all rows at least as similar to it as the k-th one by `reference`; among rows
     that `reduced` puts level at the k-th place, the expected share of a random choice counts. A row is never
-    its own neighbour.
+    its own neighbor.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ def neighbour_overlap(
     reduced : ndarray of shape (n, k)
         Unit rows of the same things, in the same order.
     top_k : sequence of int
-        Neighbourhood sizes, each below n.
+        Neighborhood sizes, each below n.
     queries : ndarray of shape (n, k), optional
-        Unit rows whose neighbours among `reduced` are looked for, where those are stored less exactly; otherwise
+        Unit rows whose neighbors among `reduced` are looked for, where those are stored less exactly; otherwise
         `reduced` itself.
 
     Returns
@@ -121,7 +121,7 @@ def neighbour_overlap(
     Raises
     ------
     ValueError
-        If the two differ in rows, there are too few rows, or a neighbourhood is empty.
+        If the two differ in rows, there are too few rows, or a neighborhood is empty.
     """
     if min(top_k) < 1:
         raise ValueError(f"top_k: expected positive numbers, got {list(top_k)}")

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from projhead.cli import conf_dir
 from projhead.codecs.base import BaseCodec, _digest, load_codec
-from projhead.files import write_json
+from projhead.persistence.files import write_json
 from projhead.vectors import Vectors, unit_rows
 
 NAMES = sorted(path.stem for path in (conf_dir() / "codec").glob("*.yaml"))
@@ -47,11 +47,11 @@ def build(name: str) -> BaseCodec:
 
 @pytest.fixture(scope="module")
 def wide() -> Vectors:
-    """700 unit rows of width 192, a multiple of every product quantiser's bytes, in clusters on a falling spectrum."""
+    """700 unit rows of width 192, a multiple of every product quantizer's bytes, in clusters on a falling spectrum."""
     generator = np.random.default_rng(1)
     scale = np.geomspace(1, 0.1, 192)
-    centres = generator.normal(size=(40, 192)) * scale
-    return unit_rows(centres[generator.integers(40, size=700)] + 0.5 * generator.normal(size=(700, 192)) * scale + 0.05)
+    centers = generator.normal(size=(40, 192)) * scale
+    return unit_rows(centers[generator.integers(40, size=700)] + 0.5 * generator.normal(size=(700, 192)) * scale + 0.05)
 
 
 @pytest.fixture(scope="module")

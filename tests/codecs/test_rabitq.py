@@ -15,7 +15,7 @@ def test_the_codes_are_those_of_a_faiss_index(rows: Vectors) -> None:
     index.add(turned)
     np.testing.assert_allclose(faiss.vector_to_array(index.center), codec.state["centroid"], atol=1e-6)
     same = faiss.vector_to_array(index.codes).reshape(600, -1) == codec.encode(rows)
-    assert same[:, :4].mean() > 0.999  # the bits; a centre that differs in the last place moves few
+    assert same[:, :4].mean() > 0.999  # the bits; a center that differs in the last place moves few
 
 
 def test_a_code_is_nearer_than_its_signs_alone(rows: Vectors) -> None:

@@ -9,7 +9,7 @@ from projhead.codecs.residual import ResidualQuantizer
 from projhead.vectors import Vectors, unit_rows
 
 
-def test_codes_and_rows_are_those_of_a_faiss_quantiser(rows: Vectors) -> None:
+def test_codes_and_rows_are_those_of_a_faiss_quantizer(rows: Vectors) -> None:
     codec = ResidualQuantizer(1, beam=5).fit(rows)
     quantizer = faiss.ResidualQuantizer(32, 1, 8)
     quantizer.train_type |= faiss.ResidualQuantizer.Train_refine_codebook

@@ -9,28 +9,28 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from projhead.artifact import Teacher
 from projhead.cli import conf_dir
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.commands import budget
-from projhead.commands.plans import (
+from projhead.data import Footprint
+from projhead.encoders.precomputed import Precomputed
+from projhead.evaluation.bootstrap import Estimate
+from projhead.evaluation.planning import (
     Outcome,
-    foretell,
-    foretell_seconds,
-    foretold,
+    estimate,
+    estimate_seconds,
+    estimated,
     lists,
     lists_of_sample,
     measure,
-    neighbours,
+    neighbors,
     plans_for,
     recommended,
 )
-from projhead.encoders.precomputed import Precomputed
-from projhead.protocols import Footprint
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.pca import PCA
-from projhead.statistics import Estimate
 from projhead.vectors import Vectors, unit_rows
 
 
@@ -85,9 +85,9 @@ def test_an_artifact_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path
         run(tmp_path, "encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", f"artifact={tmp_path / 'pca'}")
 
 
-def test_what_is_kept_is_recall_of_exact_neighbours(rows: Vectors) -> None:
+def test_what_is_kept_is_recall_of_exact_neighbors(rows: Vectors) -> None:
     documents, queries = rows[:500], rows[500:]
-    truth = neighbours(documents, queries)
+    truth = neighbors(documents, queries)
     codec = Integer(4)
     exact, *_ = plans_for(codec)
     decoded = Integer(4).fit(documents)
@@ -104,26 +104,26 @@ def test_sizes_of_plans_are_those_of_their_codes() -> None:
     assert sizes["exact"] == (1 << 20) * 128
     assert sizes["ivf"] == pytest.approx((1 << 20) * (128 + 8) + lists(1 << 20) * 64 * 4, rel=1e-4)
     assert sizes["hnsw"] == pytest.approx((1 << 20) * (128 + 4 * 64 + 12 + 4 * 32 / 31), rel=0.01)
-    assert sizes["two_stage"] == pytest.approx((1 << 20) * 8, rel=0.01)
-    quantised = {plan.index: plan.make(1000).footprint(1000, 64).memory for plan in plans_for(ProductQuantizer(16))}
-    assert quantised["exact"] == 1000 * 16 + 256 * 64 * 4
+    assert sizes["rescore"] == pytest.approx((1 << 20) * 8, rel=0.01)
+    quantized = {plan.index: plan.make(1000).footprint(1000, 64).memory for plan in plans_for(ProductQuantizer(16))}
+    assert quantized["exact"] == 1000 * 16 + 256 * 64 * 4
 
 
 def test_what_falls_goes_on_falling_and_what_rises_stays() -> None:
-    assert foretell(0.9, 0.92, 16) == pytest.approx(0.86)
-    assert foretell(0.9, 0.8, 16) == 0.9
-    assert foretell(0.9, 0.92, 0.5) == 0.9
-    assert foretell(0.1, 0.9, 1000) == 0
+    assert estimate(0.9, 0.92, 16) == pytest.approx(0.86)
+    assert estimate(0.9, 0.8, 16) == 0.9
+    assert estimate(0.9, 0.92, 0.5) == 0.9
+    assert estimate(0.1, 0.9, 1000) == 0
 
 
 def test_more_rows_cost_in_proportion_and_in_a_graph_their_logarithm() -> None:
     exact, _, graph, *_ = plans_for(Cast("float32"))
-    assert foretell_seconds(exact, 5.0, 2.0, 1.0) == 5.0  # 1 for each query and 4 for the rows
-    assert foretell_seconds(exact, 5.0, 2.0, 10.0) == 41.0
-    assert foretell_seconds(exact, 5.0, 2.0, 0.25) == 2.0
-    assert foretell_seconds(exact, 5.0, 6.0, 10.0) == 5.0  # noise
-    assert foretell_seconds(graph, 5.0, 2.0, 16.0) == 11.0
-    assert foretell_seconds(exact, 5.0, 0.1, 0.01) == pytest.approx(0.05)
+    assert estimate_seconds(exact, 5.0, 2.0, 1.0) == 5.0  # 1 for each query and 4 for the rows
+    assert estimate_seconds(exact, 5.0, 2.0, 10.0) == 41.0
+    assert estimate_seconds(exact, 5.0, 2.0, 0.25) == 2.0
+    assert estimate_seconds(exact, 5.0, 6.0, 10.0) == 5.0  # noise
+    assert estimate_seconds(graph, 5.0, 2.0, 16.0) == 11.0
+    assert estimate_seconds(exact, 5.0, 0.1, 0.01) == pytest.approx(0.05)
 
 
 def test_lists_are_as_many_as_planned_where_the_sample_has_rows_for_them() -> None:
@@ -134,15 +134,15 @@ def test_lists_are_as_many_as_planned_where_the_sample_has_rows_for_them() -> No
 def test_lists_lose_of_what_codes_keep_the_share_that_they_lose_of_the_sample() -> None:
     rows = unit_rows(np.random.default_rng(0).normal(size=(600, 32)))
     documents, queries = rows[:520], rows[520:]
-    truths = [neighbours(documents, queries), neighbours(documents[:130], queries)]
+    truths = [neighbors(documents, queries), neighbors(documents[:130], queries)]
     comparing, inverted, *_ = plans_for(Integer(4).fit(documents))
-    exact = foretold(comparing, 1_000_000, "", documents, queries, truths, None)
-    ivf = foretold(inverted, 1_000_000, "", documents, queries, truths, exact)
-    assert exact.foretold == foretell(
+    exact = estimated(comparing, 1_000_000, "", documents, queries, truths, None)
+    ivf = estimated(inverted, 1_000_000, "", documents, queries, truths, exact)
+    assert exact.estimated == estimate(
         exact.kept.value, measure(comparing, 1, documents[:130], queries, truths[1]).kept.value, 1_000_000 / 520
     )
     assert 0.1 < ivf.kept.value < exact.kept.value
-    assert ivf.foretold == pytest.approx(exact.foretold * ivf.kept.value / exact.kept.value)
+    assert ivf.estimated == pytest.approx(exact.estimated * ivf.kept.value / exact.kept.value)
     assert ivf.footprint == inverted.make(4096).footprint(1_000_000, 32)
 
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from projhead.artifact import Teacher
 from projhead.codecs.binary import Binary
 from projhead.commands.evaluate import evaluate
 from projhead.commands.train import _one_codec
 from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.heads.linear import Linear
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
-from projhead.tasks.fidelity import Fidelity
-from projhead.vectors import Vectors, neighbour_overlap
+from projhead.tasks.neighbor_overlap import NeighborOverlap
+from projhead.vectors import Vectors, neighbor_overlap
 
 
 def test_what_runs_share_is_measured_once_and_what_only_looks_alike_is_told_apart(
@@ -36,7 +36,7 @@ def test_what_runs_share_is_measured_once_and_what_only_looks_alike_is_told_apar
         artifacts.append(run / "artifact")
     found = [
         (row.reducer, row.seed)
-        for row in evaluate(encoder, [Fidelity(top_k=[10])], artifacts, [], tmp_path / "stores")
+        for row in evaluate(encoder, [NeighborOverlap(top_k=[10])], artifacts, [], tmp_path / "stores")
         if not row.baseline
     ]
     # A random projection knows no data but its seed, PCA no seed but its data.
@@ -60,7 +60,7 @@ def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_i
     reducer.save(tmp_path / "artifact", teacher=teacher)
     pca = PCA(16).fit(rows)
     pca.save(tmp_path / "baselines" / "pca", teacher=teacher)
-    task = Fidelity(top_k=[10])
+    task = NeighborOverlap(top_k=[10])
     found = evaluate(encoder, [task], [tmp_path / "artifact"], [], tmp_path / "stores")
     values = {(row.reducer, row.codec): row for row in found if not row.baseline}
     assert set(values) == {
@@ -70,7 +70,7 @@ def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_i
     held_out = rows[[in_test(text) for text in encoder.texts_or_rows()]]
     queries = reducer.transform(held_out)
     stored = reducer.codec_.decode(reducer.codec_.encode(queries))
-    expected = neighbour_overlap(held_out, stored, [10], queries=queries).mean()
+    expected = neighbor_overlap(held_out, stored, [10], queries=queries).mean()
     trained = values["learned", "binary (trained)"]
     assert trained.value == pytest.approx(expected, abs=1e-4)
     assert trained.bytes_per_vector == 2

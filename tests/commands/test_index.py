@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from projhead.cli import conf_dir
 from projhead.commands import index, search
 from projhead.commands.search import Searcher
+from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.indexes.base import load_index
-from projhead.protocols import Document
-from projhead.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore, write_store
 from projhead.vectors import Vectors
 
 TEXTS = [f"text {number}" for number in range(600)]
@@ -44,7 +44,7 @@ def found(path: Path, text: str, top_k: int = 3, **options: object) -> list[tupl
     return Searcher(path, **options)(text, top_k)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", ["index=exact", "index=faiss", "index=two_stage", "index=exact codec=int8"])
+@pytest.mark.parametrize("kind", ["index=exact", "index=faiss", "index=rescore", "index=exact codec=int8"])
 def test_a_store_is_indexed_and_found(kind: str, stores: Path) -> None:
     rows = run(index, "index", f"store={stores / 'one'}", f"path={stores / 'index'}", *kind.split())
     assert rows == 400
@@ -64,7 +64,7 @@ def test_an_index_grows_shrinks_and_looks_among_some(stores: Path, capsys: pytes
     assert found(path, TEXTS[556])[0][2] == TEXTS[556]
     assert run(index, "index", f"path={path}", "delete=[doc text 3,doc text 4]") == 596
     some = [f"doc {text}" for text in TEXTS[500:510]]
-    assert {name for _, name, _ in found(path, TEXTS[502], 50, among=some)} == set(some)
+    assert {name for _, name, _ in found(path, TEXTS[502], 50, filter_ids=some)} == set(some)
     best = run(search, "search", f"path={path}", f"query='{TEXTS[502]}'", "top_k=2", f"among=[{some[2]},{some[3]}]")
     assert best == pytest.approx(1, abs=1e-5)
     assert "deleted 2 rows" in capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
             run(index, "index", f"path={path}", *overrides)
     assert len(load_index(path)) == 400
     with pytest.raises(ValueError, match="documents: 'x' is not in the index"):
-        Searcher(path, among=["x"])
+        Searcher(path, filter_ids=["x"])
     (stores / "one" / "manifest.json").unlink()
     with pytest.raises(FileNotFoundError, match="no store in"):
         Searcher(path)

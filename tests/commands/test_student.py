@@ -14,9 +14,9 @@ from projhead.commands.demo import _verb
 from projhead.commands.evaluate import evaluate
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.evaluation.results import read_results
 from projhead.reducers.base import load_reducer
-from projhead.results import read_results
-from projhead.tasks.fidelity import Fidelity
+from projhead.tasks.neighbor_overlap import NeighborOverlap
 
 Draw = Callable[[int, int, int], list[str]]
 
@@ -51,7 +51,7 @@ def test_a_smaller_student_is_an_encoder_and_an_artifact_for_every_other_verb(
     assert small.model[0].auto_model.config.num_hidden_layers == 2
     assert len(teacher.model[0].auto_model.encoder.layer) == 4
     measured = {row.reducer for row in read_results(run / "results.jsonl")}
-    assert {"learned", "pca", "pca_uncentred"} <= measured
+    assert {"learned", "pca", "pca_uncentered"} <= measured
     projhead(run, "train", *train)
     assert "is finished already" in capsys.readouterr().out
 
@@ -64,10 +64,10 @@ def test_a_smaller_student_is_an_encoder_and_an_artifact_for_every_other_verb(
         f"path={tmp_path / 'st'}",
         paths,
     )
-    projhead(tmp_path / "evaluate-run", "evaluate", *own, "task=fidelity", f"task.fidelity.path={corpus}",
-          "task.fidelity.top_k=[10]", paths)  # fmt: skip
+    projhead(tmp_path / "evaluate-run", "evaluate", *own, "task=neighbor_overlap", f"task.neighbor_overlap.path={corpus}",
+          "task.neighbor_overlap.top_k=[10]", paths)  # fmt: skip
     # Beside the teacher that it comes from, the exported student is measured in full-width retention.
-    tasks = [Fidelity(str(corpus), top_k=[10])]
+    tasks = [NeighborOverlap(str(corpus), top_k=[10])]
     rows = evaluate(teacher, tasks, [run / "teacher" / "artifact"], [tmp_path / "st"], tmp_path / "stores")
     values = {row.reducer: row.value for row in rows if not row.baseline}
     assert values["teacher"] == 1

@@ -18,15 +18,15 @@ import pytest
 from projhead.codecs.base import load_codec
 from projhead.commands.evaluate import evaluate
 from projhead.encoders.minilm import MiniLM
+from projhead.evaluation.results import read_results
 from projhead.reducers.base import load_reducer
-from projhead.results import read_results
-from projhead.store import EmbeddingStore
-from projhead.tasks.fidelity import Fidelity
+from projhead.store.store import EmbeddingStore
+from projhead.tasks.neighbor_overlap import NeighborOverlap
 from projhead.vectors import unit_rows
 
 SUBJECTS = ("the harbour", "a violin", "our garden", "the old library", "her bicycle", "the football team", "this soup")
 VERBS = ("was painted by", "belongs to", "was repaired for", "is admired by", "was forgotten by", "was sold to")
-OBJECTS = ("a retired doctor", "the new teacher", "two tourists", "my neighbour", "a famous singer", "the mayor")
+OBJECTS = ("a retired doctor", "the new teacher", "two tourists", "my neighbor", "a famous singer", "the mayor")
 TEXTS = [f"{subject} {verb} {thing}".capitalize() for subject in SUBJECTS for verb in VERBS for thing in OBJECTS]
 
 
@@ -66,7 +66,7 @@ def run(root: Path) -> Path:
 def test_train_compares_the_head_with_every_pca_form_and_keeps_what_it_made(run: Path) -> None:
     rows = read_results(run / "results.jsonl")
     measured = {row.reducer for row in rows if row.metric == "overlap@10" and not row.baseline}
-    pca = {"pca", "pca_uncentred", "pca_whitened", "pca_power"}
+    pca = {"pca", "pca_uncentered", "pca_whitened", "pca_power"}
     assert measured == {"learned", *pca, "random_projection", "truncation"}
     difference = next(row for row in rows if row.metric == "overlap@10" and row.baseline)
     values = {row.reducer: row.value for row in rows if row.metric == "overlap@10" and not row.baseline}
@@ -106,12 +106,12 @@ def test_encode_index_and_search_find_the_text_itself(run: Path, root: Path) -> 
 def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_them(run: Path, root: Path) -> None:
     pairs = [{"sentence1": TEXTS[i], "sentence2": TEXTS[(7 * i) % 200], "score": i % 5} for i in range(60)]
     (root / "sts.jsonl").write_text("\n".join(json.dumps(pair) for pair in pairs))
-    projhead("evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[sts,fidelity]",
-             f"task.sts.path={root / 'sts.jsonl'}", f"task.fidelity.path={root / 'texts.txt'}",
+    projhead("evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[sts,neighbor_overlap]",
+             f"task.sts.path={root / 'sts.jsonl'}", f"task.neighbor_overlap.path={root / 'texts.txt'}",
              f"run_dir={root / 'evaluation'}", root=root)  # fmt: skip
     rows = read_results(root / "evaluation" / "results.jsonl")
     spearman = {row.reducer: row for row in rows if row.metric == "spearman" and not row.baseline}
-    assert {"teacher", "learned", "pca", "pca_uncentred", "pca_whitened"} <= set(spearman)
+    assert {"teacher", "learned", "pca", "pca_uncentered", "pca_whitened"} <= set(spearman)
     assert next(row.value for row in rows if (row.reducer, row.metric) == ("teacher", "overlap@10")) == 1
     projhead("report", f"results={root / 'evaluation'}", f"path={root / 'report'}", root=root)
     assert f"{spearman['learned'].value:.3f}" in (root / "report" / "index.html").read_text()
@@ -120,8 +120,8 @@ def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_the
 def test_evaluate_stores_documents_with_codecs_and_report_draws_them_by_bytes(run: Path, root: Path) -> None:
     (root / "more.txt").write_text("\n".join([*TEXTS, *(f"{text}, they say" for text in TEXTS[:60])]))
     said = projhead(
-        "evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[fidelity]",
-        f"task.fidelity.path={root / 'texts.txt'}", "codec=[int8,pq_32]", "corpus@calibration=file",
+        "evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[neighbor_overlap]",
+        f"task.neighbor_overlap.path={root / 'texts.txt'}", "codec=[int8,pq_32]", "corpus@calibration=file",
         f"calibration.path={root / 'more.txt'}", "calibration.test_fraction=0.1",
         f"run_dir={root / 'coded'}", root=root,
     )  # fmt: skip
@@ -164,7 +164,7 @@ def test_export_writes_students_that_encode_and_evaluate_take(minilm: MiniLM, ru
     by_student, by_teacher = (EmbeddingStore.open(root / name).rows for name in ("by-student", "by-teacher"))
     np.testing.assert_allclose(by_student, by_teacher, atol=1e-5)
     folders = [root / "onnx_fp32", root / "sentence_transformers"]
-    rows = evaluate(minilm, [Fidelity(str(root / "texts.txt"))], [], folders, root / "stores")
+    rows = evaluate(minilm, [NeighborOverlap(str(root / "texts.txt"))], [], folders, root / "stores")
     overlap = {row.reducer: row.value for row in rows if row.metric == "overlap@10"}
     assert overlap["export:onnx_fp32"] == pytest.approx(overlap["export:sentence_transformers"], abs=1e-3)
     assert 0.1 < overlap["export:onnx_fp32"] < 0.9
@@ -189,8 +189,8 @@ def test_one_training_serves_several_widths(root: Path) -> None:
     for width, artifact in zip((2, 4, 6), artifacts, strict=True):
         assert re.search(rf"learned +\| +{width} ", said)
         assert load_reducer(artifact).n_components == width
-    said = projhead("evaluate", *vectors, f"artifact=[{','.join(map(str, artifacts))}]", "task=fidelity",
-                    "task.fidelity.top_k=[5]", f"run_dir={root / 'nested-evaluate'}", root=root)  # fmt: skip
+    said = projhead("evaluate", *vectors, f"artifact=[{','.join(map(str, artifacts))}]", "task=neighbor_overlap",
+                    "task.neighbor_overlap.top_k=[5]", f"run_dir={root / 'nested-evaluate'}", root=root)  # fmt: skip
     assert re.search(r"learned +\| +2 +\| .* to pca", said)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from projhead.corpora.files import TextFiles
-from projhead.protocols import Document
+from projhead.data import Document
 
 TEXTS = ["plain", 'with "quotes", commas', "a tab\tinside", "Ünïcödé 東京 🙂", "separator\u2028inside", "null", "0012"]
 DOCUMENTS = [Document(f"id{i}", text) for i, text in enumerate(TEXTS)]

@@ -7,7 +7,7 @@ import huggingface_hub
 import pytest
 
 from projhead.corpora.hub import HubDataset
-from projhead.protocols import Document
+from projhead.data import Document
 
 
 @pytest.fixture

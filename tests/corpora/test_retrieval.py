@@ -10,7 +10,7 @@ import pytest
 
 from projhead.corpora import retrieval
 from projhead.corpora.retrieval import Beir, load_beir
-from projhead.protocols import Document
+from projhead.data import Document
 
 CORPUS = pd.DataFrame({"_id": ["007", "d2", "d3"], "title": ["Title", "", None], "text": ["text", "alone", None]})
 QUERIES = pd.DataFrame({"_id": ["1", "2", "3"], "text": ["one", "two", "null"]})
@@ -55,7 +55,7 @@ def test_every_layout_gives_the_same_set(tmp_path: Path, write: Callable[[Path],
     assert load_beir(tmp_path, "train").qrels == {"2": {"d2": 1.0}}
 
 
-def test_judgements_without_splits_serve_every_split(tmp_path: Path) -> None:
+def test_judgments_without_splits_serve_every_split(tmp_path: Path) -> None:
     _parquet(tmp_path)
     QRELS.drop(columns="split").to_parquet(tmp_path / "qrels.parquet")
     assert set(load_beir(tmp_path, "dev").qrels) == {"1", "2", "3"}
@@ -89,7 +89,7 @@ def test_what_is_missing_or_malformed_is_refused(tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match="no such folder; expected one with corpus, queries and qrels"):
             load_beir(stranger)
     _parquet(tmp_path)
-    with pytest.raises(ValueError, match="expected queries with judgements in split 'dev', got none"):
+    with pytest.raises(ValueError, match="expected queries with judgments in split 'dev', got none"):
         load_beir(tmp_path, "dev")
     pd.concat([CORPUS, CORPUS[1:2]]).to_parquet(tmp_path / "corpus.parquet")
     with pytest.raises(ValueError, match="expected unique ids in corpus, got 'd2' twice"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from projhead.corpora.split import in_test, sample, select
-from projhead.protocols import Document
+from projhead.data import Document
 
 DOCUMENTS = [Document(str(i), f"text {i // 2}") for i in range(4000)]  # every text twice
 

@@ -21,7 +21,7 @@ from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.exporters.sentence_transformers_onnx import SentenceTransformersOnnx
 from projhead.protocols import Exporter
 from projhead.reducers.pca import PCA
-from projhead.student import build_student
+from projhead.students.assemble import assemble
 
 EXPORTERS: dict[str, Exporter] = {
     "onnx": Onnx(),
@@ -62,7 +62,7 @@ def student(minilm: MiniLM, tmp_path_factory: pytest.TempPathFactory) -> Sentenc
     BertModel(BertConfig(vocab_size=30522, initializer_range=0.3, **shape)).save_pretrained(folder)
     minilm.model.tokenizer.save_pretrained(folder)
     model = SentenceTransformer(modules=[Transformer(str(folder), max_seq_length=48), Pooling(32)], device="cpu")
-    return build_student(model, PCA(4).fit(model.encode(ODD_TEXTS)))
+    return assemble(model, PCA(4).fit(model.encode(ODD_TEXTS)))
 
 
 @pytest.fixture(scope="session")

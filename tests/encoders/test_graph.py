@@ -11,8 +11,8 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from projhead.encoders import graph
-from projhead.encoders.exported import load_student
-from projhead.spec import build, spec_of
+from projhead.encoders.load import load_encoder
+from projhead.persistence.registry import build, spec_of
 
 WEIGHTS = {"onnx": "model.onnx", "openvino": "openvino_model.bin"}
 
@@ -37,7 +37,7 @@ def folder(exported: Path, tmp_path: Path) -> Path:
 def test_rows_are_the_students_in_order_whatever_the_batches(
     token_budget: int, student: SentenceTransformer, odd_texts: list[str], exported: Path
 ) -> None:
-    encoder = load_student(str(exported), token_budget=token_budget, threads=1)
+    encoder = load_encoder(str(exported), token_budget=token_budget, threads=1)
     assert encoder.dimension == 4
     np.testing.assert_allclose(encoder.encode(odd_texts), student.encode(odd_texts), atol=1e-5)
     assert encoder.encode([]).shape == (0, 4)
@@ -48,7 +48,7 @@ def test_the_order_is_kept_over_many_windows_and_threads(
 ) -> None:
     monkeypatch.setattr(graph, "_WINDOW", 5)
     texts = [f"{text} {number}" for text in odd_texts for number in range(9)]
-    encoder = load_student(str(exported), token_budget=40, threads=3)
+    encoder = load_encoder(str(exported), token_budget=40, threads=3)
     np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
 
 
@@ -58,13 +58,13 @@ def test_the_first_run_is_by_one_thread(exported: Path, monkeypatch: pytest.Monk
     def run(encoder: object, feed: object) -> None:
         seen.append(threading.current_thread())
 
-    monkeypatch.setattr(type(load_student(str(exported))), "_run", run)
-    load_student(str(exported), threads=3)
+    monkeypatch.setattr(type(load_encoder(str(exported))), "_run", run)
+    load_encoder(str(exported), threads=3)
     assert seen == [threading.main_thread()]
 
 
 def test_what_fails_in_a_thread_is_raised(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = load_student(str(exported), threads=2)
+    encoder = load_encoder(str(exported), threads=2)
 
     def fail(feed: object) -> None:
         raise RuntimeError("out of memory")
@@ -75,7 +75,7 @@ def test_what_fails_in_a_thread_is_raised(exported: Path, monkeypatch: pytest.Mo
 
 
 def test_odd_texts_get_the_rows_of_what_is_left_of_them(exported: Path) -> None:
-    encoder = load_student(str(exported))
+    encoder = load_encoder(str(exported))
     rows = encoder.encode(["\ud800 cat", "? cat", "word " * 100_000, "word " * 46])
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-6)
     np.testing.assert_allclose(rows[2], rows[3], atol=1e-6)  # 48 tokens, two of them special
@@ -86,10 +86,10 @@ def test_odd_texts_get_the_rows_of_what_is_left_of_them(exported: Path) -> None:
 
 
 def test_a_record_builds_it_again_and_a_copy_has_its_revision(exported: Path, folder: Path) -> None:
-    encoder = load_student(str(exported), token_budget=100)
+    encoder = load_encoder(str(exported), token_budget=100)
     again = build(spec_of(encoder), "projhead.encoders")
     assert (again.path, again.token_budget) == (encoder.path, 100)
-    assert load_student(str(folder)).revision == encoder.revision
+    assert load_encoder(str(folder)).revision == encoder.revision
 
 
 @pytest.mark.parametrize("file", ["weights", "tokenizer.json", "config.json"])
@@ -105,7 +105,7 @@ def test_damaged_files_are_refused(file: str, damage: str, kind: str, folder: Pa
     else:
         (folder / file).unlink()
     with pytest.raises(ValueError, match=rf"{file} is missing or altered.*export again"):
-        load_student(str(folder))
+        load_encoder(str(folder))
 
 
 def test_folders_that_are_no_export_of_the_kind_are_refused(kind: str, folder: Path) -> None:
@@ -113,13 +113,13 @@ def test_folders_that_are_no_export_of_the_kind_are_refused(kind: str, folder: P
     record["sha256"].pop(WEIGHTS[kind])
     (folder / "export.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match="another kind of export"):
-        load_student(str(folder))
+        load_encoder(str(folder))
     (folder / "export.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"expected .*export\.json.*projhead export"):
-        load_student(str(folder))
+        load_encoder(str(folder))
 
 
 @pytest.mark.parametrize(("setting", "value"), [("threads", 0), ("token_budget", 0)])
 def test_numbers_that_are_not_positive_are_refused(setting: str, value: int, exported: Path) -> None:
     with pytest.raises(ValueError, match=f"{setting}: expected a positive number"):
-        load_student(str(exported), **{setting: value})  # type: ignore[arg-type]
+        load_encoder(str(exported), **{setting: value})  # type: ignore[arg-type]

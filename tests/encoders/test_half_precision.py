@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.artifact import Teacher
-from projhead.encoders.exported import load_student
+from projhead.encoders.load import load_encoder
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.exporters.export import export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
+from projhead.persistence.registry import build, spec_of
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.pca import PCA
-from projhead.spec import build, spec_of
-from projhead.student import build_student
+from projhead.students.assemble import assemble
 from projhead.students.layers import Layers
 
 Draw = Callable[[int, int, int], list[str]]
@@ -63,11 +63,11 @@ def test_a_head_serves_its_teacher_in_either_precision(
         Reduced(half, reducer)
     reducer.teacher_ = None
     with pytest.raises(ValueError, match=r"expected a model in float32, got torch.bfloat16; load it in float32"):
-        build_student(half.model, reducer)
-    student = build_student(teacher.model, reducer, teacher.revision)
+        assemble(half.model, reducer)
+    student = assemble(teacher.model, reducer, teacher.revision)
     options = {"teacher": None, "reducer": "pca"}
     export(SentenceTransformersFolder(), student, tmp_path / "out", texts, student.encode(texts), **options)
-    loaded = load_student(tmp_path / "out", dtype="bfloat16", device="cpu")
+    loaded = load_encoder(tmp_path / "out", dtype="bfloat16", device="cpu")
     np.testing.assert_allclose(loaded.encode(texts), student.encode(texts), atol=0.1)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from projhead.encoders.minilm import MiniLM, minilm_folder
-from projhead.spec import build, spec_of
+from projhead.persistence.registry import build, spec_of
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import onnxruntime
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from projhead.encoders.exported import load_student
-from projhead.files import sha256_of
-from projhead.spec import build, spec_of
+from projhead.encoders.load import load_encoder
+from projhead.persistence.files import sha256_of
+from projhead.persistence.registry import build, spec_of
 
 CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
 Session = onnxruntime.InferenceSession
@@ -56,7 +56,7 @@ def captured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Captured:
 def test_cuda_is_asked_for_first(
     captured: Captured, exports: Callable[[str], Path], student: SentenceTransformer, odd_texts: list[str]
 ) -> None:
-    encoder: Any = load_student(exports("onnx"), device="cuda")
+    encoder: Any = load_encoder(exports("onnx"), device="cuda")
     assert captured.providers == [(CUDA, {}), (CPU, {})]
     assert (encoder.threads, encoder.token_budget) == (1, 16_384)
     np.testing.assert_allclose(encoder.encode(odd_texts), student.encode(odd_texts), atol=1e-5)
@@ -72,7 +72,7 @@ def test_tensorrt_gets_a_profile_that_every_batch_is_inside(
     odd_texts: list[str],
 ) -> None:
     texts = [" ".join(["cat"] * length) for length in range(60)] + odd_texts
-    encoder: Any = load_student(exports("onnx"), device="tensorrt", token_budget=token_budget)
+    encoder: Any = load_encoder(exports("onnx"), device="tensorrt", token_budget=token_budget)
     np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
     assert [name for name, _ in captured.providers] == [TENSORRT, CUDA, CPU]
     options = captured.providers[0][1]
@@ -95,14 +95,14 @@ def _shapes(profile: str) -> dict[str, tuple[int, ...]]:
 
 
 def test_float16_by_tensorrt_is_asked_for_by_name(captured: Captured, exports: Callable[[str], Path]) -> None:
-    load_student(exports("onnx"), device="tensorrt_fp16")
+    load_encoder(exports("onnx"), device="tensorrt_fp16")
     assert captured.providers[0][1]["trt_fp16_enable"] is True
 
 
 def test_a_provider_that_does_not_start_is_refused(captured: Captured, exports: Callable[[str], Path]) -> None:
     captured.starts = False
     with pytest.raises(ImportError, match=rf"expected {CUDA} to start, got {CPU} alone"):
-        load_student(exports("onnx"), device="cuda")
+        load_encoder(exports("onnx"), device="cuda")
 
 
 @pytest.mark.parametrize(("device", "provider"), [("cuda", CUDA), ("tensorrt", TENSORRT)])
@@ -111,7 +111,7 @@ def test_a_provider_that_is_not_installed_is_refused(
 ) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
     with pytest.raises(ModuleNotFoundError, match=rf"{device}.*has {CPU}, expected {provider}.*onnxruntime-gpu"):
-        load_student(exports("onnx"), device=device)
+        load_encoder(exports("onnx"), device=device)
 
 
 def test_tensorrt_needs_a_limit_of_tokens(captured: Captured, exports: Callable[[str], Path], tmp_path: Path) -> None:
@@ -122,11 +122,11 @@ def test_tensorrt_needs_a_limit_of_tokens(captured: Captured, exports: Callable[
     record["sha256"]["tokenizer.json"] = sha256_of(folder / "tokenizer.json")
     (folder / "export.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match=r"expected a tokenizer that cuts texts.*device=cuda"):
-        load_student(folder, device="tensorrt")
+        load_encoder(folder, device="tensorrt")
 
 
 def test_nothing_reports_its_use(exports: Callable[[str], Path], tmp_path: Path) -> None:
-    code = f"import projhead; projhead.load_student({str(exports('onnx'))!r}).encode(['a cat'])"
+    code = f"import projhead; projhead.load_encoder({str(exports('onnx'))!r}).encode(['a cat'])"
     kept = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
     environment = kept | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)

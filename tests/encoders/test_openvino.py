@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from projhead.encoders.exported import load_student
+from projhead.encoders.load import load_encoder
 from projhead.encoders.openvino import openvino_runtime
 
 
 def test_nothing_reports_its_use(exports: Callable[[str], Path], tmp_path: Path) -> None:
     code = (
-        f"import sys, projhead; projhead.load_student({str(exports('openvino'))!r}).encode(['a cat']); "
+        f"import sys, projhead; projhead.load_encoder({str(exports('openvino'))!r}).encode(['a cat']); "
         "assert 'openvino' in sys.modules; assert sys.modules['openvino_telemetry'] is None"
     )
     environment = os.environ | {"HOME": str(tmp_path)}
@@ -42,7 +42,7 @@ def test_bfloat16_is_for_exports_that_say_so_and_processors_that_have_it(
             return super().compile_model(model, device, settings)
 
     monkeypatch.setattr(openvino, "Core", Core)
-    rows = [load_student(folder).encode(odd_texts) for folder in folders.values()]
+    rows = [load_encoder(folder).encode(odd_texts) for folder in folders.values()]
     assert asked == ["f32", "bf16" if native else "f32"]
     assert np.array_equal(*rows) or native
     assert (rows[0] * rows[1]).sum(1).mean() > 0.999

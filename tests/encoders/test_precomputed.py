@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from projhead.encoders.precomputed import Precomputed
-from projhead.spec import build, spec_of
+from projhead.persistence.registry import build, spec_of
 from projhead.vectors import Vectors, unit_rows
 
 

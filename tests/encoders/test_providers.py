@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.batching import token_batches
+from projhead.corpora.batching import token_batches
 from projhead.encoders.providers import Buckets, best_budget, engine_options, providers
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.artifact import Teacher
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
+from projhead.persistence.registry import build, spec_of
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.pca import PCA
 from projhead.reducers.truncation import Truncation
-from projhead.spec import build, spec_of
 from projhead.vectors import Vectors, unit_rows
 
 TEXTS = ["a dog barks", "a cat sleeps", "the market fell", "shares rose", "rain tomorrow", "sunny weather"]

@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from projhead.encoders import sentence_transformer
 from projhead.encoders.minilm import MiniLM, minilm_folder
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, model_revision
-from projhead.spec import build, spec_of
+from projhead.persistence.registry import build, spec_of
 
 WORDS = "quick brown fox jumps over lazy dog seven big cats watch from their warm window seat"
 

@@ -21,7 +21,7 @@ from transformers import MPNetConfig, MPNetModel
 from projhead.encoders.minilm import MiniLM
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.reducers.pca import PCA
-from projhead.student import build_student
+from projhead.students.assemble import assemble
 from projhead.vectors import Vectors
 
 _BLOCKED = "import sys; sys.modules.update(dict.fromkeys({blocked!r}))\n"
@@ -46,7 +46,7 @@ def residual(vectors: Vectors) -> PCA:
     torch.manual_seed(0)
     reducer = PCA(32, center=False).fit(vectors)
     head = ResidualMLP(384, 32, hidden_features=48)
-    head.initialise(reducer.head_.projection.weight)
+    head.initialize(reducer.head_.projection.weight)
     nn.init.normal_(head.output.weight, std=0.1)
     reducer.head_ = head.requires_grad_(False)
     return reducer
@@ -54,7 +54,7 @@ def residual(vectors: Vectors) -> PCA:
 
 @pytest.fixture(scope="session")
 def student(minilm: MiniLM, residual: PCA) -> SentenceTransformer:
-    return build_student(minilm.model, residual)
+    return assemble(minilm.model, residual)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,7 @@ def tiny(minilm: MiniLM, texts: list[str], tmp_path_factory: pytest.TempPathFact
     config.update(tokenizer_class="TokenizersBackend", model_input_names=["input_ids", "attention_mask"])
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     model = SentenceTransformer(modules=[Transformer(str(folder), max_seq_length=48), Pooling(32)], device="cpu")
-    return build_student(model, PCA(8).fit(model.encode(texts)))
+    return assemble(model, PCA(8).fit(model.encode(texts)))
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from projhead.artifact import Teacher
-from projhead.encoders.export_record import read_record
 from projhead.exporters.export import export, sample_texts
+from projhead.persistence.export_record import read_record
+from projhead.reducers.artifact import Teacher
 from projhead.vectors import Vectors, unit_rows
 
 ITEMS = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from projhead.encoders.exported import load_student
+from projhead.encoders.load import load_encoder
 from projhead.encoders.openvino import openvino_runtime
 from projhead.exporters.export import export
 from projhead.exporters.openvino import OpenVino
@@ -40,7 +40,7 @@ def test_int8_is_a_quarter_of_the_size_and_near(
     assert record["parity"]["worst_cosine"] >= 0.99
     whole = sum(parameter.nbytes for parameter in student.parameters())
     assert sum((path / f"openvino_model.{end}").stat().st_size for end in ("xml", "bin")) <= 0.27 * whole
-    rows = load_student(path).encode(texts)
+    rows = load_encoder(path).encode(texts)
     np.testing.assert_allclose(run_usage(path, blocked=BLOCKED, texts=repr(texts)), rows, atol=1e-5)
     assert Counter(_products(path))["u8"] == 36  # activations are codes too, not the weights alone
 
@@ -73,4 +73,4 @@ def test_other_networks_have_their_own_inputs_and_prompt(
     reference = asking.encode(texts)
     assert np.abs(reference - tiny.encode(texts)).max() > 0.01  # the prompt matters
     export(OpenVino(), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
-    np.testing.assert_allclose(load_student(tmp_path / "tiny").encode(texts), reference, atol=1e-5)
+    np.testing.assert_allclose(load_encoder(tmp_path / "tiny").encode(texts), reference, atol=1e-5)

@@ -15,7 +15,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
-from projhead.encoders.exported import load_student
+from projhead.encoders.load import load_encoder
 from projhead.exporters.export import export
 from projhead.exporters.sentence_transformers_onnx import SentenceTransformersOnnx
 
@@ -81,7 +81,7 @@ def test_the_stock_backend_finds_the_network_and_the_head_behind_it(
     rows = SentenceTransformer(str(folder), backend="onnx", device="cpu").encode(texts)
     assert OrtModel.loaded == folder / "onnx" / "model.onnx"
     np.testing.assert_allclose(rows, reference, atol=1e-5)
-    np.testing.assert_allclose(load_student(folder).encode(texts), reference, atol=1e-5)
+    np.testing.assert_allclose(load_encoder(folder).encode(texts), reference, atol=1e-5)
     np.testing.assert_allclose(SentenceTransformer(str(folder), device="cpu").encode(texts), reference, atol=1e-6)
 
 
@@ -104,18 +104,18 @@ def test_int8_is_what_is_measured_and_read(
     record = export(SentenceTransformersOnnx("int8"), asking, path, texts, reference, teacher=None, reducer="pca",
                     min_mean_cosine=0.98)  # fmt: skip
     assert 0.98 < record["parity"]["mean_cosine"] < 1 - 1e-6
-    student: Any = load_student(path)
+    student: Any = load_encoder(path)
     cosine = (student.encode(texts[1::2]) * reference[1::2]).sum(1, dtype=np.float64)
     assert cosine.mean() == pytest.approx(record["parity"]["mean_cosine"], abs=1e-7)
-    assert student.revision != load_student(folder).revision  # of the same weights in float32
+    assert student.revision != load_encoder(folder).revision  # of the same weights in float32
 
 
 def test_what_is_not_this_export_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected one of float32, .*, got 'bfloat16'"):
         SentenceTransformersOnnx("bfloat16")
     with pytest.raises(ValueError, match="expected cpu, got 'cuda'"):
-        load_student(folder, device="cuda")
+        load_encoder(folder, device="cuda")
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     (copy / "onnx" / "model.onnx").write_bytes(b"")
     with pytest.raises(ValueError, match=r"onnx/model\.onnx is missing or altered"):
-        load_student(copy)
+        load_encoder(copy)

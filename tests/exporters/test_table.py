@@ -16,7 +16,7 @@ from projhead.exporters.openvino import OpenVino
 from projhead.exporters.sentence_transformers_onnx import SentenceTransformersOnnx
 from projhead.protocols import Exporter
 from projhead.reducers.pca import PCA
-from projhead.student import build_student
+from projhead.students.assemble import assemble
 from projhead.vectors import Vectors
 
 TEXTS = ["owl", "the red owl is near the farm", "a boat, a boat", "lamp " * 30, "drum under the tower", "old inn"]
@@ -32,7 +32,7 @@ def student(teacher: SentenceTransformerEncoder) -> SentenceTransformer:
         modules=[StaticEmbedding(tokenizer, embedding_weights=rows), Normalize()],
         device="cpu", prompts={"ask": "loud "}, default_prompt_name="ask",
     )  # fmt: skip
-    return build_student(model, PCA(8).fit(model.encode(TEXTS * 2)))
+    return assemble(model, PCA(8).fit(model.encode(TEXTS * 2)))
 
 
 @pytest.mark.parametrize(

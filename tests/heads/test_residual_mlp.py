@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from projhead.files import sha256_of
 from projhead.heads.residual_mlp import ResidualMLP
+from projhead.persistence.files import sha256_of
 from projhead.reducers.base import load_reducer
 from projhead.vectors import unit_rows
 
-#: What projhead 0.1 recorded of a fit, mined neighbours among it.
+#: What projhead 0.1 recorded of a fit, mined neighbors among it.
 LEARNED = {
     "n_components": 2, "nested": [], "codec": None, "raw_codes": False, "loss": None, "n_queries": 256,
     "n_anchors": 256, "n_documents": 1536, "near": 6, "group": 8, "depth": 16, "document_weight": 0.3,
@@ -26,7 +26,7 @@ LEARNED = {
 def test_it_starts_as_the_linear_map() -> None:
     weight, x = torch.randn(3, 7), torch.randn(5, 7)
     head = ResidualMLP(7, 3, hidden_features=11)
-    head.initialise(weight)
+    head.initialize(weight)
     torch.testing.assert_close(head(x), x @ weight.T)
 
 

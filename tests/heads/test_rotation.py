@@ -16,7 +16,7 @@ from projhead.vectors import Vectors, unit_rows
 def test_its_rows_are_those_of_gram_and_schmidt() -> None:
     weight, x = torch.randn(3, 7, dtype=torch.float64), torch.randn(5, 7)
     head = Rotation(7, 3)
-    head.initialise(weight.float())
+    head.initialize(weight.float())
     expected: list[torch.Tensor] = []
     for row in weight:
         rest = row - sum((row @ other) * other for other in expected)
@@ -27,7 +27,7 @@ def test_its_rows_are_those_of_gram_and_schmidt() -> None:
 def test_orthonormal_rows_stay_what_they_are() -> None:
     weight = torch.linalg.qr(torch.randn(7, 3)).Q.T.contiguous()
     head = Rotation(7, 3)
-    head.initialise(weight)
+    head.initialize(weight)
     torch.testing.assert_close(head(torch.eye(7)).T, weight)
 
 
@@ -51,7 +51,7 @@ def test_training_turns_it_and_never_scales_it() -> None:
 def test_fewer_directions_than_outputs_are_made_up_to_a_rotation() -> None:
     head, weight = Rotation(5, 3), torch.zeros(3, 5)
     weight[0, 2] = 2
-    head.initialise(weight)
+    head.initialize(weight)
     rows = head(torch.eye(5)).T
     torch.testing.assert_close(rows @ rows.T, torch.eye(3))
     torch.testing.assert_close(rows[0], torch.eye(5)[2])

@@ -20,7 +20,7 @@ from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.indexes.faiss_binary import FaissBinaryIndex
 from projhead.indexes.milvus import MilvusIndex
-from projhead.indexes.two_stage import TwoStageIndex
+from projhead.indexes.rescore import RescoreIndex
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 #: Each kind with the recall@5 of the exact order that it must reach on the rows of the fixture.
@@ -44,8 +44,8 @@ KINDS: dict[str, tuple[Callable[[], BaseIndex], float]] = {
     "BFlat": (FaissBinaryIndex, 0.4),
     "BIVF4": (lambda: FaissBinaryIndex("BIVF4", n_bits=128, nprobe=4), 0.5),
     "BHNSW16": (lambda: FaissBinaryIndex("BHNSW16"), 0.4),
-    "two_stage": (lambda: TwoStageIndex(FaissBinaryIndex()), 0.9),
-    "two_stage, int8": (lambda: TwoStageIndex(FaissIndex("IVF8,SQ8", nprobe=8), 50, Integer(8), first_width=16), 0.9),
+    "rescore": (lambda: RescoreIndex(FaissBinaryIndex()), 0.9),
+    "rescore, int8": (lambda: RescoreIndex(FaissIndex("IVF8,SQ8", nprobe=8), 50, Integer(8), first_width=16), 0.9),
     "annoy": (AnnoyIndex, 0.9),
     "milvus": (MilvusIndex, 1),
 }
@@ -62,7 +62,7 @@ FILTERS = [
     "IVF8,Flat",
     "IVF8,PQ16x4np",
     "IVF8,RaBitQ",
-    "two_stage, int8",
+    "rescore, int8",
     "milvus",
 ]
 #: Scores that are not of the rows as they were, or known only roughly.
@@ -112,7 +112,7 @@ def test_what_is_deleted_is_gone_and_can_come_again(kind: str, rows: Vectors) ->
     assert index.delete(gone) == 50
     assert len(index) == 550
     scores, found = index.search(rows[:100], 20)
-    for row in range(0, 100, 9) if "two_stage" not in kind else ():  # what is left is in the order that it had
+    for row in range(0, 100, 9) if "rescore" not in kind else ():  # what is left is in the order that it had
         kept = ~np.isin(before[1][row], gone)
         np.testing.assert_allclose(scores[row], before[0][row][kept][:20], atol=1e-6)
     assert not np.isin(found, gone).any()
@@ -120,7 +120,7 @@ def test_what_is_deleted_is_gone_and_can_come_again(kind: str, rows: Vectors) ->
         index.delete([4, 5])
     index.add(rows[gone], ids=gone)
     again = index.search(rows[:100], 10)[0]
-    if "two_stage" not in kind:  # whose candidates tie
+    if "rescore" not in kind:  # whose candidates tie
         step = 1e-3 if "RR32" in kind else 1e-6  # a turned row may round to the next step, coded among others
         np.testing.assert_allclose(again, before[0][:, :10], atol=step)
 
@@ -128,12 +128,12 @@ def test_what_is_deleted_is_gone_and_can_come_again(kind: str, rows: Vectors) ->
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_saved_and_loaded_answers_alike(kind: str, rows: Vectors, tmp_path: Path) -> None:
     index = KINDS[kind][0]().build(rows, ids=np.arange(600) + 10)
-    index.about = {"encoder": "ünï"}
+    index.metadata = {"encoder": "ünï"}
     expected = index.search(rows[:50], 7)
     index.save(tmp_path / "index")
     np.testing.assert_array_equal(index.search(rows[:50], 7), expected)
     loaded = load_index(tmp_path / "index")
-    assert (type(loaded), len(loaded), loaded.dimension, loaded.about) == (type(index), 600, 32, {"encoder": "ünï"})
+    assert (type(loaded), len(loaded), loaded.dimension, loaded.metadata) == (type(index), 600, 32, {"encoder": "ünï"})
     np.testing.assert_array_equal(loaded.search(rows[:50], 7), expected)
     loaded.save(tmp_path / "copy")
     np.testing.assert_array_equal(load_index(tmp_path / "copy").search(rows[:50], 7), expected)
@@ -153,13 +153,13 @@ def test_some_rows_only(kind: str, rows: Vectors) -> None:
     index, some = KINDS[kind][0]().build(rows), np.arange(30, 300, 3)
     if kind not in FILTERS and not kind.startswith("exact"):
         with pytest.raises(ValueError, match="cannot look among some rows only"):
-            index.search(rows[:2], 3, among=some)
+            index.search(rows[:2], 3, filter_ids=some)
         return
-    scores, found = index.search(rows[:50], 5, among=some)
+    scores, found = index.search(rows[:50], 5, filter_ids=some)
     assert np.isin(found, some).all()
     if kind in ("exact", "Flat", "IVF8,Flat", "milvus"):
         np.testing.assert_allclose(scores, exact_top_k(rows[:50], rows[some], 5)[0], atol=1e-5)
-    scores, found = index.search(rows[:2], 5, among=[7, 8])
+    scores, found = index.search(rows[:2], 5, filter_ids=[7, 8])
     assert sorted(found[0]) == [-1, -1, -1, 7, 8]
     assert np.isneginf(scores[:, 2:]).all()
 
@@ -196,9 +196,9 @@ def test_what_cannot_be_is_refused_and_changes_nothing(kind: str, rows: Vectors,
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if "PQ" not in kind and "IVF" not in kind and kind != "two_stage, int8"]
+    "kind", [kind for kind in KINDS if "PQ" not in kind and "IVF" not in kind and kind != "rescore, int8"]
 )
-def test_more_neighbours_than_rows_are_marked_as_missing(kind: str, rows: Vectors) -> None:
+def test_more_neighbors_than_rows_are_marked_as_missing(kind: str, rows: Vectors) -> None:
     index = KINDS[kind][0]().build(rows[:3])
     scores, found = index.search(rows[:1], 5)
     assert sorted(found[0]) == [-1, -1, 0, 1, 2]
@@ -212,14 +212,14 @@ def test_more_neighbours_than_rows_are_marked_as_missing(kind: str, rows: Vector
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_size_is_foretold(kind: str, rows: Vectors, tmp_path: Path) -> None:
+def test_its_size_is_estimated(kind: str, rows: Vectors, tmp_path: Path) -> None:
     index = KINDS[kind][0]().build(rows)
-    foretold = KINDS[kind][0]().footprint(600, 32)
-    assert foretold.memory == pytest.approx(index.nbytes, rel=0.1)
+    estimated = KINDS[kind][0]().footprint(600, 32)
+    assert estimated.memory == pytest.approx(index.nbytes, rel=0.1)
     index.save(tmp_path / "index")
     if kind != "milvus":  # which compresses
         size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
-        assert foretold.disk == pytest.approx(size, abs=0.1 * size + 4000)
+        assert estimated.disk == pytest.approx(size, abs=0.1 * size + 4000)
     loaded = load_index(tmp_path / "index")
     assert loaded.nbytes == index.nbytes
 

@@ -34,7 +34,7 @@ def test_an_index_that_drops_the_inner_product_is_refused(factory: str, rows: Ve
     made = faiss.index_factory(32, factory, faiss.METRIC_INNER_PRODUCT)
     if made.metric_type == faiss.METRIC_INNER_PRODUCT:
         FaissIndex(factory).footprint(10, 32)
-    else:  # FAISS 1.15 builds HNSW over product quantisers for L2, whatever is asked
+    else:  # FAISS 1.15 builds HNSW over product quantizers for L2, whatever is asked
         with pytest.raises(ValueError, match="expected the inner product"):
             FaissIndex(factory).build(rows)
 
@@ -57,13 +57,13 @@ def test_what_cannot_be_is_refused(rows: Vectors, tmp_path: Path) -> None:
      "IVF32,PQ16x4fs", "IVF32_HNSW8,Flat", "HNSW16", "HNSW32,SQ8", "RaBitQ", "RaBitQ4", "RR32,RaBitQ", "IVF32,RaBitQ",
      "PQ16x4fs,RFlat", "IVF32,PQ16x4fs,Refine(SQ8)", "RQ4x6"],
 )  # fmt: skip
-def test_bytes_are_reckoned_before_anything_is_trained(factory: str, rows: Vectors) -> None:
+def test_bytes_are_estimated_before_anything_is_trained(factory: str, rows: Vectors) -> None:
     many = np.concatenate([rows + 0.01 * np.random.default_rng(seed).normal(size=rows.shape) for seed in range(10)])
     index = FaissIndex(factory).build(many)
     assert index.nbytes == len(faiss.serialize_index(index.index))
     assert FaissIndex(factory).footprint(len(many), 32).memory == pytest.approx(index.nbytes, rel=0.03, abs=6000)
 
 
-def test_bytes_that_cannot_be_reckoned_are_not_guessed() -> None:
-    with pytest.raises(ValueError, match="IndexNSGFlat cannot be reckoned"):
+def test_bytes_that_cannot_be_estimated_are_not_guessed() -> None:
+    with pytest.raises(ValueError, match="IndexNSGFlat cannot be estimated"):
         FaissIndex("NSG16").footprint(100, 32)

@@ -10,14 +10,14 @@ from projhead.losses.margin_mse import MarginMSE
 def test_it_is_the_mean_square_of_differences_of_margins(top_k: int) -> None:
     generator = torch.Generator().manual_seed(0)
     student, teacher = torch.rand(4, 7, generator=generator), torch.rand(4, 7, generator=generator)
-    own = torch.eye(4, 7, dtype=torch.bool)
+    self_mask = torch.eye(4, 7, dtype=torch.bool)
     errors = []
     for i in range(4):
         order = sorted((j for j in range(7) if j != i), key=lambda j: -teacher[i, j].item())
         for j in order[1 : top_k + 1]:
             errors.append((student[i, order[0]] - student[i, j] - teacher[i, order[0]] + teacher[i, j]).item() ** 2)
     assert len(errors) == 4 * min(top_k, 5)
-    torch.testing.assert_close(MarginMSE(top_k)(student, teacher, own), torch.tensor(errors).mean())
+    torch.testing.assert_close(MarginMSE(top_k)(student, teacher, self_mask), torch.tensor(errors).mean())
 
 
 def test_a_shift_of_all_similarities_costs_nothing() -> None:

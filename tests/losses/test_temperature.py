@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from projhead.losses.info_nce import InfoNCE
-from projhead.losses.neighbour_kl import NeighbourKL
+from projhead.losses.neighbor_kl import NeighborKL
 
 _GENERATOR = torch.Generator().manual_seed(0)
 TEACHER = torch.rand(64, 200, generator=_GENERATOR)
@@ -21,7 +21,7 @@ def _at(loss: nn.Module, value: float) -> float:
     return float(loss(STUDENT, TEACHER, OWN).detach())
 
 
-@pytest.mark.parametrize("make", [NeighbourKL, InfoNCE])
+@pytest.mark.parametrize("make", [NeighborKL, InfoNCE])
 def test_the_fitted_temperature_is_the_best_of_all(make: type[nn.Module]) -> None:
     loss = make()
     loss.fit_temperature(STUDENT, TEACHER, OWN)
@@ -32,12 +32,12 @@ def test_the_fitted_temperature_is_the_best_of_all(make: type[nn.Module]) -> Non
 
 
 def test_where_the_student_is_the_teacher_spread_wide_it_is_as_much_larger() -> None:
-    loss = NeighbourKL()
+    loss = NeighborKL()
     loss.fit_temperature(3 * TEACHER, TEACHER, OWN)
     assert float(loss.temperatures[0]()) == pytest.approx(0.15, rel=0.03)
 
 
-@pytest.mark.parametrize("loss", [NeighbourKL(student_temperature=0.2), InfoNCE(temperature=0.2)])
+@pytest.mark.parametrize("loss", [NeighborKL(student_temperature=0.2), InfoNCE(temperature=0.2)])
 def test_one_that_is_given_stays(loss: nn.Module) -> None:
     loss.fit_temperature(STUDENT, TEACHER, OWN)
     (parameter,) = loss.parameters()

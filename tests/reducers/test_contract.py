@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from projhead.artifact import Teacher
 from projhead.encoders.reduced import Reduced
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.autoencoder import Autoencoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer

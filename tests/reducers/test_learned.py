@@ -16,25 +16,25 @@ from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
-from projhead.files import write_json
 from projhead.heads.linear import Linear
+from projhead.persistence.files import write_json
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
-from projhead.vectors import Vectors, exact_top_k, neighbour_overlap, unit_rows
+from projhead.vectors import Vectors, exact_top_k, neighbor_overlap, unit_rows
 
 
-def test_it_keeps_more_neighbours_than_every_pca_form(rows: Vectors) -> None:
+def test_it_keeps_more_neighbors_than_every_pca_form(rows: Vectors) -> None:
     train, test = rows[:450], rows[450:]
 
     def overlap(reducer: object) -> float:
-        return float(neighbour_overlap(test, reducer.fit(train).transform(test), [10]).mean())  # type: ignore[attr-defined]
+        return float(neighbor_overlap(test, reducer.fit(train).transform(test), [10]).mean())  # type: ignore[attr-defined]
 
     best = max(overlap(PCA(4)), overlap(PCA(4, center=False)), overlap(PCA(4, whiten=True)))
     assert overlap(LearnedReducer(4, max_steps=150)) > best + 0.02
 
 
-def test_queries_move_the_head_towards_their_own_neighbours() -> None:
+def test_queries_move_the_head_toward_their_own_neighbors() -> None:
     # Documents vary alike in all directions, queries ask about four of them: only queries can tell which matter.
     generator = np.random.default_rng(1)
     documents = unit_rows(generator.normal(size=(400, 32)))
@@ -54,13 +54,13 @@ def test_a_nested_head_serves_its_widths_from_one_fit(rows: Vectors, tmp_path: P
     train, test = rows[:450], rows[450:]
 
     def overlap(reducer: Reducer) -> float:
-        return float(neighbour_overlap(test, reducer.transform(test), [10]).mean())
+        return float(neighbor_overlap(test, reducer.transform(test), [10]).mean())
 
     nested = LearnedReducer(16, nested=[4], max_steps=100).fit(train)
     narrow = nested.prefix(4)
     np.testing.assert_allclose(narrow.transform(test), unit_rows(nested.transform(test)[:, :4]), atol=1e-5)
     untold = unit_rows(LearnedReducer(16, max_steps=100).fit(train).transform(test)[:, :4])
-    assert overlap(narrow) > neighbour_overlap(test, untold, [10]).mean() + 0.02
+    assert overlap(narrow) > neighbor_overlap(test, untold, [10]).mean() + 0.02
     assert overlap(narrow) > overlap(PCA(4, center=False).fit(train)) + 0.02
     narrow.save(tmp_path)
     np.testing.assert_array_equal(load_reducer(tmp_path).transform(test), narrow.transform(test))
@@ -185,11 +185,11 @@ def test_trained_through_its_codec_it_keeps_more_than_a_codec_fitted_to_the_same
     plain.head_.projection.weight.data = torch.from_numpy(np.eye(k, dtype=np.float32) if turn is None else turn) @ (
         plain.head_.projection.weight.data
     )
-    rival = fitted_copy(codec, plain.transform(documents))
+    baseline = fitted_copy(codec, plain.transform(documents))
     trained = LearnedReducer(k, codec=codec, head=Linear, max_steps=100).fit(documents, queries=seen)
     assert not hasattr(codec, "dimension")  # what was given is left as it was
     found = _kept(trained, trained.codec_, documents, unseen)
-    assert found > _kept(plain, rival, documents, unseen) + 0.02
+    assert found > _kept(plain, baseline, documents, unseen) + 0.02
     trained.save(tmp_path)
     loaded = load_reducer(tmp_path)
     np.testing.assert_array_equal(loaded.codec_.encode(documents[:, :k]), trained.codec_.encode(documents[:, :k]))

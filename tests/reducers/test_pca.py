@@ -10,7 +10,7 @@ from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors, unit_rows
 
 
-def test_centred_equals_scikit_learn(rows: Vectors) -> None:
+def test_centered_equals_scikit_learn(rows: Vectors) -> None:
     exact = rows.astype(np.float64)
     oracle = sklearn.decomposition.PCA(8, svd_solver="full").fit(exact)
     ours = PCA(8).fit(rows)
@@ -30,7 +30,7 @@ def test_whitened_equals_scikit_learn(rows: Vectors) -> None:
     np.testing.assert_allclose(ours @ ours.T, projected @ projected.T, atol=1e-5)
 
 
-def test_uncentred_is_the_singular_value_decomposition(rows: Vectors) -> None:
+def test_uncentered_is_the_singular_value_decomposition(rows: Vectors) -> None:
     _, values, axes = np.linalg.svd(rows.astype(np.float64), full_matrices=False)
     ours = PCA(8, center=False).fit(rows)
     np.testing.assert_allclose(np.abs(np.sum(ours.components_ * axes[:8], axis=1)), 1, atol=1e-6)

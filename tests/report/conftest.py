@@ -1,11 +1,11 @@
 import pytest
 
-from projhead.results import Result
+from projhead.evaluation.results import Result
 
 KEPT = {
     "learned": 0.93,
     "pca": 0.85,
-    "pca_uncentred": 0.86,
+    "pca_uncentered": 0.86,
     "pca_whitened": 0.8,
     "random_projection": 0.6,
     "truncation": 0.7,
@@ -13,7 +13,7 @@ KEPT = {
 FULL = {
     "retrieval/scifact": {"ndcg@10": 0.645, "recall@10": 0.783, "recall@100": 0.925, "mrr@10": 0.605},
     "sts/stsb": {"spearman": 0.82},
-    "fidelity/docstrings": {"overlap@1": 1.0, "overlap@10": 1.0},
+    "neighbor_overlap/docstrings": {"overlap@1": 1.0, "overlap@10": 1.0},
 }
 
 
@@ -32,8 +32,8 @@ def make_results(widths=(32, 128), revision="0123456789abcdef"):
             for width in widths:
                 kept = {name: share ** (64 / width) * (1 - 0.003 * len(metric)) for name, share in KEPT.items()}
                 rows += [row(task, metric, full * share, name, width) for name, share in kept.items()]
-                gain = full * (kept["learned"] - kept["pca_uncentred"])
-                rows.append(row(task, metric, gain, "learned", width, baseline="pca_uncentred"))
+                gain = full * (kept["learned"] - kept["pca_uncentered"])
+                rows.append(row(task, metric, gain, "learned", width, baseline="pca_uncentered"))
     for export, values in {"onnx": (91.4, 374.0, 0.9999998), "onnx_int8": (23.1, 641.0, 0.99113)}.items():
         for metric, value in zip(("megabytes", "texts_per_second", "parity_cosine"), values, strict=True):
             rows.append(row(f"export/{export}", metric, value, "learned", 128, low=value, high=value))

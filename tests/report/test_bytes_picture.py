@@ -34,7 +34,7 @@ def frame(results):
 def test_lines_are_reducers_and_kinds_of_codecs_in_numbers_worked_out_by_hand(frame):
     pictures = list(bytes_picture.by_bytes(frame, bytes_picture.legend(frame)))
     assert [picture.title for picture in pictures] == [
-        "retrieval/scifact, nDCG@10", "sts/stsb, Spearman", "fidelity/docstrings, overlap@10",
+        "retrieval/scifact, nDCG@10", "sts/stsb, Spearman", "neighbor_overlap/docstrings, overlap@10",
         "retrieval/scifact, recall@10",
     ]  # fmt: skip
     words = pictures[0].alt.removeprefix("Retention against bytes per vector on retrieval/scifact, nDCG@10. ")
@@ -48,14 +48,14 @@ def test_lines_are_reducers_and_kinds_of_codecs_in_numbers_worked_out_by_hand(fr
         f"learned 32-d, pq {0.8 * learned[0]:.1%} at 16, {0.9 * learned[0]:.1%} at 32",
         f"learned 128-d, pq {0.8 * learned[1]:.1%} at 16, {0.9 * learned[1]:.1%} at 32",
     ]
-    assert "pca_uncentred, float32" in words  # the best PCA form, and no other baseline
+    assert "pca_uncentered, float32" in words  # the best PCA form, and no other baseline
     assert not re.search("pca_whitened|pca,|random|truncation", words)
 
 
 def test_points_are_drawn_where_the_rows_say(frame):
     looks = bytes_picture.legend(frame)
     svg = next(bytes_picture.by_bytes(frame, looks)).svg
-    paths = re.findall(rf'<path d="([^"]*)"[^>]*style="fill: none; stroke: {looks.colours["learned"].colour}', svg)
+    paths = re.findall(rf'<path d="([^"]*)"[^>]*style="fill: none; stroke: {looks.colors["learned"].color}', svg)
     points = [[tuple(map(float, pair)) for pair in re.findall(r"[ML] (\S+) (\S+)", path)] for path in paths]
     lines = sorted((line for line in points if len(line) == 2 and line[0][0] != line[1][0]), key=lambda line: line[0])
     across = [line[1][0] - line[0][0] for line in lines]
@@ -67,15 +67,15 @@ def test_points_are_drawn_where_the_rows_say(frame):
     np.testing.assert_allclose(sorted(rises), np.sort(expected) * scale, rtol=1e-3)
 
 
-def test_codecs_of_the_teachers_own_rows_have_a_colour_each(frame):
+def test_codecs_of_the_teachers_own_rows_have_a_color_each(frame):
     looks = bytes_picture.legend(frame)
-    own = {looks.markers["int8"].colour, looks.markers["pq"].colour}
+    own = {looks.markers["int8"].color, looks.markers["pq"].color}
     assert len(own) == 2
-    assert not own & {GREY, *(look.colour for look in looks.colours.values())}
+    assert not own & {GREY, *(look.color for look in looks.colors.values())}
     svg = next(bytes_picture.by_bytes(frame, looks)).svg
-    assert all(f"stroke: {colour}" in svg for colour in own)
+    assert all(f"stroke: {color}" in svg for color in own)
     without = bytes_picture.legend(frame[(frame["reducer"] != "teacher") | (frame["codec"] == "float32")])
-    assert without.markers["int8"].colour == GREY
+    assert without.markers["int8"].color == GREY
 
 
 def test_what_keeps_far_less_is_out_of_the_picture(frame):
@@ -84,7 +84,7 @@ def test_what_keeps_far_less_is_out_of_the_picture(frame):
         return [float(share) for share in re.findall(r">(\d+)%<", svg)]
 
     rows = frame[frame["metric"] == "ndcg@10"]
-    low = rows.assign(kept_value=rows["kept_value"].where(rows["reducer"] != "pca_uncentred", 0.02))
+    low = rows.assign(kept_value=rows["kept_value"].where(rows["reducer"] != "pca_uncentered", 0.02))
     assert min(ends(low)) > 40
 
 
@@ -127,5 +127,5 @@ def test_a_codecs_kind_is_its_name_without_its_size():
 def test_where_no_pca_was_measured_in_float32_the_best_stored_one_is_drawn(frame):
     rows = frame[~(frame["reducer"].str.startswith("pca") & (frame["codec"] == "float32"))]
     words = next(bytes_picture.by_bytes(rows, bytes_picture.legend(rows))).alt
-    assert "pca_uncentred, int8" in words
+    assert "pca_uncentered, int8" in words
     assert "pca_whitened" not in words

@@ -74,7 +74,7 @@ def test_the_same_rows_give_the_same_page(results, curve, tmp_path):
 def test_findings_compare_with_the_best_pca_at_the_fewest_dimensions(results, tmp_path):
     text = " ".join(re.sub(r"<[^>]*>", " ", write(results, tmp_path).partition("<body>")[2]).split())
     # 0.93 ** 2 * 0.979 and 0.86 ** 2 * 0.979 of the teacher's 0.645 nDCG@10.
-    assert "nDCG@10 at 32 dimensions 84.7% learned 72.4% pca_uncentred, the best PCA" in text
+    assert "nDCG@10 at 32 dimensions 84.7% learned 72.4% pca_uncentered, the best PCA" in text
     assert "+0.079 [+0.059, +0.098], a clear gain" in text
     doubtful = [replace(row, low=-0.01) if row.baseline else row for row in results]
     assert {one.verdict for one in _findings(frame_of(doubtful))} == {"no clear difference"}

@@ -13,9 +13,9 @@ def frame(results):
     return frame_of(results)
 
 
-def drawn_lines(svg, colour):
-    """Return the points of the widest polyline of a colour, in the drawing's units."""
-    paths = re.findall(rf'<path d="([^"]*)"[^>]*style="fill: none; stroke: {colour}', svg)
+def drawn_lines(svg, color):
+    """Return the points of the widest polyline of a color, in the drawing's units."""
+    paths = re.findall(rf'<path d="([^"]*)"[^>]*style="fill: none; stroke: {color}', svg)
     points = [[tuple(map(float, pair)) for pair in re.findall(r"[ML] (\S+) (\S+)", path)] for path in paths]
     return np.array(max(points, key=lambda line: line[-1][0] - line[0][0]))
 
@@ -25,13 +25,13 @@ def test_retention_is_drawn_where_the_rows_say(frame):
     looks = pictures.styles(sorted(set(measured["series"]) - {"teacher"}))
     found = list(pictures.retention(measured, looks))
     assert [picture.title for picture in found] == [
-        "retrieval/scifact, nDCG@10", "sts/stsb, Spearman", "fidelity/docstrings, overlap@10",
+        "retrieval/scifact, nDCG@10", "sts/stsb, Spearman", "neighbor_overlap/docstrings, overlap@10",
     ]  # fmt: skip
     rows = measured[(measured["metric"] == "ndcg@10") & ~measured["paired"]].set_index("reducer")
     kept, heights = [], []
     for name in ("learned", "pca", "pca_whitened", "random_projection"):
         kept += list(rows.loc[name].sort_values("n_components")["kept_value"])
-        heights += list(drawn_lines(found[0].svg, looks[name].colour)[:, 1])
+        heights += list(drawn_lines(found[0].svg, looks[name].color)[:, 1])
     slope, base = np.polyfit(kept, heights, 1)
     np.testing.assert_allclose(heights, slope * np.array(kept) + base, atol=1e-3)
     assert slope < 0  # SVG counts downwards
@@ -78,11 +78,11 @@ def test_exports_are_bars_in_proportion_and_carry_their_numbers(frame):
 def test_known_reducers_always_look_the_same_and_no_two_alike():
     looks = pictures.styles(["pca", "something", "export:onnx", "learned"])
     assert looks["pca"] == pictures.styles(["pca"])["pca"]
-    assert len({style.colour for style in looks.values()}) == len({style.marker for style in looks.values()}) == 4
+    assert len({style.color for style in looks.values()}) == len({style.marker for style in looks.values()}) == 4
     assert list(looks) == ["learned", "export:onnx", "something", "pca"]
 
 
-def test_ticks_too_near_their_neighbour_have_no_label():
+def test_ticks_too_near_their_neighbor_have_no_label():
     assert pictures._sparse([16, 32, 64, 250, 256, 384], np.log2(384 / 16)) == ["16", "32", "64", "", "256", "384"]
 
 

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
+from projhead.evaluation.results import Result
 from projhead.report import speed_picture
 from projhead.report.page import write_report
 from projhead.report.rows import frame_of
-from projhead.results import Result
 
 MEASURED = {
     "stock float32": (242.0, 1.0),
@@ -22,9 +22,9 @@ def rows(metric="teacher_overlap_at_10"):
                 yield Result(f"export/{name}", what, value, value, value, "learned", 64, 200, "MiniLM", "")
 
 
-def drawn(svg, colour):
-    """Return the places of the marks of a colour."""
-    marks = re.findall(rf'<use xlink:href="[^"]*" x="(\S+)" y="(\S+)" style="fill: {colour}', svg)
+def drawn(svg, color):
+    """Return the places of the marks of a color."""
+    marks = re.findall(rf'<use xlink:href="[^"]*" x="(\S+)" y="(\S+)" style="fill: {color}', svg)
     return [tuple(map(float, mark)) for mark in marks]
 
 
@@ -32,7 +32,7 @@ def drawn(svg, colour):
 def test_speed_is_drawn_on_a_logarithm_against_what_is_kept(metric):
     frame = frame_of([*rows(metric)])
     looks = speed_picture.legend(frame)
-    assert {name: look.colour for name, look in looks.items()} == {
+    assert {name: look.color for name, look in looks.items()} == {
         "stock float32": "#0072b2", "onnx_int8": "#d55e00", "openvino_int8": "#d55e00",
     }  # fmt: skip
     assert looks["onnx_int8"].marker != looks["openvino_int8"].marker

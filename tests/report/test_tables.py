@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from projhead.evaluation.results import Result
 from projhead.report.rows import frame_of
 from projhead.report.tables import markdown, number, tables
-from projhead.results import Result
 
 
 def row(reducer, width, value, low, high, **more):
@@ -64,19 +64,21 @@ def test_several_tasks_have_an_overview_of_their_leading_metrics(results):
     first = next(iter(tables(frame_of(results))))
     assert first.section == "MiniLM: all tasks"
     assert first.header == [
-        "reducer", "dimensions", "retrieval/scifact nDCG@10", "sts/stsb Spearman", "fidelity/docstrings overlap@10",
+        "reducer", "dimensions", "retrieval/scifact nDCG@10", "sts/stsb Spearman", "neighbor_overlap/docstrings overlap@10",
     ]  # fmt: skip
     assert first.rows[0] == ["teacher", "384", "100.0%", "100.0%", "100.0%"]
     assert [line[:2] for line in first.rows[1:8]] == [
-        ["learned", "128"], ["pca", "128"], ["pca_uncentred", "128"], ["pca_whitened", "128"],
+        ["learned", "128"], ["pca", "128"], ["pca_uncentered", "128"], ["pca_whitened", "128"],
         ["random_projection", "128"], ["truncation", "128"], ["learned", "32"],
     ]  # fmt: skip
 
 
 def test_overlap_is_a_retention_without_the_teachers_row():
-    overlaps = [replace(one, metric="overlap@10", task=task) for one in FEW[:2] for task in ("held-out", "fidelity/x")]
+    overlaps = [
+        replace(one, metric="overlap@10", task=task) for one in FEW[:2] for task in ("held-out", "neighbor_overlap/x")
+    ]
     assert cells(markdown(overlaps))[:3] == [
-        ["reducer", "dimensions", "held-out overlap@10", "fidelity/x overlap@10", "mean"],
+        ["reducer", "dimensions", "held-out overlap@10", "neighbor_overlap/x overlap@10", "mean"],
         ["learned", "64", "54.0%", "54.0%", "54.0%"],
         ["pca", "64", "45.0%", "45.0%", "45.0%"],
     ]

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.protocols import Sample
-from projhead.results import read_results
-from projhead.statistics import paired_bootstrap
+from projhead.data import Scores
+from projhead.evaluation.bootstrap import paired_bootstrap
+from projhead.evaluation.results import read_results
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "equal_bytes.py"
-WORDS = [f"{colour} {thing}" for colour in ("red", "old", "tiny") for thing in ("boat", "piano", "garden", "engine")]
+WORDS = [f"{color} {thing}" for color in ("red", "old", "tiny") for thing in ("boat", "piano", "garden", "engine")]
 
 
 def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_path: Path) -> None:
@@ -40,12 +40,12 @@ def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_pa
             ("teacher", "rotated_binary_64", 8),
             ("teacher", "itq_64", 8),
             ("pca", "int8", 8),
-            ("pca_uncentred", "int8", 8),
+            ("pca_uncentered", "int8", 8),
             ("learned", "int8 (trained)", 8),
             ("teacher", "rotated_binary_24", 3),
             ("teacher", "itq_24", 3),
             ("pca", "int8", 3),
-            ("pca_uncentred", "int8", 3),
+            ("pca_uncentered", "int8", 3),
             ("learned", "int8 (trained)", 3),
         ]
     overlap = [row for row in read_results(tmp_path / "out" / "results.jsonl") if row.metric == "overlap@10"]
@@ -62,6 +62,6 @@ def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_pa
         items = {file.name: np.load(file)["ndcg@10"] for file in (tmp_path / "out" / "items").rglob(f"{size}/*.npz")}
         ours = items.pop(f"learned {size} int8 (trained) 0.npz")
         best = max(items.values(), key=np.mean)
-        expected = paired_bootstrap(Sample("", "", ours), Sample("", "", best))
+        expected = paired_bootstrap(Scores("", "", ours), Scores("", "", best))
         assert (paired.low, paired.high) == pytest.approx((expected.low, expected.high))
     assert "Difference to the best baseline" in (tmp_path / "out" / "report" / "index.html").read_text()

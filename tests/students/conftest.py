@@ -12,10 +12,10 @@ import torch
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.heads.residual_mlp import ResidualMLP
-from projhead.losses.neighbour_kl import NeighbourKL
+from projhead.losses.neighbor_kl import NeighborKL
 from projhead.protocols import Encoder
 from projhead.reducers.learned import LearnedReducer
-from projhead.students.distil import Distilled, Start, Texts
+from projhead.students.distill import Distilled, Start, Texts
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def distilled() -> Callable[..., Distilled]:
 
     def make(start: Start, *, steps: int = 40, rate: float = 3e-3, **changed: object) -> Distilled:
         settings = {
-            "loss": NeighbourKL,
+            "loss": NeighborKL,
             "optimizer": partial(torch.optim.AdamW, lr=rate, weight_decay=0.0),
             "trainer": partial(
                 pl.Trainer, max_steps=steps, accelerator="cpu", devices=1, enable_progress_bar=False,

@@ -11,7 +11,7 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.exporters.export import export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.reducers.pca import PCA
-from projhead.student import build_student
+from projhead.students.assemble import assemble
 from projhead.students.static import Static
 from projhead.vectors import unit_rows
 
@@ -40,7 +40,7 @@ def test_it_reads_no_more_tokens_than_its_teacher(teacher: SentenceTransformerEn
 def test_a_folder_of_stock_modules_holds_it(teacher: SentenceTransformerEncoder, tmp_path: Path) -> None:
     model = Static()(teacher, TEXTS)
     rows = model.encode(TEXTS * 3)
-    student = build_student(model, PCA(2).fit(rows))
+    student = assemble(model, PCA(2).fit(rows))
     texts = [f"{text} {word}" for text in TEXTS for word in (*WORDS, "")]
     expected = student.encode(texts)
     options = {"teacher": None, "reducer": "pca"}

@@ -11,14 +11,14 @@ LABELS = ("north", "east", "south")
 def data(tmp_path, known):
     """Three directions with noise; the last two test texts carry a wrong label."""
     generator = np.random.default_rng(0)
-    centres = dict(zip(LABELS, ([0, 1], [1, 0], [0, -1]), strict=True))
+    centers = dict(zip(LABELS, ([0, 1], [1, 0], [0, -1]), strict=True))
     vectors, folder = {}, tmp_path / "compass"
     folder.mkdir()
     for split, size in (("train", 60), ("test", 20)):
         labels = [LABELS[i % 3] for i in range(size)]
         texts = [f"{split} {i}" for i in range(size)]
         vectors |= {
-            text: centres[label] + 0.1 * generator.standard_normal(2) for text, label in zip(texts, labels, strict=True)
+            text: centers[label] + 0.1 * generator.standard_normal(2) for text, label in zip(texts, labels, strict=True)
         }
         if split == "test":
             labels[-2:] = ["east", "unheard of"]
@@ -28,14 +28,14 @@ def data(tmp_path, known):
 
 def test_both_classifiers_find_the_directions_and_miss_the_wrong_labels(data):
     folder, encoder = data
-    logistic, neighbours = Classification(folder).run(encoder, encoder)
+    logistic, neighbors = Classification(folder).run(encoder, encoder)
     assert (logistic.task, logistic.metric) == ("classification/compass", "logistic_accuracy")
-    assert (neighbours.task, neighbours.metric) == ("classification/compass", "knn_accuracy")
-    for sample in (logistic, neighbours):
+    assert (neighbors.task, neighbors.metric) == ("classification/compass", "knn_accuracy")
+    for sample in (logistic, neighbors):
         np.testing.assert_array_equal(sample.items, [1.0] * 18 + [0.0] * 2)
 
 
-def test_the_vote_is_over_ten_neighbours_by_cosine(tmp_path, known):
+def test_the_vote_is_over_ten_neighbors_by_cosine(tmp_path, known):
     # Nine texts "a" lie on the query, ten "b" a little off it: of the ten nearest nine are "a".
     vectors = {f"a{i}": [5, 0] for i in range(9)} | {f"b{i}": [0.1, 0.01 * (i + 1)] for i in range(10)} | {"q": [1, 0]}
     for split, texts, labels in (("train", list(vectors)[:-1], "a" * 9 + "b" * 10), ("test", ["q"], "a")):

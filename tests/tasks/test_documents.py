@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from projhead.tasks.classification import Classification
-from projhead.tasks.fidelity import Fidelity
+from projhead.tasks.neighbor_overlap import NeighborOverlap
 from projhead.tasks.retrieval import Retrieval
 from projhead.tasks.sts import STS
 from projhead.vectors import exact_top_k, unit_rows
@@ -63,7 +63,7 @@ def test_of_a_pair_of_sentences_the_second_is_stored(tmp_path, plain, texts):
         np.testing.assert_allclose(samples(STS(tmp_path / "pairs.csv"), encoder, plain)["spearman"][:, 0], expected)
 
 
-def test_labelled_texts_are_stored_and_others_ask(tmp_path, known):
+def test_labeled_texts_are_stored_and_others_ask(tmp_path, known):
     angles = np.linspace(0, np.pi, 60)  # one half of a circle is "a", the other "b"
     names = [f"text {i}" for i in range(60)]
     encoder = known(dict(zip(names, np.column_stack([np.cos(angles), np.sin(angles)]), strict=True)))
@@ -75,9 +75,9 @@ def test_labelled_texts_are_stored_and_others_ask(tmp_path, known):
     assert samples(task, Turned(encoder), encoder)["logistic_accuracy"].mean() < 0.2
 
 
-def test_a_text_asks_for_its_stored_neighbours(tmp_path, plain, texts):
+def test_a_text_asks_for_its_stored_neighbors(tmp_path, plain, texts):
     (tmp_path / "texts.txt").write_text("\n".join(texts))
-    task = Fidelity(tmp_path / "texts.txt", top_k=[10])
+    task = NeighborOverlap(tmp_path / "texts.txt", top_k=[10])
     rows = unit_rows(plain.encode(texts))
     near, far = (np.argsort(sign * rows @ rows.T - 9 * np.eye(150), axis=1)[:, -10:] for sign in (1, -1))
     expected = [len(set(one) & set(other)) / 10 for one, other in zip(near, far, strict=True)]

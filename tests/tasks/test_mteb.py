@@ -11,14 +11,14 @@ import pytest
 
 from projhead.codecs.binary import Binary
 from projhead.commands.evaluate import evaluate
-from projhead.commands.measure import teacher_of
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
+from projhead.evaluation.candidates import teacher_of
 from projhead.exporters.export import export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.reducers.pca import PCA
-from projhead.student import build_student
+from projhead.students.assemble import assemble
 from projhead.tasks.mteb import MTEB
 from projhead.tasks.retrieval import Retrieval
 
@@ -78,7 +78,7 @@ def test_an_artifact_and_an_exported_student_become_result_rows(minilm: MiniLM, 
     fitted, teacher = PCA(16).fit(minilm.encode(DOCUMENTS)), teacher_of(minilm)
     fitted.save(tmp_path / "run" / "artifact", teacher=teacher)
     fitted.save(tmp_path / "run" / "baselines" / "pca", teacher=teacher)
-    student = build_student(minilm.model, fitted, minilm.revision)
+    student = assemble(minilm.model, fitted, minilm.revision)
     narrow = fitted.transform(minilm.encode(DOCUMENTS))
     export(SentenceTransformersFolder(), student, tmp_path / "st", DOCUMENTS, narrow, teacher=teacher, reducer="pca")
     rows = evaluate(minilm, [MTEB(["Local"])], [tmp_path / "run" / "artifact"], [tmp_path / "st"], tmp_path / "stores")

@@ -66,13 +66,13 @@ def test_a_document_with_the_querys_id_counts(tmp_path, known):
     assert measure(path, encoder)["ndcg@10"] == [1]
 
 
-def test_queries_without_judgements_are_left_out_and_empty_splits_refused(tmp_path, known):
+def test_queries_without_judgments_are_left_out_and_empty_splits_refused(tmp_path, known):
     encoder = known({"text": [1, 0], "asked": [1, 0]})
     path = write_set(
         tmp_path / "some", {"d": "text"}, {"a": "asked", "b": "never encoded"}, [("a", "d", 1), ("b", "d", 0)]
     )
     assert len(measure(path, encoder)["mrr@10"]) == 1
-    with pytest.raises(ValueError, match="expected queries with judgements in split 'test', got none"):
+    with pytest.raises(ValueError, match="expected queries with judgments in split 'test', got none"):
         measure(write_set(tmp_path / "none", {"d": "text"}, {"b": "asked"}, [("b", "d", 0)]), encoder)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         measure(tmp_path / "nowhere", encoder)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from projhead.statistics import bootstrap
+from projhead.evaluation.bootstrap import bootstrap
 from projhead.tasks.sts import STS
 
 

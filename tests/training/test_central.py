@@ -12,8 +12,8 @@ def test_of_each_document_the_sentences_nearest_to_it(rows: Vectors) -> None:
     kept = central(sentences, documents, numbers, 3)
     expected = []
     for document in range(6):
-        own = np.flatnonzero(numbers == document)
-        expected += sorted(own, key=lambda i: -float(sentences[i] @ documents[numbers[i]]))[:3]
+        self_mask = np.flatnonzero(numbers == document)
+        expected += sorted(self_mask, key=lambda i: -float(sentences[i] @ documents[numbers[i]]))[:3]
     np.testing.assert_array_equal(kept, np.sort(expected))
 
 

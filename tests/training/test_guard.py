@@ -6,7 +6,7 @@ from torch import nn
 
 from projhead.reducers.pca import PCA
 from projhead.training.guard import Judge, choose
-from projhead.vectors import Vectors, exact_top_k, neighbour_overlap
+from projhead.vectors import Vectors, exact_top_k, neighbor_overlap
 
 
 def test_rows_among_themselves_are_judged_as_overlap_is(rows: Vectors) -> None:
@@ -15,7 +15,7 @@ def test_rows_among_themselves_are_judged_as_overlap_is(rows: Vectors) -> None:
     assert (near, wide) == (3, 12)
     found = judge(pca.head_)
     for width, kept in zip((8, 3), found, strict=True):
-        expected = neighbour_overlap(rows, pca.prefix(width).transform(rows), [near, wide])
+        expected = neighbor_overlap(rows, pca.prefix(width).transform(rows), [near, wide])
         assert np.abs(kept.T - expected).max(1).mean() < 1e-3  # but for ties
 
 

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from projhead import spec
-from projhead.files import atomic_folder, read_json, sha256_of, write_json
+from projhead.persistence import registry as spec
+from projhead.persistence.files import atomic_folder, read_json, sha256_of, write_json
 from projhead.protocols import Codec
 from projhead.twins.base import Twin
 from projhead.vectors import Vectors, unit_rows
@@ -27,7 +27,7 @@ _CONFIG, _STATE = "codec.json", "codec.safetensors"
 #: Rows worked on at once: bounds memory on memory-mapped input.
 _BLOCK = 65_536
 
-#: Rows that a codec is fitted to, at most: 64 for each of a product quantiser's centroids, of which FAISS asks 39.
+#: Rows that a codec is fitted to, at most: 64 for each of a product quantizer's centroids, of which FAISS asks 39.
 _FIT_ROWS = 16_384
 
 State = dict[str, NDArray[Any]]
@@ -180,7 +180,7 @@ class BaseCodec(ABC):
         """
         raise ValueError(f"{self.name}: FAISS has no such codes for float queries; train through pq_32 or rq_16")
 
-    def adopt(self, twin: Twin) -> Self:
+    def load_trained(self, twin: Twin) -> Self:
         """Take over what a twin of this codec learned."""
         self.state = {name: tensor.detach().float().cpu().numpy() for name, tensor in twin.state().items()}
         return self

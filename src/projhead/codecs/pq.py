@@ -1,4 +1,4 @@
-"""Product quantisation."""
+"""Product quantization."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CENTROIDS = 256  # a byte each
 
 
 class ProductQuantizer(BaseCodec):
-    """A byte for each group of neighbouring dimensions: the nearest of 256 centroids there, as FAISS trains them.
+    """A byte for each group of neighboring dimensions: the nearest of 256 centroids there, as FAISS trains them.
 
     Jégou et al., "Product quantization for nearest neighbor search", 2011; with `rotate` dimensions are mixed
     first so that groups share the variance (OPQ: Ge et al., "Optimized product quantization", 2013).
@@ -83,7 +83,7 @@ class ProductQuantizer(BaseCodec):
         return rows @ self.state["rotation"] if self.rotate else rows
 
     def rotation(self, rows: Vectors) -> Vectors | None:
-        """Return the rotation after which groups of dimensions quantise best, where the codec has none itself."""
+        """Return the rotation after which groups of dimensions quantize best, where the codec has none itself."""
         return None if self.rotate else opq_rotation(rows, self.n_bytes)
 
     def twin(self) -> Quantizer:

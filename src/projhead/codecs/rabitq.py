@@ -14,7 +14,7 @@ from projhead.vectors import Vectors
 
 
 class RaBitQ(BaseCodec):
-    """Signs of a randomly rotated, centred row, as FAISS codes them.
+    """Signs of a randomly rotated, centered row, as FAISS codes them.
 
     Gao and Long, "RaBitQ: quantizing high-dimensional vectors with a theoretical error bound", 2024. FAISS 1.15
     decodes no more than the sign of codes with more bits: those are for its indexes (``RR384,RaBitQ4``).

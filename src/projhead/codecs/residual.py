@@ -1,4 +1,4 @@
-"""Residual quantisation, whole or by groups of dimensions."""
+"""Residual quantization, whole or by groups of dimensions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ResidualQuantizer(BaseCodec):
     """A byte for each stage: the centroid nearest to what the stages before left, as FAISS trains and searches them.
 
     Chen et al., "Approximate nearest neighbor search by residual vector quantization", 2010; with groups
-    product-residual quantisation (Babenko and Lempitsky, "Tree quantization for large-scale similarity search",
+    product-residual quantization (Babenko and Lempitsky, "Tree quantization for large-scale similarity search",
     2015, compare such forms). Centroids are fitted again after all stages by least squares, where
     there are twice as many rows. What all rows share is
     large: ``256 * n_bytes * d / n_splits`` floats, which with few rows is as much as they are.
@@ -34,7 +34,7 @@ class ResidualQuantizer(BaseCodec):
     n_bytes : int
         Length of a code.
     n_splits : int
-        Groups of neighbouring dimensions, each with as many stages; the width and `n_bytes` must be multiples of it.
+        Groups of neighboring dimensions, each with as many stages; the width and `n_bytes` must be multiples of it.
     beam : int
         Candidates that the choice of centroids keeps from stage to stage.
     """
@@ -96,7 +96,7 @@ class ResidualQuantizer(BaseCodec):
         return rows
 
     def rotation(self, rows: Vectors) -> Vectors | None:
-        """Return the rotation after which groups of dimensions quantise best, where there are groups."""
+        """Return the rotation after which groups of dimensions quantize best, where there are groups."""
         return opq_rotation(rows, self.n_splits) if self.n_splits > 1 else None
 
     def twin(self) -> Quantizer:

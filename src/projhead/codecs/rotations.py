@@ -11,7 +11,7 @@ from projhead.vectors import Vectors
 
 @matrix_products()
 def opq_rotation(rows: Vectors, groups: int) -> Vectors:
-    """Return the rotation (d, d) after which groups of neighbouring dimensions quantise best.
+    """Return the rotation (d, d) after which groups of neighboring dimensions quantize best.
 
     Ge et al., "Optimized product quantization", 2013, as FAISS does it.
     """
@@ -25,7 +25,7 @@ def opq_rotation(rows: Vectors, groups: int) -> Vectors:
 
 
 def itq_directions(rows: Vectors, n_bits: int) -> Vectors:
-    """Return directions (n_bits, d) whose signs say most of rows: of centred PCA, rotated towards the signs.
+    """Return directions (n_bits, d) whose signs say most of rows: of centered PCA, rotated toward the signs.
 
     Gong et al., "Iterative quantization: a Procrustean approach to learning binary codes", 2013, as FAISS does it.
     """

@@ -15,21 +15,30 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from projhead.codecs.base import BaseCodec, fitted_copy
-from projhead.commands.measure import paths_of
-from projhead.commands.plans import TOP_K, Outcome, foretold, lists, lists_of_sample, neighbours, plans_for, recommended
 from projhead.commands.run_folder import run_folder
-from projhead.encoders.cached import Cached
 from projhead.encoders.precomputed import Precomputed
+from projhead.evaluation.candidates import paths_of
+from projhead.evaluation.planning import (
+    TOP_K,
+    Outcome,
+    estimated,
+    lists,
+    lists_of_sample,
+    neighbors,
+    plans_for,
+    recommended,
+)
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
-from projhead.store import EmbeddingStore
+from projhead.store.cached import Cached
+from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
 def run(cfg: DictConfig) -> float:
-    """Print the table, the recommended form on top; return what it is foretold to keep."""
+    """Print the table, the recommended form on top; return what it is estimated to keep."""
     memory, n = size_of(cfg.memory), int(cfg.rows)
     name, revision, sample, queries = _sample(cfg)
     reducers = [_reducer(path, revision) for path in paths_of(cfg.artifact)]
@@ -37,16 +46,16 @@ def run(cfg: DictConfig) -> float:
     outcomes = recommended(_outcomes(n, codecs, reducers, sample, queries), memory, cfg.recall)
     table = _table(outcomes, memory, cfg.recall)
     best = outcomes[0]
-    fits, reaches = best.footprint.memory <= memory, best.foretold >= cfg.recall
+    fits, reaches = best.footprint.memory <= memory, best.estimated >= cfg.recall
     verdict = "the smallest that reaches" if fits and reaches else "the best that fits, but below" if fits else "over"
     goal = f"{cfg.memory} of memory" if verdict == "over" else f"the target of {cfg.recall:.0%}"
     head = (
         f"{n:,} rows of {name}; measured on {len(sample):,} rows and {len(queries):,} queries: the share of the\n"
-        f"teacher's {TOP_K} nearest that are found, with its 95% interval. More rows make it harder: foretold for all\n"
+        f"teacher's {TOP_K} nearest that are found, with its 95% interval. More rows make it harder: estimated for all\n"
         "by the fall from a quarter of the sample to all of it, each fourfold alike; rough where there are many.\n"
         f"IVF and HNSW look at a part of the rows: {lists(n):,} lists, a sixteenth visited, on the sample "
         f"{lists_of_sample(n, len(sample)):,}.\n"
-        f"Queries/s: in batches of {len(queries)} on this machine, foretold likewise, to a factor of three.\n"
+        f"Queries/s: in batches of {len(queries)} on this machine, estimated likewise, to a factor of three.\n"
         "Disk without the store."
     )
     print(f"\n{head}\n\n{table}\n\nrecommended: the first, {verdict} {goal}:")
@@ -54,7 +63,7 @@ def run(cfg: DictConfig) -> float:
     folder = run_folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "budget.md").write_text(f"{head}\n\n{table}\n", encoding="utf-8")
-    return best.foretold
+    return best.estimated
 
 
 def size_of(text: object) -> int:
@@ -115,7 +124,7 @@ def _outcomes(
 ) -> list[Outcome]:
     """Measure every width, codec and index; what a width cannot be stored in is left out, and said."""
     parts = (sample, sample[: len(sample) // 4])
-    truths = [neighbours(part, queries) for part in parts]
+    truths = [neighbors(part, queries) for part in parts]
     forms = [("", sample, queries), *((one.kind, one.transform(sample), one.transform(queries)) for one in reducers)]
     found: list[Outcome] = []
     for (reducer, rows, asked), codec in (bar := tqdm(list(product(forms, codecs)), desc="budget", unit="codec")):
@@ -129,7 +138,7 @@ def _outcomes(
         exact = None
         for plan in plans:
             try:
-                outcome = foretold(plan, n, reducer, rows, asked, truths, exact)
+                outcome = estimated(plan, n, reducer, rows, asked, truths, exact)
             except ValueError as error:
                 tqdm.write(f"left out: {width} dimensions, {plan.codec}, {plan.index}: {error}")
                 continue
@@ -149,11 +158,11 @@ def _table(outcomes: Sequence[Outcome], memory: float, recall: float) -> str:
     for one in outcomes:
         kept = f"{one.kept.value:.1%} [{one.kept.low:.1%}, {one.kept.high:.1%}]"
         fits = "yes" if one.footprint.memory <= memory else "no"
-        reaches = "yes" if one.foretold >= recall else "no"
+        reaches = "yes" if one.estimated >= recall else "no"
         sizes = (f"{size / 1e9:,.3f}" for size in one.footprint)
         name = [one.width, one.reducer or "teacher", one.plan.codec, one.plan.index]
         rate = f"{one.rate:,.0f}" if one.rate >= 1 else f"{one.rate:.1g}"
-        rows.append([*name, *sizes, kept, f"{one.foretold:.1%}", rate, fits, reaches])
+        rows.append([*name, *sizes, kept, f"{one.estimated:.1%}", rate, fits, reaches])
     kept = f"kept of the {TOP_K} nearest"
     header = [
         "width",
@@ -163,7 +172,7 @@ def _table(outcomes: Sequence[Outcome], memory: float, recall: float) -> str:
         "memory, GB",
         "disk, GB",
         kept,
-        "foretold",
+        "estimated",
         "queries/s",
         "fits",
         "reaches",

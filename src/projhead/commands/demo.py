@@ -13,12 +13,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from projhead.commands.run_folder import run_folder
-from projhead.results import read_results
+from projhead.evaluation.results import read_results
 
 _QUERIES = (
     "how do I split data into training and test parts",
     "solve a system of linear equations",
-    "nearest neighbours of a point",
+    "nearest neighbors of a point",
     "draw random numbers from a normal distribution",
 )
 
@@ -45,9 +45,9 @@ def run(cfg: DictConfig) -> float:
             f"export={export}",
             f"path={student / export}",
         )
-    _say("Measure the quantised student as it will be used")
+    _say("Measure the quantized student as it will be used")
     _verb(folder / "evaluate-students", "evaluate", f"exported={student / 'onnx_int8'}", "task=retrieval")
-    _say("Encode with the quantised student, index, and search")
+    _say("Encode with the quantized student, index, and search")
     store, index = folder / "store", folder / "index"
     encoder = ("encoder=exported", f"encoder.path={student / 'onnx_int8'}")
     _verb(folder / "encode", "encode", *encoder, "split=test", f"path={store}")

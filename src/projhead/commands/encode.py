@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Corpus, Encoder
-from projhead.store import write_store
+from projhead.store.store import write_store
 
 
 def run(cfg: DictConfig) -> int:

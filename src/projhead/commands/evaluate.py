@@ -12,20 +12,20 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from projhead.codecs.cast import Cast
-from projhead.commands.measure import System, paths_of, result_rows, teacher_of
 from projhead.commands.run_folder import run_folder
-from projhead.encoders.cached import Cached
 from projhead.encoders.coded import Calibration, Coded
-from projhead.encoders.exported import load_student
+from projhead.encoders.load import load_encoder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
+from projhead.evaluation.candidates import Candidate, paths_of, result_rows, teacher_of
+from projhead.evaluation.results import Result, append_results
 from projhead.protocols import Codec, Corpus, Encoder, Task
 from projhead.reducers.base import load_reducer
 from projhead.report.tables import markdown
-from projhead.results import Result, append_results
+from projhead.store.cached import Cached
 
 #: Called with a reducer's name, its seed and what encodes; measures it with every codec.
-Measure = Callable[[str, int, Encoder], list[System]]
+Measure = Callable[[str, int, Encoder], list[Candidate]]
 
 
 def run(cfg: DictConfig) -> float:
@@ -69,13 +69,13 @@ def evaluate(
     teacher = encoder if isinstance(encoder, Precomputed) else Cached(encoder, stores, show_progress=True)
     own = [load_reducer(artifact).codec_ for artifact in artifacts]
     named = {codec.name: codec for codec in (Cast("float32"), *codecs, *own) if codec is not None}
-    subjects: list[tuple[str, Callable[[Measure], list[System]]]] = [
+    subjects: list[tuple[str, Callable[[Measure], list[Candidate]]]] = [
         ("teacher", lambda measure: measure("teacher", 0, teacher))
     ]
     subjects += [(str(path), lambda measure, path=path: _artifact(path, teacher, measure)) for path in artifacts]  # type: ignore[misc]
     subjects += [(str(path), lambda measure, path=path: _export(path, stores, measure)) for path in exports]  # type: ignore[misc]
 
-    def measure(name: str, seed: int, subject: Encoder) -> list[System]:
+    def measure(name: str, seed: int, subject: Encoder) -> list[Candidate]:
         found = []
         trained_with = subject.fitted.codec_ if isinstance(subject, Reduced) else None
         pairs = [(codec, False) for codec in named.values()] + (
@@ -89,25 +89,25 @@ def evaluate(
                 continue
             samples = [sample for task in tasks for sample in task.run(coded, teacher)]
             found.append(
-                System(
+                Candidate(
                     name, subject.dimension, seed, samples, codec=coded.stored, bytes_per_vector=coded.bytes_per_vector
                 )
             )
         return found
 
-    systems: list[System] = []
+    systems: list[Candidate] = []
     for name, systems_of in (bar := tqdm(subjects, desc="evaluate", unit="system")):
         bar.set_postfix_str(name[-40:])
         systems += _distinct(systems_of(measure), systems)
     return result_rows(systems, teacher_of(encoder))
 
 
-def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
+def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[Candidate]:
     """Measure an artifact and the baselines that its training run left beside it."""
     reducer = load_reducer(path)
     folders = sorted(folder for folder in (path.parent / "baselines").glob("*") if (folder / "config.json").is_file())
-    rivals = [load_reducer(folder) for folder in folders]
-    if not any(rival.kind.startswith("pca") for rival in rivals):
+    baselines = [load_reducer(folder) for folder in folders]
+    if not any(baseline.kind.startswith("pca") for baseline in baselines):
         raise FileNotFoundError(
             f"{path.parent / 'baselines'}: expected the PCA forms that 'train' writes beside its artifact; "
             "keep the run's folder together"
@@ -115,30 +115,30 @@ def _artifact(path: Path, teacher: Encoder, measure: Measure) -> list[System]:
     seed = int(getattr(reducer, "random_state", 0))
     others = [
         system
-        for rival in rivals
-        if rival.kind != reducer.kind
-        for system in measure(rival.kind, seed, Reduced(teacher, rival))
+        for baseline in baselines
+        if baseline.kind != reducer.kind
+        for system in measure(baseline.kind, seed, Reduced(teacher, baseline))
     ]
     own = measure(reducer.kind, seed, Reduced(teacher, reducer))
     if not reducer.kind.startswith("pca"):
         pca = [system for system in others if system.reducer.startswith("pca")]
-        own = [replace(system, rivals=[one for one in pca if _stored_alike(one, system)]) for system in own]
+        own = [replace(system, baselines=[one for one in pca if _stored_alike(one, system)]) for system in own]
     return [*own, *others]
 
 
-def _stored_alike(rival: System, system: System) -> bool:
+def _stored_alike(baseline: Candidate, system: Candidate) -> bool:
     """Say whether the codec is the same; a trained one is compared with one of its kind that is not."""
     name, _, fitted_to = system.codec.partition(" (")
-    return rival.codec.partition(" (")[0] == name if fitted_to == "trained)" else rival.codec == system.codec
+    return baseline.codec.partition(" (")[0] == name if fitted_to == "trained)" else baseline.codec == system.codec
 
 
-def _export(path: Path, stores: Path, measure: Measure) -> list[System]:
+def _export(path: Path, stores: Path, measure: Measure) -> list[Candidate]:
     """Measure an exported student, which encodes by itself."""
-    student = load_student(path)
+    student = load_encoder(path)
     return measure(f"export:{path.name}", 0, Cached(student, stores, show_progress=True))
 
 
-def _distinct(new: Sequence[System], known: Sequence[System]) -> list[System]:
+def _distinct(new: Sequence[Candidate], known: Sequence[Candidate]) -> list[Candidate]:
     """Drop systems measured already (baselines that runs share), and tell apart those that only look alike."""
     kept = []
     for system in new:
@@ -151,11 +151,11 @@ def _distinct(new: Sequence[System], known: Sequence[System]) -> list[System]:
     return kept
 
 
-def _key(system: System) -> tuple[str, int, str]:
+def _key(system: Candidate) -> tuple[str, int, str]:
     """Return what systems that may be the same have in common; the number of a twin is no part of a name."""
     return system.reducer.split(" #")[0], system.n_components, system.codec
 
 
-def _same(one: System, other: System) -> bool:
+def _same(one: Candidate, other: Candidate) -> bool:
     pairs = zip(one.samples, other.samples, strict=True)
     return all(np.array_equal(a.items, b.items) for a, b in pairs)

@@ -9,18 +9,18 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.artifact import Teacher
-from projhead.commands.measure import commit, teacher_of
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.evaluation.candidates import commit, teacher_of
+from projhead.evaluation.results import Result, append_results, read_results
 from projhead.exporters.export import export, sample_texts
 from projhead.protocols import Corpus, Encoder, Exporter
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.report.tables import markdown
-from projhead.results import Result, append_results, read_results
-from projhead.student import build_student
+from projhead.students.assemble import assemble
 
 
 def run(cfg: DictConfig) -> float:
@@ -68,7 +68,7 @@ def _subject(cfg: DictConfig, exporter: Exporter, encoder: Encoder, reducer: Red
         raise ValueError(
             f"expected a sentence-transformers teacher to put the head in, got {encoder.name}; try export=head_onnx"
         )
-    return build_student(encoder.model, reducer, encoder.revision), texts
+    return assemble(encoder.model, reducer, encoder.revision), texts
 
 
 def _rows(task: str, unit: str, record: dict[str, Any], teacher: Teacher, reducer: Reducer) -> list[Result]:

@@ -11,14 +11,15 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.artifact import Teacher
 from projhead.codecs.base import BaseCodec, fitted_copy, sample_rows
-from projhead.commands.measure import System, result_rows, teacher_of
-from projhead.protocols import Encoder, Sample
+from projhead.data import Scores
+from projhead.evaluation.candidates import Candidate, result_rows, teacher_of
+from projhead.evaluation.results import Result, append_results
+from projhead.protocols import Encoder
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.report.tables import markdown
-from projhead.results import Result, append_results
-from projhead.vectors import Vectors, neighbour_overlap
+from projhead.vectors import Vectors, neighbor_overlap
 
 _TOP_K = (1, 10, 100)
 
@@ -68,21 +69,21 @@ def _compare(
     codec: BaseCodec | None,
     seed: int,
 ) -> list[Result]:
-    """Measure how much of the held-out vectors' neighbourhoods each reducer keeps; all are stored in the codec."""
+    """Measure how much of the held-out vectors' neighborhoods each reducer keeps; all are stored in the codec."""
     top_k = [k for k in _TOP_K if k < len(test)]
     if not top_k:
         raise ValueError(f"expected at least 2 held-out vectors to compare reducers on, got {len(test)}")
 
-    def system(name: str, fitted: Reducer, rivals: Sequence[System] = ()) -> System:
+    def system(name: str, fitted: Reducer, rivals: Sequence[Candidate] = ()) -> Candidate:
         queries = documents = fitted.transform(own)
         stored_as, size = "float32", None
         if codec is not None:
             stored = fitted.codec_ or fitted_copy(codec, fitted.transform(sample_rows(train)))
             documents = stored.decode(stored.encode(queries))
             stored_as, size = codec.name, codec.bytes_per_vector(fitted.n_components)
-        overlap = neighbour_overlap(test, documents, top_k, queries=queries)
-        samples = [Sample("held-out", f"overlap@{k}", overlap[:, i].astype(np.float64)) for i, k in enumerate(top_k)]
-        return System(name, fitted.n_components, seed, samples, rivals, stored_as, size)
+        overlap = neighbor_overlap(test, documents, top_k, queries=queries)
+        samples = [Scores("held-out", f"overlap@{k}", overlap[:, i].astype(np.float64)) for i, k in enumerate(top_k)]
+        return Candidate(name, fitted.n_components, seed, samples, rivals, stored_as, size)
 
     others = [system(name, fitted) for name, fitted in baselines.items()]
     rivals = [one for one in others if one.reducer.startswith("pca")]

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from projhead.commands.indexed import document_ids, documents_in, numbers_of, source_of, stores_of
 from projhead.indexes.base import BaseIndex, load_index
-from projhead.store import EmbeddingStore
+from projhead.store.store import EmbeddingStore
 
 
 def run(cfg: DictConfig) -> int:
@@ -44,7 +44,7 @@ def _built(cfg: DictConfig) -> BaseIndex:
     store = EmbeddingStore.open(cfg.store)
     index: BaseIndex = instantiate(cfg.index, **_codec(cfg))
     index.build(store)
-    index.about = {"encoder": store.manifest.encoder, "stores": [source_of(store)]}
+    index.metadata = {"encoder": store.manifest.encoder, "stores": [source_of(store)]}
     return index
 
 
@@ -56,7 +56,7 @@ def _codec(cfg: DictConfig) -> dict[str, Any]:
     if "codec" not in inspect.signature(get_class(cfg.index._target_)).parameters:
         raise ValueError(
             f"{cfg.index._target_} stores rows in its own way, got codec={'+'.join(codecs)}: leave the codec out, "
-            "or choose index=exact or index=two_stage"
+            "or choose index=exact or index=rescore"
         )
     if len(codecs) > 1:
         raise ValueError(f"codec: expected one, got {'+'.join(codecs)}")
@@ -65,7 +65,7 @@ def _codec(cfg: DictConfig) -> dict[str, Any]:
 
 def _add(index: BaseIndex, store: EmbeddingStore, path: Path) -> None:
     """Add a store's rows, numbered after those of the stores before it."""
-    stores, encoder = stores_of(index, path), index.about["encoder"]
+    stores, encoder = stores_of(index, path), index.metadata["encoder"]
     if store.manifest.encoder["revision"] != encoder["revision"]:
         raise ValueError(
             f"{store.folder} was encoded by {store.manifest.encoder['name']} at revision "
@@ -80,4 +80,4 @@ def _add(index: BaseIndex, store: EmbeddingStore, path: Path) -> None:
         )
     first = sum(len(one) for one in stores)
     index.add(store, ids=range(first, first + len(store)))
-    index.about["stores"].append(source_of(store))
+    index.metadata["stores"].append(source_of(store))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from projhead.indexes.base import BaseIndex
-from projhead.store import EmbeddingStore
+from projhead.store.store import EmbeddingStore
 
 
 def source_of(store: EmbeddingStore) -> dict[str, Any]:
@@ -26,12 +26,12 @@ def stores_of(index: BaseIndex, path: Path) -> list[EmbeddingStore]:
     FileNotFoundError, ValueError
         If the index is of no store; if one is not there any more, or was written again.
     """
-    if not {"stores", "encoder"} <= set(index.about):
+    if not {"stores", "encoder"} <= set(index.metadata):
         raise ValueError(f"{path} does not say which stores it is of: 'projhead index' writes one that does")
     stores = []
-    for source in index.about["stores"]:
+    for source in index.metadata["stores"]:
         store = EmbeddingStore.open(source["path"])
-        revision = index.about["encoder"]["revision"]
+        revision = index.metadata["encoder"]["revision"]
         if source_of(store) != source or store.manifest.encoder["revision"] != revision:
             raise ValueError(f"{source['path']} was written again after the index {path}: build the index again")
         stores.append(store)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from projhead.commands.measure import paths_of
+from projhead.evaluation.candidates import paths_of
+from projhead.evaluation.results import Result, read_results
 from projhead.report.page import write_report
-from projhead.results import Result, read_results
 
 
 def run(cfg: DictConfig) -> int:

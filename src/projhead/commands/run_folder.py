@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from projhead.files import write_json
+from projhead.persistence.files import write_json
 
 #: How long, on what and how loudly a reducer or a student is trained may change when its run is gone on with.
 _UNDECIDING = {"trainer", "callbacks", "logger"}
@@ -21,7 +21,7 @@ def run_folder() -> Path:
     return Path(HydraConfig.get().runtime.output_dir)
 
 
-def claim(folder: Path, cfg: DictConfig, keys: Sequence[str]) -> None:
+def check_settings(folder: Path, cfg: DictConfig, keys: Sequence[str]) -> None:
     """Record the settings that decide a run's result, or check that a run gone on with has the same.
 
     Raises

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 
-from projhead import spec
 from projhead.commands.indexed import document_ids, numbers_of, stores_of
+from projhead.data import Document
 from projhead.indexes.base import load_index
-from projhead.protocols import Document, Encoder
+from projhead.persistence import registry as spec
+from projhead.protocols import Encoder
 
 
 def run(cfg: DictConfig) -> float:
@@ -19,7 +20,7 @@ def run(cfg: DictConfig) -> float:
         queries = [line.rstrip("\n") for line in sys.stdin]
     else:
         queries = [cfg.query] if isinstance(cfg.query, str) else [str(query) for query in cfg.query]
-    searcher, best = Searcher(Path(cfg.path), among=cfg.among), 0.0
+    searcher, best = Searcher(Path(cfg.path), filter_ids=cfg.filter_ids), 0.0
     for query in queries:
         print(f"\n{query}")
         for rank, (score, name, text) in enumerate(searcher(query, cfg.top_k), start=1):
@@ -44,11 +45,11 @@ class Searcher:
         If there is no index; if it is damaged, or not of its stores any more.
     """
 
-    def __init__(self, path: Path, *, among: str | ListConfig | None = None) -> None:
+    def __init__(self, path: Path, *, filter_ids: str | ListConfig | None = None) -> None:
         self.index = load_index(path)
         self.stores = stores_of(self.index, path)
-        self.among = None if among is None else numbers_of(self.index, self.stores, document_ids(among))
-        record = self.index.about["encoder"]
+        self.filter_ids = None if filter_ids is None else numbers_of(self.index, self.stores, document_ids(filter_ids))
+        record = self.index.metadata["encoder"]
         if record["spec"] is None:
             raise ValueError(f"{path}: its encoder cannot be built from a record ({record['name']})")
         self.encoder: Encoder = spec.build(record["spec"], "projhead.encoders")
@@ -60,7 +61,7 @@ class Searcher:
 
     def __call__(self, query: str, top_k: int) -> list[tuple[float, str, str]]:
         """Return (score, id, text) of the nearest documents, best first."""
-        scores, numbers = self.index.search(self.encoder.encode([query]), top_k, among=self.among)
+        scores, numbers = self.index.search(self.encoder.encode([query]), top_k, filter_ids=self.filter_ids)
         return [
             (float(score), *self._document(int(number)))
             for score, number in zip(scores[0], numbers[0], strict=True)

@@ -12,7 +12,7 @@ from projhead.commands.finish import finish
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Encoder
 from projhead.reducers.learned import LearnedReducer
-from projhead.students.distil import Distilled, Texts
+from projhead.students.distill import Distilled, Texts
 from projhead.vectors import Vectors
 
 #: Documents that the baselines on the small encoder's own vectors are fitted to, at most.
@@ -40,12 +40,12 @@ def train_student(
     test: Vectors,
     folder: Path,
 ) -> None:
-    """Distil a small encoder, or go on with it; compare its reduced rows, and its own PCA forms, with the teacher's."""
+    """Distill a small encoder, or go on with it; compare its reduced rows, and its own PCA forms, with the teacher's."""
     last = folder / "checkpoints" / "student" / "last.ckpt"
     if last.exists():
         print(f"going on from {last}")
     student: Distilled = instantiate(cfg.student, _convert_="all")
-    print(f"distil a student on {len(texts.documents) + len(texts.queries):,} texts")
+    print(f"distill a student on {len(texts.documents) + len(texts.queries):,} texts")
     small, fitted = student.fit(teacher, reducer, texts, folder / "encoder", resume=last if last.exists() else None)
     own = small.encode(test_texts, show_progress=True)
     train = small.encode(texts.documents[:_BASELINE_ROWS], show_progress=True)

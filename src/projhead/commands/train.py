@@ -14,19 +14,20 @@ from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
 from projhead.commands.finish import finish
-from projhead.commands.run_folder import claim, run_folder
+from projhead.commands.run_folder import check_settings, run_folder
 from projhead.commands.student import check_student, train_student
 from projhead.corpora.pseudo_queries import Queries
 from projhead.corpora.split import in_test
+from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
-from projhead.protocols import Corpus, Document, Encoder
+from projhead.evaluation.results import read_results
+from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.report.tables import markdown
-from projhead.results import read_results
-from projhead.shards import fingerprint
-from projhead.store import store_path, write_store
-from projhead.students.distil import Texts
+from projhead.store.shard import fingerprint
+from projhead.store.store import store_path, write_store
+from projhead.students.distill import Texts
 from projhead.training.central import central
 from projhead.vectors import unit_rows
 
@@ -38,7 +39,7 @@ def run(cfg: DictConfig) -> float:
     """Train, compare, save; return the reducer's overlap of the 10 nearest on held-out vectors."""
     folder = run_folder()
     artifact, results = folder / "artifact", folder / "results.jsonl"
-    claim(folder, cfg, _DECIDING)
+    check_settings(folder, cfg, _DECIDING)
     if artifact.exists():
         print(f"{folder} is finished already; its results:\n")
         return _conclude(results, artifact)

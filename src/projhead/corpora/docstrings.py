@@ -19,7 +19,7 @@ from typing import NamedTuple
 from projhead.corpora.prose import prose
 from projhead.corpora.retrieval import RetrievalSet
 from projhead.corpora.split import SPLITS
-from projhead.protocols import Document
+from projhead.data import Document
 
 #: Installed with projhead, directly or through its requirements.
 PACKAGES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from projhead.corpora.readers import read_rows
 from projhead.corpora.split import sample, select
 from projhead.corpora.usable import documents_of
-from projhead.protocols import Document
+from projhead.data import Document
 
 
 class TextFiles:

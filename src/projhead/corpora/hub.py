@@ -9,7 +9,7 @@ from typing import Any
 from projhead.corpora.readers import checked
 from projhead.corpora.split import select
 from projhead.corpora.usable import documents_of
-from projhead.protocols import Document
+from projhead.data import Document
 
 
 class HubDataset:

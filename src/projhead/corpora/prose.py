@@ -8,7 +8,7 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 _DOCTEST = re.compile(r"\s*>>>")
 #: Directives whose indented content is not prose, and literature references.
 _BLOCK = re.compile(r"\s*\.\. *((code|code-block|math|plot|doctest|testcode|ipython|autosummary|figure|image)::|\[)")
-#: Other directives, rulers of headings and tables, lone labels ("Args:"), emphasised labels (":Example:").
+#: Other directives, rulers of headings and tables, lone labels ("Args:"), emphasized labels (":Example:").
 _LINE = re.compile(r"\s*(\.\. |[-=~^*+|#]{3,}|\||[A-Z][\w ]{0,20}:$|:\w+:$)")
 _RULER = re.compile(r"\s*([-=~^])\1{2,}\s*$")
 #: "name : type" above an indented description (numpydoc), and "name (type): description" (Google).

@@ -1,4 +1,4 @@
-"""Retrieval sets in the BEIR layout (Thakur et al., "BEIR", 2021): a corpus, queries, judgements."""
+"""Retrieval sets in the BEIR layout (Thakur et al., "BEIR", 2021): a corpus, queries, judgments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from projhead.corpora.hub import load_hub
 from projhead.corpora.split import select
 from projhead.corpora.tables import read_columns
-from projhead.protocols import Document
+from projhead.data import Document
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def load_beir(path: str | Path, split: str = "test") -> RetrievalSet:
         A folder with ``corpus`` and ``queries`` (columns _id, text, and title where there is one; parquet,
         jsonl, csv or tsv) and ``qrels`` (columns query-id, corpus-id, score): one file, with a column split where
         there are several splits, or ``qrels/<split>.tsv``. Or a data set of the hub in the layout of
-        ``BeIR/scifact``, its judgements in ``BeIR/scifact-qrels``.
+        ``BeIR/scifact``, its judgments in ``BeIR/scifact-qrels``.
     split : str
-        Whose judgements; queries without any are dropped.
+        Whose judgments; queries without any are dropped.
 
     Returns
     -------
@@ -77,10 +77,10 @@ def load_beir(path: str | Path, split: str = "test") -> RetrievalSet:
         If a part is missing or malformed, or the split has no judged query.
     """
     name = _checked(path)
-    qrels = _judgements(str(path), split)
+    qrels = _judgments(str(path), split)
     queries = [query for query in _documents(str(path), "queries") if query.id in qrels]
     if not queries:
-        raise ValueError(f"{path}: expected queries with judgements in split {split!r}, got none")
+        raise ValueError(f"{path}: expected queries with judgments in split {split!r}, got none")
     judged = {query.id: qrels[query.id] for query in queries}
     return RetrievalSet(name, list(_documents(str(path), "corpus")), queries, judged)
 
@@ -96,7 +96,7 @@ def _documents(path: str, part: str) -> Iterator[Document]:
         yield Document(str(key), f"{title} {text}".strip())
 
 
-def _judgements(path: str, split: str) -> dict[str, dict[str, float]]:
+def _judgments(path: str, split: str) -> dict[str, dict[str, float]]:
     columns = ["query-id", "corpus-id", "score"]
     folder = Path(path) / "qrels"
     if folder.is_dir():

@@ -6,7 +6,7 @@ import hashlib
 import heapq
 from collections.abc import Iterable, Iterator
 
-from projhead.protocols import Document
+from projhead.data import Document
 
 SPLITS = ("train", "test", "all")
 

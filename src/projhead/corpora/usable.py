@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from projhead.corpora.readers import Row
-from projhead.protocols import Document
+from projhead.data import Document
 
 
 def documents_of(

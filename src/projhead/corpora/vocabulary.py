@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from projhead.corpora.split import select
-from projhead.protocols import Document
+from projhead.data import Document
 
 #: What stands before a token that begins a word: in byte-level BPE, in SentencePiece.
 _STARTS = ("\u0120", "\u2581")

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from projhead.batching import token_batches
-from projhead.encoders.export_record import read_record
+from projhead.corpora.batching import token_batches
 from projhead.encoders.texts import clean_texts
+from projhead.persistence.export_record import read_record
 from projhead.vectors import Vectors, unit_rows
 
 OUTPUT = "sentence_embedding"
@@ -26,7 +26,7 @@ OUTPUT = "sentence_embedding"
 PROMPT = "prompt"
 _TOKENIZER = "tokenizer.json"
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
-#: Texts that are tokenised at once, while the network runs on those before.
+#: Texts that are tokenized at once, while the network runs on those before.
 _WINDOW = 512
 #: Batches that wait for each thread: bounds memory.
 _WAITING = 4
@@ -38,7 +38,7 @@ class GraphEncoder(ABC):
     """A folder with a graph from token ids to rows, ``tokenizer.json`` and ``export.json`` as an encoder.
 
     Batches hold texts of like length, as many as fit the token budget. Each thread runs batches of its own, which
-    wastes less than to share one, while the next texts are tokenised. Texts are cut where ``tokenizer.json`` says; lone
+    wastes less than to share one, while the next texts are tokenized. Texts are cut where ``tokenizer.json`` says; lone
     surrogates, which UTF-8 cannot hold, are read as ``?``.
 
     Parameters
@@ -134,7 +134,7 @@ class GraphEncoder(ABC):
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], dict[str, Tokens]]]:
         """Yield the positions (b,) of texts and what the graph takes of them, the longest first."""
-        # Characters order texts well enough to tokenise them window by window; tokens order each window.
+        # Characters order texts well enough to tokenize them window by window; tokens order each window.
         order = np.argsort([-len(text) for text in texts], kind="stable")
         for start in range(0, len(texts), _WINDOW):
             window = order[start : start + _WINDOW]

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.files import sha256_of
+from projhead.persistence.files import sha256_of
 
 #: Of model.safetensors in sentence-transformers/all-MiniLM-L6-v2 on the hub.
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

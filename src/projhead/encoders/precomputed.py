@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from projhead.corpora.readers import read_rows
-from projhead.files import sha256_of
+from projhead.persistence.files import sha256_of
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows checked at once.

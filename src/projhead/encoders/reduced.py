@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from projhead.persistence.registry import spec_of
 from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer, load_reducer
-from projhead.spec import spec_of
 from projhead.vectors import Vectors
 
 

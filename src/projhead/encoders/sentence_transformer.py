@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from projhead.batching import token_batches
+from projhead.corpora.batching import token_batches
 from projhead.encoders.texts import clean_texts
 from projhead.vectors import Vectors, unit_rows
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from projhead.encoders.export_record import read_record
 from projhead.encoders.onnx import onnx_runtime
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.persistence.export_record import read_record
 
 #: The graph, where sentence-transformers looks for it.
 GRAPH = "onnx/model.onnx"

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from projhead import spec
-from projhead.artifact import Teacher
-from projhead.encoders.export_record import NAME, read_record, write_record
 from projhead.exporters.card import card
 from projhead.exporters.parity import measure
-from projhead.files import atomic_folder
+from projhead.persistence import registry as spec
+from projhead.persistence.export_record import NAME, read_record, write_record
+from projhead.persistence.files import atomic_folder
 from projhead.protocols import Exporter
+from projhead.reducers.artifact import Teacher
 from projhead.vectors import Vectors
 
 

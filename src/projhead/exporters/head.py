@@ -12,7 +12,7 @@ from torch import nn
 
 from projhead.exporters.onnx import export_graph
 from projhead.reducers.base import Reducer
-from projhead.student import dense_modules
+from projhead.students.assemble import dense_modules
 from projhead.vectors import Vectors, unit_rows
 
 

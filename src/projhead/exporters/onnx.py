@@ -19,15 +19,15 @@ from sentence_transformers.sentence_transformer.modules import Pooling, StaticEm
 from tokenizers import Tokenizer
 from torch import nn
 
-from projhead.encoders.export_record import write_record
 from projhead.encoders.graph import OUTPUT, PROMPT
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.encoders.texts import clean_texts
-from projhead.exporters.float16 import halve
-from projhead.exporters.int8 import quantise
-from projhead.exporters.int8_static import quantise_static
-from projhead.exporters.onnxruntime_int8 import quantise_dynamic, quantise_weights
 from projhead.exporters.table import TokenMean, bare_tokenizer, tables_in_int8, token_example
+from projhead.persistence.export_record import write_record
+from projhead.quantization.float16 import to_float16
+from projhead.quantization.int8 import quantize
+from projhead.quantization.int8_static import quantize_static
+from projhead.quantization.onnxruntime_int8 import quantize_dynamic, quantize_weights
 from projhead.vectors import Vectors
 
 #: What the output of a network alone is called.
@@ -44,12 +44,12 @@ DTYPES = {
     "int8_weights": 0.999,
     "int4_weights": 0.95,
 }
-_QUANTISERS: dict[str, Callable[[Any, Any], Any]] = {
-    "int8": quantise,
-    "int8_static": quantise_static,
-    "int8_dynamic": lambda model, _: quantise_dynamic(model),
-    "int8_weights": lambda model, _: quantise_weights(model, 8),
-    "int4_weights": lambda model, _: quantise_weights(model, 4),
+_QUANTIZERS: dict[str, Callable[[Any, Any], Any]] = {
+    "int8": quantize,
+    "int8_static": quantize_static,
+    "int8_dynamic": lambda model, _: quantize_dynamic(model),
+    "int8_weights": lambda model, _: quantize_weights(model, 8),
+    "int4_weights": lambda model, _: quantize_weights(model, 4),
 }
 #: Texts that int8 is calibrated on, about.
 _CALIBRATION = 256
@@ -67,11 +67,11 @@ class Onnx:
     Parameters
     ----------
     dtype : {"float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"}
-        Of the network. float16 (see `projhead.exporters.float16`) is for GPUs: half the size.
-        int8 (see `projhead.exporters.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter of
-        the size, three times the speed. int8_static (see `projhead.exporters.int8_static`) is somewhat faster and a
+        Of the network. float16 (see `projhead.quantization.float16`) is for GPUs: half the size.
+        int8 (see `projhead.quantization.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter of
+        the size, three times the speed. int8_static (see `projhead.quantization.int8_static`) is somewhat faster and a
         little further from the student, the more so on texts unlike those. The last three are ONNX Runtime's own
-        (see `projhead.exporters.onnxruntime_int8`).
+        (see `projhead.quantization.onnxruntime_int8`).
     opset : int, default=20
         Version of ONNX's operators, 18 at least.
 
@@ -131,10 +131,10 @@ def in_dtype(model: Any, dtype: str, batches: Iterator[dict[str, NDArray[np.int6
     Of a table of tokens, which has no products of activations and weights but its head's, the table is in int8.
     """
     if dtype == "float16":
-        return halve(model)
+        return to_float16(model)
     if dtype in ("int8", "int8_static") and all(node.op_type != "MatMul" for node in model.graph.node):
         return tables_in_int8(model)
-    return _QUANTISERS[dtype](model, batches) if dtype in _QUANTISERS else model
+    return _QUANTIZERS[dtype](model, batches) if dtype in _QUANTIZERS else model
 
 
 class _Stages(nn.Module):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projhead.vectors import Vectors, neighbour_overlap
+from projhead.vectors import Vectors, neighbor_overlap
 
 _TOP_K = 10
 
@@ -19,7 +19,7 @@ class Parity(NamedTuple):
     mean_cosine, p1_cosine, worst_cosine : float
         Mean, first percentile and minimum of the cosine of each row to its reference.
     overlap_at_10 : float
-        Share of the ten nearest neighbours that stay.
+        Share of the ten nearest neighbors that stay.
     n : int
     """
 
@@ -36,7 +36,7 @@ def measure(reference: Vectors, found: Vectors) -> Parity:
     Raises
     ------
     ValueError
-        If the shapes differ, as they do when an export left the head out, or there are too few rows for neighbours.
+        If the shapes differ, as they do when an export left the head out, or there are too few rows for neighbors.
     """
     if reference.shape != found.shape:
         raise ValueError(f"the written files give rows of shape {found.shape}, expected {reference.shape}")
@@ -47,6 +47,6 @@ def measure(reference: Vectors, found: Vectors) -> Parity:
         mean_cosine=float(cosine.mean()),
         p1_cosine=float(np.percentile(cosine, 1)),
         worst_cosine=float(cosine.min()),
-        overlap_at_10=float(neighbour_overlap(reference, found, [_TOP_K]).mean()),
+        overlap_at_10=float(neighbor_overlap(reference, found, [_TOP_K]).mean()),
         n=len(reference),
     )

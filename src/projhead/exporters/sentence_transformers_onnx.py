@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
-from projhead.encoders.export_record import write_record
 from projhead.encoders.stock_onnx import GRAPH, StockOnnxEncoder
 from projhead.exporters.onnx import DTYPES, calibration, fast_tokenizer, in_dtype, whole_graph
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
+from projhead.persistence.export_record import write_record
 from projhead.vectors import Vectors
 
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from projhead.encoders.graph import OUTPUT
-from projhead.exporters.graph import GraphWriter
+from projhead.quantization.graph import GraphWriter
 
 
 class TokenMean(nn.Module):

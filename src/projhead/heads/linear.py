@@ -21,7 +21,7 @@ class Linear(nn.Module):
         self.in_features, self.out_features, self.bias = in_features, out_features, bias
         self.projection = nn.Linear(in_features, out_features, bias=bias)
 
-    def initialise(self, weight: Tensor, bias: Tensor | None = None) -> None:
+    def initialize(self, weight: Tensor, bias: Tensor | None = None) -> None:
         """Take over a map of shape (k, d), and (k,) where there is a bias."""
         self.projection.weight.data.copy_(weight)
         if self.projection.bias is not None:
@@ -44,7 +44,7 @@ class Linear(nn.Module):
         """Return a head with the first of the outputs only."""
         head = Linear(self.in_features, out_features, self.bias)
         bias = self.projection.bias
-        head.initialise(self.projection.weight.data[:out_features], None if bias is None else bias.data[:out_features])
+        head.initialize(self.projection.weight.data[:out_features], None if bias is None else bias.data[:out_features])
         return head.requires_grad_(False)
 
     def to_sequential(self) -> nn.Sequential:

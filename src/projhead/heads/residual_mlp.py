@@ -47,8 +47,8 @@ class ResidualMLP(nn.Module):
         """Return the arguments that a record means: older ones name no activation, and had a GELU."""
         return {"activation": "gelu", **parameters}
 
-    def initialise(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        """Start the linear part at a map of shape (k, d); a constant has no use before normalising."""
+    def initialize(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        """Start the linear part at a map of shape (k, d); a constant has no use before normalizing."""
         del bias
         self.projection.weight.data.copy_(weight)
 

@@ -26,7 +26,7 @@ class Rotation(nn.Module):
         self.in_features, self.out_features = in_features, out_features
         self.projection = nn.Linear(in_features, out_features, bias=False)
 
-    def initialise(self, weight: Tensor, bias: Tensor | None = None) -> None:
+    def initialize(self, weight: Tensor, bias: Tensor | None = None) -> None:
         """Start at a map of shape (k, d), its rows made orthonormal in order; a constant has no use."""
         del bias
         self.projection.weight.data.copy_(_orthonormal(weight))
@@ -52,13 +52,13 @@ class Rotation(nn.Module):
         """Return the head that lies at a share of the way from its start, a linear map (k, d), to itself."""
         head = Rotation(self.in_features, self.out_features)
         whole, own = _orthonormal(start), _orthonormal(self.projection.weight.detach())
-        head.initialise(torch.lerp(whole, own, share))
+        head.initialize(torch.lerp(whole, own, share))
         return head.requires_grad_(False).eval()
 
     def prefix(self, out_features: int) -> Rotation:
         """Return a head with the first of the outputs only."""
         head = Rotation(self.in_features, out_features)
-        head.initialise(self.projection.weight.detach()[:out_features])
+        head.initialize(self.projection.weight.detach()[:out_features])
         return head.requires_grad_(False).eval()
 
     def to_sequential(self) -> nn.Sequential:

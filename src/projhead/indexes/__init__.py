@@ -1,1 +1,1 @@
-"""Nearest-neighbour indexes behind one door, one file each; the inner product on unit rows everywhere."""
+"""Nearest-neighbor indexes behind one door, one file each; the inner product on unit rows everywhere."""

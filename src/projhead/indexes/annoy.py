@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import unit_blocks
-from projhead.protocols import Footprint, Rows
+from projhead.protocols import Rows
 from projhead.vectors import Vectors
 
 _FILE = "index.ann"
@@ -32,7 +33,7 @@ class AnnoyIndex(BaseIndex):
     n_trees : int
         More are more exact and larger.
     search_k : int
-        Nodes visited per query; -1 for as many as neighbours asked for times trees.
+        Nodes visited per query; -1 for as many as neighbors asked for times trees.
     random_state : int
     """
 
@@ -67,8 +68,8 @@ class AnnoyIndex(BaseIndex):
     def _delete(self, places: Places) -> None:
         raise ValueError("Annoy cannot delete: build the index again without these rows")
 
-    def _search(self, queries: Vectors, top_k: int, among: Places | None) -> tuple[Vectors, Places]:
-        if among is not None:
+    def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
+        if filter_ids is not None:
             raise ValueError("Annoy cannot look among some rows only: choose exact or faiss")
         scores = np.full((len(queries), top_k), -np.inf, np.float32)
         places = np.full((len(queries), top_k), -1, np.int64)

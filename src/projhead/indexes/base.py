@@ -9,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from projhead import spec
-from projhead.indexes.folder import read_folder, write_folder
+from projhead.data import Footprint
 from projhead.indexes.ids import Ids, Places
 from projhead.indexes.rows import rows_of, unit_blocks
-from projhead.protocols import Footprint, Rows
+from projhead.persistence import registry as spec
+from projhead.persistence.folder import read_folder, write_folder
+from projhead.protocols import Rows
 from projhead.vectors import Vectors, unit_rows
 
 
@@ -32,10 +33,10 @@ class BaseIndex(ABC):
     """
 
     #: Whether rows after a deleted one take its place.
-    closes_up = False
+    compacts = False
     dimension: int
     ids: Ids
-    about: dict[str, Any]
+    metadata: dict[str, Any]
     _loaded: tuple[Path, str] | None = None
 
     @abstractmethod
@@ -49,7 +50,7 @@ class BaseIndex(ABC):
     def _delete(self, places: Places) -> None: ...
 
     @abstractmethod
-    def _search(self, queries: Vectors, top_k: int, among: Places | None) -> tuple[Vectors, Places]:
+    def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
         """Return scores and places (q, top_k), best first, place -1 where nothing was found."""
 
     @abstractmethod
@@ -89,7 +90,7 @@ class BaseIndex(ABC):
             raise ValueError("expected at least one row to build an index from, got none")
         numbered = Ids.of(len(source), ids)
         self._build(source)
-        self.dimension, self.ids, self.about, self._loaded = source.dimension, numbered, {}, None
+        self.dimension, self.ids, self.metadata, self._loaded = source.dimension, numbered, {}, None
         return self
 
     def add(self, rows: Rows | ArrayLike, ids: ArrayLike | None = None) -> Self:
@@ -124,11 +125,11 @@ class BaseIndex(ABC):
         self._built()
         places = self.ids.places(ids)
         self._delete(places)
-        self.ids = self.ids.without(places, close=self.closes_up)
+        self.ids = self.ids.without(places, close=self.compacts)
         return len(places)
 
     def search(
-        self, queries: ArrayLike, top_k: int, *, among: ArrayLike | None = None
+        self, queries: ArrayLike, top_k: int, *, filter_ids: ArrayLike | None = None
     ) -> tuple[Vectors, NDArray[np.int64]]:
         """Find the `top_k` nearest rows of each query (q, d).
 
@@ -161,7 +162,7 @@ class BaseIndex(ABC):
             raise ValueError(f"top_k: expected a positive number, got {top_k}")
         scores = np.full((len(rows), top_k), -np.inf, np.float32)
         found = np.full((len(rows), top_k), -1, np.int64)
-        places = None if among is None else self.ids.places(among)
+        places = None if filter_ids is None else self.ids.places(filter_ids)
         most = min(top_k, len(self.ids) if places is None else len(places))
         if most and len(rows):
             some, where = self._search(rows, most, places)
@@ -196,7 +197,7 @@ class BaseIndex(ABC):
         folder = Path(path).resolve()
         after = self._loaded[1] if self._loaded and self._loaded[0] == folder else None
         digest = write_folder(
-            folder, {**record, "about": self.about}, self._write_all, after=after, replaced=self._replaced
+            folder, {**record, "about": self.metadata}, self._write_all, after=after, replaced=self._replaced
         )
         self._loaded = (folder, digest)
 
@@ -219,7 +220,7 @@ class BaseIndex(ABC):
         if record["index"]["class"] != kind:
             raise ValueError(f"{path}: expected an index of {kind}, got {record['index']['class']}; use load_index")
         self.ids = Ids.read(folder, record["n_places"])
-        self.dimension, self.about = record["dimension"], record["about"]
+        self.dimension, self.metadata = record["dimension"], record["about"]
         self._read(folder)
         self._loaded = (path, record["sha256"])
         return self

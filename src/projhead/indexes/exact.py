@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.codecs.cast import Cast
+from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
 from projhead.indexes.codes import codec_for, codes_of
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import block_rows
-from projhead.protocols import Footprint, Rows, ScoringCodec
+from projhead.protocols import Rows, ScoringCodec
 from projhead.vectors import Vectors, exact_top_k
 
 #: Queries compared at once with a block.
@@ -38,7 +39,7 @@ class ExactIndex(BaseIndex):
         The fitted codec, after `build`.
     """
 
-    closes_up = True
+    compacts = True
 
     def __init__(self, codec: BaseCodec | None = None) -> None:
         self.codec = codec
@@ -54,10 +55,10 @@ class ExactIndex(BaseIndex):
     def _delete(self, places: Places) -> None:
         self.codes = np.delete(self.codes, places, axis=0)
 
-    def _search(self, queries: Vectors, top_k: int, among: Places | None) -> tuple[Vectors, Places]:
+    def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
         scores = np.full((len(queries), top_k), -np.inf, np.float32)
         places = np.full((len(queries), top_k), -1, np.int64)
-        for chosen, codes in self._blocks(among):
+        for chosen, codes in self._blocks(filter_ids):
             for start in range(0, len(queries), _QUERIES):
                 part = slice(start, start + _QUERIES)
                 best, where = self._best(queries[part], codes, top_k)
@@ -67,11 +68,11 @@ class ExactIndex(BaseIndex):
                 places[part] = np.take_along_axis(np.concatenate([places[part], chosen[where]], axis=1), order, axis=1)
         return scores, places
 
-    def _blocks(self, among: Places | None) -> Iterator[tuple[Places, NDArray[Any]]]:
-        n, size = len(self.codes) if among is None else len(among), block_rows(self.dimension)
+    def _blocks(self, filter_ids: Places | None) -> Iterator[tuple[Places, NDArray[Any]]]:
+        n, size = len(self.codes) if filter_ids is None else len(filter_ids), block_rows(self.dimension)
         for start in range(0, n, size):
-            chosen = np.arange(start, min(start + size, n)) if among is None else among[start : start + size]
-            yield chosen, self.codes[start : start + size] if among is None else self.codes[chosen]
+            chosen = np.arange(start, min(start + size, n)) if filter_ids is None else filter_ids[start : start + size]
+            yield chosen, self.codes[start : start + size] if filter_ids is None else self.codes[chosen]
 
     def _best(self, queries: Vectors, codes: NDArray[Any], top_k: int) -> tuple[Vectors, Places]:
         codec = self.stored

@@ -10,11 +10,12 @@ import faiss
 import numpy as np
 
 from projhead.codecs.products import matrix_products
+from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
-from projhead.indexes.faiss_bytes import measured, reckoned
+from projhead.indexes.faiss_bytes import estimated, measured
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import sample, unit_blocks
-from projhead.protocols import Footprint, Rows
+from projhead.protocols import Rows
 from projhead.vectors import Vectors
 
 #: Rows trained on, at most, and for each list of an IVF index, where that is more.
@@ -38,7 +39,7 @@ class FaissIndex(BaseIndex):
     ef_search : int, optional
         Candidates an HNSW index holds while it searches; FAISS's default of 16 where not given.
     k_factor : float, optional
-        Candidates per neighbour asked for that a refining index (``...,RFlat``) compares again.
+        Candidates per neighbor asked for that a refining index (``...,RFlat``) compares again.
 
     Attributes
     ----------
@@ -58,7 +59,7 @@ class FaissIndex(BaseIndex):
         self.index: Any = None
 
     @property
-    def closes_up(self) -> bool:  # type: ignore[override]
+    def compacts(self) -> bool:  # type: ignore[override]
         """Whether rows after a deleted one take its place: in lists they do not."""
         index = faiss.downcast_index(self.index)
         while isinstance(index, faiss.IndexPreTransform):
@@ -105,7 +106,7 @@ class FaissIndex(BaseIndex):
     def _add(self, rows: Rows) -> None:
         place = self.ids.n_places
         for block in unit_blocks(rows):
-            if self.closes_up:
+            if self.compacts:
                 self.index.add(block)
             else:  # after a deletion FAISS would give numbers again that are in use
                 self.index.add_with_ids(block, np.arange(place, place + len(block)))
@@ -123,13 +124,15 @@ class FaissIndex(BaseIndex):
                 "Flat, SQ, PQ or IVF index"
             ) from None
 
-    def _search(self, queries: Vectors, top_k: int, among: Places | None) -> tuple[Vectors, Places]:
-        scores, places = self.index.search(queries, top_k, params=None if among is None else self._only(among))
+    def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
+        scores, places = self.index.search(
+            queries, top_k, params=None if filter_ids is None else self._only(filter_ids)
+        )
         return scores, places
 
-    def _only(self, among: Places) -> Any:
+    def _only(self, filter_ids: Places) -> Any:
         """Return search parameters for some places."""
-        index, chosen = faiss.downcast_index(self.index), faiss.IDSelectorBatch(among)
+        index, chosen = faiss.downcast_index(self.index), faiss.IDSelectorBatch(filter_ids)
         if isinstance(index, faiss.IndexIVF) and not isinstance(index, faiss.IndexIVFFastScan):
             kind = faiss.IVFRaBitQSearchParameters if "RaBitQ" in type(index).__name__ else faiss.SearchParametersIVF
             return kind(sel=chosen, nprobe=index.nprobe)
@@ -154,7 +157,7 @@ class FaissIndex(BaseIndex):
     def footprint(self, n: int, dimension: int) -> Footprint:
         """Return what `n` rows of a width would take; nothing is trained."""
         index = self._made(dimension)
-        size = reckoned(index, n)
+        size = estimated(index, n)
         return Footprint(size, size)
 
 

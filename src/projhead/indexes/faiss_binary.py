@@ -10,11 +10,12 @@ import numpy as np
 
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.codecs.binary import Binary
+from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
-from projhead.indexes.faiss_bytes import measured, reckoned
+from projhead.indexes.faiss_bytes import estimated, measured
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import sample, unit_blocks
-from projhead.protocols import Footprint, Rows
+from projhead.protocols import Rows
 from projhead.vectors import Vectors
 
 #: Rows that medians, and lists, are learned from.
@@ -23,7 +24,7 @@ _FILE = "index.faiss"
 
 
 class FaissBinaryIndex(BaseIndex):
-    """Bits of rows against bits of queries: the fastest and coarsest, a first stage for `TwoStageIndex`.
+    """Bits of rows against bits of queries: the fastest and coarsest, a first stage for `RescoreIndex`.
 
     A row's bits say on which side of the median each value is, as in `Binary`; so do a query's. The score is the
     inner product of both as unit rows of signs, 1 - 2 h / n_bits for a Hamming distance h (Charikar, 2002).
@@ -50,7 +51,7 @@ class FaissBinaryIndex(BaseIndex):
         self.index: Any = None
 
     @property
-    def closes_up(self) -> bool:  # type: ignore[override]
+    def compacts(self) -> bool:  # type: ignore[override]
         """Whether rows after a deleted one take its place: in lists they do not."""
         return not isinstance(self.index, faiss.IndexBinaryIVF)
 
@@ -82,7 +83,7 @@ class FaissBinaryIndex(BaseIndex):
     def _add(self, rows: Rows) -> None:
         place = self.ids.n_places
         for block in unit_blocks(rows):
-            if self.closes_up:
+            if self.compacts:
                 self.index.add(self.codec.encode(block))
             else:
                 self.index.add_with_ids(self.codec.encode(block), np.arange(place, place + len(block)))
@@ -94,8 +95,8 @@ class FaissBinaryIndex(BaseIndex):
         except RuntimeError:
             raise ValueError(f"FAISS cannot delete from {self.factory!r}: choose BFlat or BIVF") from None
 
-    def _search(self, queries: Vectors, top_k: int, among: Places | None) -> tuple[Vectors, Places]:
-        if among is not None:
+    def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
+        if filter_ids is not None:
             raise ValueError(f"{self.factory!r} cannot look among some rows only: choose exact with codec=binary")
         distances, places = self.index.search(self.codec.encode(queries), top_k)
         return (1 - 2 * distances / self.index.d).astype(np.float32), places
@@ -118,7 +119,7 @@ class FaissBinaryIndex(BaseIndex):
         """Return what `n` rows of a width would take; nothing is trained."""
         index = self._made(dimension)
         shared = sum(4 * int(np.prod(shape)) for shape in Binary(self.n_bits)._shapes(dimension).values())
-        size = reckoned(index, n) + shared
+        size = estimated(index, n) + shared
         return Footprint(size, size)
 
 

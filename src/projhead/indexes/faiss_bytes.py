@@ -1,4 +1,4 @@
-"""What FAISS indexes take in memory: measured of one that is there, reckoned of one that is not."""
+"""What FAISS indexes take in memory: measured of one that is there, estimated of one that is not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def measured(index: Any) -> int:
     return total
 
 
-def reckoned(index: Any, n: int) -> int:
+def estimated(index: Any, n: int) -> int:
     """Return the bytes that an index, untrained and empty, would take with `n` rows.
 
     Raises
@@ -33,11 +33,11 @@ def reckoned(index: Any, n: int) -> int:
         index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexPreTransform):
         chain = [faiss.downcast_VectorTransform(index.chain.at(i)) for i in range(index.chain.size())]
-        return int(sum(4 * one.d_in * one.d_out for one in chain) + reckoned(index.index, n))
+        return int(sum(4 * one.d_in * one.d_out for one in chain) + estimated(index.index, n))
     if isinstance(index, faiss.IndexRefine):
-        return reckoned(index.base_index, n) + reckoned(index.refine_index, n)
+        return estimated(index.base_index, n) + estimated(index.refine_index, n)
     if isinstance(index, faiss.IndexHNSW):
-        return _graph(index.hnsw, n) + reckoned(index.storage, n)
+        return _graph(index.hnsw, n) + estimated(index.storage, n)
     if isinstance(index, faiss.IndexBinaryHNSW):
         return int(_graph(index.hnsw, n) + n * index.code_size)
     if isinstance(index, faiss.IndexBinaryIVF):
@@ -48,10 +48,10 @@ def reckoned(index: Any, n: int) -> int:
         # Packed lists are filled up to whole blocks: half of one each, on average.
         filled = index.nlist * index.bbs // 2 if isinstance(index, faiss.IndexIVFFastScan) else 0
         lists = (n + filled) * index.code_size + 8 * n
-        return int(lists + _shared(index) + reckoned(index.quantizer, index.nlist))
+        return int(lists + _shared(index) + estimated(index.quantizer, index.nlist))
     if isinstance(index, faiss.IndexFlatCodes | faiss.IndexFastScan):
         return int(n * index.code_size + _shared(index))
-    raise ValueError(f"the size of a FAISS {type(index).__name__} cannot be reckoned; build one on a sample instead")
+    raise ValueError(f"the size of a FAISS {type(index).__name__} cannot be estimated; build one on a sample instead")
 
 
 def _shared(index: Any) -> int:

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import unit_blocks
-from projhead.protocols import Footprint, Rows
+from projhead.protocols import Rows
 from projhead.vectors import Vectors
 
-#: Rows sent at once, and the most neighbours that Milvus answers with.
+#: Rows sent at once, and the most neighbors that Milvus answers with.
 _BATCH, _MOST = 1000, 16_384
 _FILE, _RECORD = "milvus.db", "collection.json"
 
@@ -114,14 +115,14 @@ class MilvusIndex(BaseIndex):
         for start in range(0, len(places), _BATCH):
             self.client.delete(self.collection, ids=places[start : start + _BATCH].tolist())
 
-    def _search(self, queries: Vectors, top_k: int, among: Places | None) -> tuple[Vectors, Places]:
+    def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
         if top_k > _MOST:
-            raise ValueError(f"top_k: Milvus answers with at most {_MOST:,} neighbours, got {top_k:,}")
+            raise ValueError(f"top_k: Milvus answers with at most {_MOST:,} neighbors, got {top_k:,}")
         answers = self.client.search(
             self.collection,
             data=list(queries),
             limit=top_k,
-            filter=self._filter(among),
+            filter=self._filter(filter_ids),
             output_fields=["place"],
             search_params={"metric_type": "IP", "params": dict(self.search_params or {})},
             consistency_level="Strong",
@@ -133,9 +134,9 @@ class MilvusIndex(BaseIndex):
             places[row, : len(answer)] = [hit["place"] for hit in answer]
         return scores, places
 
-    def _filter(self, among: Places | None) -> str:
-        if among is not None:
-            return f"place in {among.tolist()}"
+    def _filter(self, filter_ids: Places | None) -> str:
+        if filter_ids is not None:
+            return f"place in {filter_ids.tolist()}"
         gone = self._gone().tolist() if self.uri else []
         return f"place not in {gone}" if gone else ""
 

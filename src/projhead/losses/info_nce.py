@@ -29,14 +29,14 @@ class InfoNCE(nn.Module):
         self.temperature, self.max_share = temperature, max_share
         self.student_temperature = Temperature(temperature or 0.05, learned=temperature is None)
 
-    def forward(self, student: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+    def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
         """Return the mean cross-entropy over anchors."""
-        near = teacher.masked_fill(own, -torch.inf)
+        near = teacher.masked_fill(self_mask, -torch.inf)
         best, positive = near.max(1, keepdim=True)  # (b, 1)
-        left_out = own | (near > self.max_share * best).scatter(1, positive, False)
+        left_out = self_mask | (near > self.max_share * best).scatter(1, positive, False)
         logits = (student / self.student_temperature()).masked_fill(left_out, -1e4)
         return nn.functional.cross_entropy(logits, positive[:, 0])
 
-    def fit_temperature(self, student: Tensor, teacher: Tensor, own: Tensor) -> None:
+    def fit_temperature(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> None:
         """Fit the temperature to similarities."""
-        self.student_temperature.fit(lambda: self(student, teacher, own))
+        self.student_temperature.fit(lambda: self(student, teacher, self_mask))

@@ -26,9 +26,9 @@ class MatryoshkaAdaptor(nn.Module):
         super().__init__()
         self.top_k, self.pairwise_weight = top_k, pairwise_weight
 
-    def forward(self, student: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+    def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
         """Return the two means together."""
-        error = (student - teacher).abs().masked_fill(own, 0)
+        error = (student - teacher).abs().masked_fill(self_mask, 0)
         others = int(teacher.shape[1]) - 1
-        nearest = teacher.masked_fill(own, -torch.inf).topk(max(min(self.top_k, others), 1)).indices
-        return error.gather(1, nearest).mean() + self.pairwise_weight * error.sum() / (~own).sum()
+        nearest = teacher.masked_fill(self_mask, -torch.inf).topk(max(min(self.top_k, others), 1)).indices
+        return error.gather(1, nearest).mean() + self.pairwise_weight * error.sum() / (~self_mask).sum()

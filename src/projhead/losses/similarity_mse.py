@@ -1,4 +1,4 @@
-"""Squared error of similarities, near neighbours weighted up."""
+"""Squared error of similarities, near neighbors weighted up."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class SimilarityMSE(nn.Module):
     Parameters
     ----------
     sharpness : float
-        0 weighs all pairs alike; larger looks more at near neighbours.
+        0 weighs all pairs alike; larger looks more at near neighbors.
     """
 
     def __init__(self, sharpness: float = 8.0) -> None:
         super().__init__()
         self.sharpness = sharpness
 
-    def forward(self, student: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+    def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
         """Return the weighted mean over all pairs of different rows."""
-        weight = torch.exp(self.sharpness * (teacher - 1)).masked_fill(own, 0)
+        weight = torch.exp(self.sharpness * (teacher - 1)).masked_fill(self_mask, 0)
         return (weight * (student - teacher).square()).sum() / weight.sum()

@@ -15,7 +15,7 @@ from projhead.heads.residual_mlp import ResidualMLP
 from projhead.reducers.base import Reducer
 from projhead.reducers.held_out import held_out_overlap, hold_out
 from projhead.reducers.pca import PCA
-from projhead.training.batches import Rows
+from projhead.training.samplers import Rows
 from projhead.vectors import Vectors, unit_rows
 
 #: Steps between two looks at the held-out rows.
@@ -26,9 +26,9 @@ class Autoencoder(Reducer):
     """Encoder and decoder that rebuild the row, the classic nonlinear PCA.
 
     Hinton and Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", 2006. Both start as the
-    uncentred PCA, which is the optimum of linear ones (Baldi and Hornik, "Neural Networks and Principal Component
+    uncentered PCA, which is the optimum of linear ones (Baldi and Hornik, "Neural Networks and Principal Component
     Analysis", 1989), with a hidden layer beside it. The loss is one minus the cosine of row and rebuilt row; the
-    weights kept are those that keep most of the 10 nearest neighbours among held-out rows, the start among them.
+    weights kept are those that keep most of the 10 nearest neighbors among held-out rows, the start among them.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class Autoencoder(Reducer):
             torch.manual_seed(self.random_state)
             axes = torch.from_numpy(PCA(k, center=False).fit(rows).components_).float()
             encoder, decoder = ResidualMLP(d, k, self.hidden_features), ResidualMLP(k, d, self.hidden_features)
-            encoder.initialise(axes)
-            decoder.initialise(axes.T)
+            encoder.initialize(axes)
+            decoder.initialize(axes.T)
             self.head_, best = self._trained(encoder, decoder, kept, held_out)
         self._training = {"held-out overlap@10": best}
         return self

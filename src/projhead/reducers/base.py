@@ -17,10 +17,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from projhead import spec
-from projhead.artifact import Teacher, read_artifact, read_teacher, write_artifact
 from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
+from projhead.persistence import registry as spec
+from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
@@ -127,7 +127,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.components_, self.mean_ = components, mean
         head = Linear(components.shape[1], components.shape[0], bias=mean is not None)
         weight = torch.from_numpy(components)
-        head.initialise(weight.float(), None if mean is None else (-weight @ torch.from_numpy(mean)).float())
+        head.initialize(weight.float(), None if mean is None else (-weight @ torch.from_numpy(mean)).float())
         self.head_ = head.requires_grad_(False)
         return self
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from projhead.training.batches import Rows
-from projhead.vectors import Vectors, neighbour_overlap, unit_rows
+from projhead.training.samplers import Rows
+from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 
-#: Neighbours that count.
+#: Neighbors that count.
 TOP_K = 10
 _MAX_HELD_OUT = 2000
 #: With fewer rows none can be spared.
@@ -41,4 +41,4 @@ def hold_out(rows: Rows, max_rows: int, seed: int) -> tuple[Rows, Vectors]:
 
 def held_out_overlap(held_out: Vectors, reduced: Vectors) -> float:
     """Return the share of each held-out row's 10 nearest among them that its reduction keeps, on average."""
-    return float(neighbour_overlap(held_out, reduced, [min(TOP_K, len(held_out) - 1)]).mean())
+    return float(neighbor_overlap(held_out, reduced, [min(TOP_K, len(held_out) - 1)]).mean())

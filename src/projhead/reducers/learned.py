@@ -13,21 +13,21 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from projhead.artifact import Teacher
 from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.heads.rotation import Rotation
-from projhead.losses.neighbour_kl import NeighbourKL
+from projhead.losses.neighbor_kl import NeighborKL
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
-from projhead.training.batches import Rows
 from projhead.training.codec_start import start_codec
 from projhead.training.data import RowData
-from projhead.training.distillation import Distillation
 from projhead.training.guard import Judge, choose
+from projhead.training.head_module import HeadModule
 from projhead.training.recipe import Recipe, filled, make_recipe
-from projhead.training.run import make_trainer, seeded, take_best
+from projhead.training.samplers import Rows
+from projhead.training.trainer import make_trainer, seeded, take_best
 from projhead.twins.base import Twin
 from projhead.vectors import Vectors, unit_rows
 
@@ -55,9 +55,9 @@ class Given(NamedTuple):
 
 
 class LearnedReducer(Reducer):
-    """A head trained to keep each row's neighbours, the trained alternative to PCA.
+    """A head trained to keep each row's neighbors, the trained alternative to PCA.
 
-    The head starts at the uncentred PCA of `X` and is trained by distillation: rows of a step are compared with each
+    The head starts at the uncentered PCA of `X` and is trained by distillation: rows of a step are compared with each
     other, and the student's similarities follow the teacher's. How wide, how long and how fast follows from how many
     rows there are and what the head is for. Rows held out judge how much of what was learned is kept: never so much
     that a form of PCA would serve better.
@@ -78,7 +78,7 @@ class LearnedReducer(Reducer):
         From ``in_features`` and ``out_features``, and ``hidden_features`` where it is left None, to a head module;
         a `ResidualMLP` where not given.
     loss : Module or callable, optional
-        A loss from `projhead.losses`, or what makes one; `NeighbourKL` where not given, at the temperatures that suit
+        A loss from `projhead.losses`, or what makes one; `NeighborKL` where not given, at the temperatures that suit
         the purpose.
     optimizer : callable, optional
         From parameters, and ``lr`` where it is left None, to an optimizer; AdamW where not given.
@@ -130,7 +130,7 @@ class LearnedReducer(Reducer):
 
     @staticmethod
     def upgrade(parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments that a record means: older ones say how neighbours were mined, which is no more."""
+        """Return the arguments that a record means: older ones say how neighbors were mined, which is no more."""
         return {name: value for name, value in parameters.items() if name not in _FORMER}
 
     history_: str
@@ -205,7 +205,7 @@ class LearnedReducer(Reducer):
             The same teacher's vectors of query-like texts (real queries, titles, sentences of the documents):
             their order of the documents is what retrieval needs kept.
         pairs : array-like of shape (p, 2), int, optional
-            Number of a query and number of a document that answers it: judgements, where there are any. Half of a
+            Number of a query and number of a document that answers it: judgments, where there are any. Half of a
             step's queries are of those that have one.
         resume : path, optional
             A Lightning checkpoint of an interrupted fit with the same settings and data.
@@ -242,7 +242,7 @@ class LearnedReducer(Reducer):
         twin = fitted.twin()
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
         self.head_, self._training = self._train(given, recipe, weight, held_out, twin=twin, resume=resume)
-        self.codec_ = fitted.adopt(twin)
+        self.codec_ = fitted.load_trained(twin)
         self.history_ = str(recipe)
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
@@ -316,8 +316,8 @@ class LearnedReducer(Reducer):
             numbers = held_out if len(held_out) else self._held_out(given.rows, min(2 * _JUDGING, len(given.rows)))
             return Judge(unit_rows(given.rows[numbers]), None, self._widths)
         numbers = held_out if len(held_out) else self._held_out(given.queries, min(_JUDGING, len(given.queries)))
-        among = self._held_out(given.rows, min(_AMONG, len(given.rows)))
-        return Judge(unit_rows(given.queries[numbers]), unit_rows(given.rows[among]), self._widths)
+        filter_ids = self._held_out(given.rows, min(_AMONG, len(given.rows)))
+        return Judge(unit_rows(given.queries[numbers]), unit_rows(given.rows[filter_ids]), self._widths)
 
     def _held_out(self, rows: Rows, size: int) -> NDArray[np.int64]:
         """Return the numbers of a random choice of rows, sorted; none where that would be too few to say anything."""
@@ -347,15 +347,15 @@ class LearnedReducer(Reducer):
         n, d = given.rows.shape
         make_head = filled(self.head or ResidualMLP, hidden_features=recipe.hidden_features)
         head = make_head(in_features=d, out_features=self.n_components)
-        head.initialise(torch.from_numpy(start).float())
+        head.initialize(torch.from_numpy(start).float())
         make_loss = filled(
-            self.loss or NeighbourKL, teacher_temperatures=recipe.teacher_temperatures, weights=recipe.weights
+            self.loss or NeighborKL, teacher_temperatures=recipe.teacher_temperatures, weights=recipe.weights
         )
         loss = copy.deepcopy(self.loss) if isinstance(self.loss, nn.Module) else make_loss()
         # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
         coverage = 0.0 if given.queries is None else min(len(given.queries) / n, 1.0)
         n_queries = round(coverage * recipe.n_queries)
-        module = Distillation(
+        module = HeadModule(
             head,
             loss,
             filled(self.optimizer or default_optimizer, lr=recipe.lr),
@@ -403,7 +403,7 @@ class LearnedReducer(Reducer):
         shorter.nested = [width for width in self.nested if width < n_components]
         return shorter
 
-    def moved(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
+    def with_head(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
         other.head_ = head.cpu().requires_grad_(False).eval()
@@ -433,7 +433,7 @@ def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.O
 
 
 def _start(rows: Rows, k: int) -> NDArray[np.float64]:
-    """Return the uncentred PCA (k, d) of rows; of fewer rows than components the directions that none has stay zero."""
+    """Return the uncentered PCA (k, d) of rows; directions beyond the rows, where those are few, stay zero."""
     weight = np.zeros((k, rows.shape[1]))
     components = PCA(min(k, len(rows)), center=False).fit(rows).components_
     weight[: len(components)] = components
@@ -443,7 +443,7 @@ def _start(rows: Rows, k: int) -> NDArray[np.float64]:
 def _linear(weight: Tensor) -> Linear:
     """Return a linear map (k, d) as a head."""
     head = Linear(weight.shape[1], weight.shape[0])
-    head.initialise(weight)
+    head.initialize(weight)
     return head.requires_grad_(False)
 
 

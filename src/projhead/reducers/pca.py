@@ -13,8 +13,8 @@ from projhead.reducers.base import Reducer, blocks
 class PCA(Reducer):
     """Principal components of unit rows, by one float64 pass over the Gram matrix.
 
-    Equal to full PCA to about 1e-14, in memory that does not grow with n. Centred is what scikit-learn and FAISS
-    do; uncentred (Eckart and Young, 1936) is sentence-transformers' recipe; whitening (Su et al., "Whitening
+    Equal to full PCA to about 1e-14, in memory that does not grow with n. Centered is what scikit-learn and FAISS
+    do; uncentered (Eckart and Young, 1936) is sentence-transformers' recipe; whitening (Su et al., "Whitening
     Sentence Representations for Better Semantics and Faster Retrieval", 2021) divides each component by its
     standard deviation.
 
@@ -34,13 +34,13 @@ class PCA(Reducer):
     mean_ : ndarray of shape (d,), float64, or None
         What is taken off.
     explained_variance_ : ndarray of shape (k,), float64
-        Variance along each axis (mean square where uncentred), with n - 1 degrees of freedom where centred.
+        Variance along each axis (mean square where uncentered), with n - 1 degrees of freedom where centered.
     """
 
     @property
     def kind(self) -> str:  # type: ignore[override]
         """The name of this form in tables."""
-        return "pca" + ("" if self.center else "_uncentred") + ("_whitened" if self.whiten else "")
+        return "pca" + ("" if self.center else "_uncentered") + ("_whitened" if self.whiten else "")
 
     def __init__(self, n_components: int = 128, *, center: bool = True, whiten: bool = False) -> None:
         self.n_components = n_components

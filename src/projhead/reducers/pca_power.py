@@ -19,14 +19,14 @@ class PCAPower(Reducer):
 
     0 is plain PCA, 1 whitens (Su et al., "Whitening Sentence Representations for Better Semantics and Faster
     Retrieval", 2021), what lies between whitens partly, and below 0 the large directions count more. The choice is
-    the one that keeps most of the 10 nearest neighbours among rows that the PCA has not seen.
+    the one that keeps most of the 10 nearest neighbors among rows that the PCA has not seen.
 
     Parameters
     ----------
     n_components : int, default=128
         Reduced width k.
     powers : sequence of float
-        What is tried, each centred and uncentred.
+        What is tried, each centered and uncentered.
     max_rows : int
         Rows that the choice is made on, at most; the final PCA is of all.
     random_state : int, default=0

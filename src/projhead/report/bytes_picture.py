@@ -23,12 +23,12 @@ _DEPTH = 0.25
 
 
 class Legend(NamedTuple):
-    """Colours of reducers, and markers of codecs, the same in every panel.
+    """Colors of reducers, and markers of codecs, the same in every panel.
 
-    A codec has a colour too, which it wears on the teacher's own rows: most lines are of those.
+    A codec has a color too, which it wears on the teacher's own rows: most lines are of those.
     """
 
-    colours: dict[str, Style]
+    colors: dict[str, Style]
     markers: dict[str, Style]
 
 
@@ -37,12 +37,12 @@ def legend(frame: pd.DataFrame) -> Legend:
     rows = _shown(frame)
     reducers, families = set(rows["reducer"]), list(dict.fromkeys(rows["codec"].map(family)))
     looks = styles([name for name in reducers if name != "teacher"])
-    colours = {"teacher": Style(INK, "")} if "teacher" in reducers else {}
-    colours |= {name: look._replace(marker="") for name, look in looks.items()}
+    colors = {"teacher": Style(INK, "")} if "teacher" in reducers else {}
+    colors |= {name: look._replace(marker="") for name, look in looks.items()}
     coded = dict.fromkeys(rows.loc[(rows["reducer"] == "teacher") & (rows["codec"] != "float32"), "codec"].map(family))
     own = {name: _CODECS[i % len(_CODECS)] for i, name in enumerate(coded)}
     markers = {name: Style(own.get(name, GREY), MARKERS[i % len(MARKERS)]) for i, name in enumerate(families)}
-    return Legend(colours, markers)
+    return Legend(colors, markers)
 
 
 def by_bytes(frame: pd.DataFrame, looks: Legend) -> Iterator[Picture]:
@@ -98,15 +98,15 @@ def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
         # The most that any method keeps at no more bytes.
         axes.step(best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round")
         for place, ((reducer, kind, _), line) in enumerate(lines.items()):
-            colour, marker = looks.colours[reducer].colour, looks.markers[kind].marker
+            color, marker = looks.colors[reducer].color, looks.markers[kind].marker
             if reducer == "teacher" and kind != "float32":
-                colour = looks.markers[kind].colour
+                color = looks.markers[kind].color
             order = 2 if is_baseline(reducer) else 4 if reducer == "learned" else 3
             # Side by side: intervals do not hide each other.
             x = line.index.to_numpy() * 2.0 ** (_SPREAD * (place / max(len(lines) - 1, 1) - 0.5))
-            axes.vlines(x, line["kept_low"], line["kept_high"], color=colour, linewidth=0.8, alpha=0.25, zorder=order)
+            axes.vlines(x, line["kept_low"], line["kept_high"], color=color, linewidth=0.8, alpha=0.25, zorder=order)
             axes.plot(
-                x, line["kept_value"], color=colour, linewidth=2 if reducer == "learned" else 1.1, marker=marker,
+                x, line["kept_value"], color=color, linewidth=2 if reducer == "learned" else 1.1, marker=marker,
                 markersize=6,
                 markeredgecolor="white", markeredgewidth=0.6, zorder=order,
             )  # fmt: skip

@@ -11,11 +11,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from projhead.files import atomic_file
+from projhead.evaluation.results import Result
+from projhead.persistence.files import atomic_file
 from projhead.report import bytes_picture, pictures, speed_picture
 from projhead.report.rows import frame_of, is_export, leading, metric_name, rank, several_codecs
 from projhead.report.tables import markdown, tables
-from projhead.results import Result
 
 
 class Finding(NamedTuple):
@@ -86,7 +86,7 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
         "retention": [_drawn(picture) for picture in pictures.retention(plain, looks)],
         "series": [(name, Markup(pictures.swatch(look))) for name, look in [*looks.items(), ("teacher", None)]],
         "storage": [_drawn(picture) for picture in bytes_picture.by_bytes(stored, marks)],
-        "reducers": [(name, Markup(pictures.swatch(look))) for name, look in marks.colours.items()],
+        "reducers": [(name, Markup(pictures.swatch(look))) for name, look in marks.colors.items()],
         "codecs": [(name, Markup(pictures.swatch(look))) for name, look in marks.markers.items()],
         "training": [_drawn(picture) for picture in pictures.training(curves, runs)],
         "runs": [(name, Markup(pictures.swatch(look._replace(marker="")))) for name, look in runs.items()],
@@ -102,7 +102,7 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
 
 
 def _drawn(picture: pictures.Picture) -> tuple[str, Markup]:
-    return picture.title, Markup(pictures.labelled(picture))
+    return picture.title, Markup(pictures.labeled(picture))
 
 
 def _findings(measured: pd.DataFrame) -> Iterator[Finding]:

@@ -17,11 +17,11 @@ from projhead.report.tables import number
 
 INK, GREY, _GRID = "#22272e", "#6b7280", "#e5e7eb"
 ORANGE, BLUE = "#d55e00", "#0072b2"
-#: Okabe and Ito, "Color Universal Design", 2008: told apart by colour-blind readers too.
-_COLOURS = {
+#: Okabe and Ito, "Color Universal Design", 2008: told apart by color-blind readers too.
+_COLORS = {
     "learned": ORANGE,
     "pca": BLUE,
-    "pca_uncentred": "#56b4e9",
+    "pca_uncentered": "#56b4e9",
     "pca_whitened": "#009e73",
     "pca_power": "#e69f00",
     "autoencoder": "#7a4fb0",
@@ -45,17 +45,17 @@ class Picture(NamedTuple):
 class Style(NamedTuple):
     """How a series is drawn, everywhere on the page."""
 
-    colour: str
+    color: str
     marker: str
 
 
 def styles(series: Sequence[str]) -> dict[str, Style]:
     """Return a style for each series: the known reducers always look the same."""
     ordered = sorted(set(series), key=rank)
-    free = [name for name in ordered if name not in _COLOURS]
-    colours = _COLOURS | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(free)}
-    markers = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate([*_COLOURS, *free])}
-    return {name: Style(colours[name], markers[name]) for name in ordered}
+    free = [name for name in ordered if name not in _COLORS]
+    colors = _COLORS | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(free)}
+    markers = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate([*_COLORS, *free])}
+    return {name: Style(colors[name], markers[name]) for name in ordered}
 
 
 def retention(frame: pd.DataFrame, looks: Mapping[str, Style]) -> Iterator[Picture]:
@@ -83,10 +83,10 @@ def _retention_panel(lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Styl
             # Side by side, so that intervals do not hide each other.
             x = line.index.to_numpy() * 2.0 ** (0.012 * span * (place - (len(lines) - 1) / 2))
             thick, order = (2.2, 4) if name.startswith("learned") else (1.3, 3)
-            colour = looks[name].colour
-            axes.vlines(x, line["kept_low"], line["kept_high"], color=colour, linewidth=thick, alpha=0.65, zorder=order)
+            color = looks[name].color
+            axes.vlines(x, line["kept_low"], line["kept_high"], color=color, linewidth=thick, alpha=0.65, zorder=order)
             axes.plot(
-                x, line["kept_value"], color=colour, linewidth=thick, marker=looks[name].marker, markersize=5.5,
+                x, line["kept_value"], color=color, linewidth=thick, marker=looks[name].marker, markersize=5.5,
                 markeredgecolor="white", markeredgewidth=0.6, zorder=order,
             )  # fmt: skip
         axes.set_xscale("log", base=2)
@@ -99,7 +99,7 @@ def _retention_panel(lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Styl
 
 
 def _sparse(widths: Sequence[int], span: float) -> list[str]:
-    """Label ticks from the widest down, leaving out those that would run into their neighbour."""
+    """Label ticks from the widest down, leaving out those that would run into their neighbor."""
     labels: list[str] = []
     last = np.inf
     for width in reversed(widths):
@@ -128,7 +128,7 @@ def training(curves: Mapping[str, pd.DataFrame], looks: Mapping[str, Style]) -> 
         with panel(_PANEL) as (figure, axes):
             for run, line in lines.items():
                 one = {"marker": "o", "markersize": 4} if len(line) == 1 else {}
-                axes.plot(line.index, line, color=looks[run].colour, linewidth=1.7, **one)
+                axes.plot(line.index, line, color=looks[run].color, linewidth=1.7, **one)
             axes.set_xlabel("step")
             axes.margins(x=0.03, y=0.08)
             parts = [f"{run} from {number(line.iloc[0])} to {number(line.iloc[-1])}" for run, line in lines.items()]
@@ -170,8 +170,8 @@ def swatch(style: Style | None) -> str:
         if style is None:
             axes.plot([0, 2], [0, 0], color=GREY, linewidth=1, linestyle=(0, (5, 3)))
         else:
-            axes.plot([0, 2], [0, 0], color=style.colour, linewidth=1.8)
-            axes.plot([1], [0], color=style.colour, marker=style.marker, markersize=6.5, markeredgecolor="white")
+            axes.plot([0, 2], [0, 0], color=style.color, linewidth=1.8)
+            axes.plot([1], [0], color=style.color, marker=style.marker, markersize=6.5, markeredgecolor="white")
         return svg(figure)
 
 
@@ -212,7 +212,7 @@ def svg(figure: Any) -> str:
     return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", drawing, count=1)
 
 
-def labelled(picture: Picture) -> str:
+def labeled(picture: Picture) -> str:
     """Return a picture's SVG with its words, for those who cannot see it."""
     return picture.svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(picture.alt)}"', 1)
 

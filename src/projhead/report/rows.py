@@ -8,18 +8,18 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from projhead.results import Result
+from projhead.evaluation.results import Result
 
 #: Rows equal in these measure the same thing.
 _KEY = ["encoder", "revision", "task", "metric", "paired", "reducer", "n_components", "codec", "index", "seed"]
-_BASELINES = ("pca", "pca_uncentred", "pca_whitened", "pca_power", "autoencoder", "random_projection", "truncation")
+_BASELINES = ("pca", "pca_uncentered", "pca_whitened", "pca_power", "autoencoder", "random_projection", "truncation")
 _LEADING = ("ndcg@10", "spearman", "overlap@10", "logistic_accuracy")
 _NAMES = {
     "ndcg@10": "nDCG@10",
     "mrr@10": "MRR@10",
     "spearman": "Spearman",
     "logistic_accuracy": "accuracy, logistic regression",
-    "knn_accuracy": "accuracy, 10 neighbours",
+    "knn_accuracy": "accuracy, 10 neighbors",
     "megabytes": "size, MB",
     "peak_megabytes": "peak memory, MB",
     "p50_ms": "latency of one text, median, ms",
@@ -41,7 +41,7 @@ def frame_of(results: Sequence[Result]) -> pd.DataFrame:
         The fields of `Result` and: ``paired``, whether it is a difference; ``teacher``, the encoder's name, with
         its revision where that is needed to tell two apart; ``series``, the reducer and how its vectors were
         stored and searched; ``kept_value``, ``kept_low``, ``kept_high``, the retention: the metric over the
-        full-width teacher's, missing where that was not measured (neighbour overlap is a retention itself).
+        full-width teacher's, missing where that was not measured (neighbor overlap is a retention itself).
 
     Raises
     ------
@@ -72,7 +72,7 @@ def is_export(frame: pd.DataFrame) -> pd.Series:
 
 
 def is_overlap(frame: pd.DataFrame) -> pd.Series:
-    """Say which rows are of neighbour overlap with the teacher, of which the teacher itself has all."""
+    """Say which rows are of neighbor overlap with the teacher, of which the teacher itself has all."""
     return frame["metric"].str.startswith("overlap@")
 
 

@@ -11,7 +11,7 @@ from projhead.report.rows import metric_name
 
 _SIZE = (8.2, 3.9)  # inches
 _SPEED = "texts_per_second"
-#: What is kept, the first that was measured: of the full-width teacher's neighbours, or of the float32 student's.
+#: What is kept, the first that was measured: of the full-width teacher's neighbors, or of the float32 student's.
 _KEPT = ("teacher_overlap_at_10", "overlap_at_10")
 
 
@@ -20,14 +20,14 @@ def legend(frame: pd.DataFrame) -> dict[str, Style]:
     looks: dict[str, Style] = {}
     for _, found in _panels(frame):
         for name in found.dropna().index:
-            colour = BLUE if " " in name else ORANGE
-            alike = sum(look.colour == colour for look in looks.values())
-            looks.setdefault(name, Style(colour, MARKERS[alike % len(MARKERS)]))
+            color = BLUE if " " in name else ORANGE
+            alike = sum(look.color == color for look in looks.values())
+            looks.setdefault(name, Style(color, MARKERS[alike % len(MARKERS)]))
     return looks
 
 
 def by_speed(frame: pd.DataFrame, looks: Mapping[str, Style]) -> Iterator[Picture]:
-    """Yield a panel per teacher: texts per second against the neighbours kept; a line where only speed is known."""
+    """Yield a panel per teacher: texts per second against the neighbors kept; a line where only speed is known."""
     for teacher, found in _panels(frame):
         points, limits = found.dropna(), found[found["kept"].isna()]["speed"]
         with panel(_SIZE) as (figure, axes):
@@ -39,7 +39,7 @@ def by_speed(frame: pd.DataFrame, looks: Mapping[str, Style]) -> Iterator[Pictur
                 )  # fmt: skip
             for name, point in points.iterrows():
                 axes.plot(
-                    point["speed"], point["kept"], linestyle="none", color=looks[name].colour, zorder=3,
+                    point["speed"], point["kept"], linestyle="none", color=looks[name].color, zorder=3,
                     marker=looks[name].marker, markersize=8, markeredgecolor="white", markeredgewidth=0.6,
                 )  # fmt: skip
             axes.set_xscale("log")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
+from projhead.evaluation.results import Result
 from projhead.report.rows import frame_of, is_export, is_overlap, leading, metric_name, rank
-from projhead.results import Result
 
 
 class Table(NamedTuple):

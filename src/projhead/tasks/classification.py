@@ -10,19 +10,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from projhead.corpora.tables import read_columns
-from projhead.protocols import Encoder, Sample
+from projhead.data import Scores
+from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
 from projhead.tasks.documents import documents_of
 
-_NEIGHBOURS = 10
+_NEIGHBORS = 10
 
 
 class Classification:
-    """Accuracy of logistic regression and of the 10 nearest neighbours' vote.
+    """Accuracy of logistic regression and of the 10 nearest neighbors' vote.
 
-    Both are scikit-learn's at their defaults (``C=1``; cosine for neighbours), the same for every width, as
+    Both are scikit-learn's at their defaults (``C=1``; cosine for neighbors), the same for every width, as
     all rows are of unit length. Logistic regression asks whether labels are linear in the vectors (Conneau
-    and Kiela, "SentEval", 2018), the vote whether neighbours share them.
+    and Kiela, "SentEval", 2018), the vote whether neighbors share them.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Classification:
         self.path, self.train_split, self.test_split = path, train_split, test_split
         self.text_column, self.label_column = text_column, label_column
 
-    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
         """Yield 1 or 0 per test text for each data set and classifier; `teacher` is not used.
 
         Raises
@@ -56,18 +57,18 @@ class Classification:
         for name, path in data_sets(self.path).items():
             texts, labels = self._read(path, self.train_split)
             test_texts, test_labels = self._read(path, self.test_split)
-            if len(set(labels)) < 2 or len(labels) < _NEIGHBOURS:
+            if len(set(labels)) < 2 or len(labels) < _NEIGHBORS:
                 raise ValueError(
-                    f"{path}: expected at least {_NEIGHBOURS} training texts with 2 labels, "
+                    f"{path}: expected at least {_NEIGHBORS} training texts with 2 labels, "
                     f"got {len(labels)} with {len(set(labels))}"
                 )
             rows, test_rows = documents_of(encoder, texts), encoder.encode(test_texts)
             for metric, model in (
                 ("logistic_accuracy", LogisticRegression(max_iter=1000)),
-                ("knn_accuracy", KNeighborsClassifier(_NEIGHBOURS, metric="cosine")),
+                ("knn_accuracy", KNeighborsClassifier(_NEIGHBORS, metric="cosine")),
             ):
                 right = model.fit(rows, labels).predict(test_rows) == np.array(test_labels)
-                yield Sample(f"classification/{name}", metric, right.astype(np.float64))
+                yield Scores(f"classification/{name}", metric, right.astype(np.float64))
 
     def _read(self, path: Path, split: str) -> tuple[list[str], list[str]]:
         if not path.is_dir():

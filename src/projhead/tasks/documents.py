@@ -13,6 +13,6 @@ def documents_of(encoder: Encoder, texts: Sequence[str]) -> Vectors:
 
     What asks is encoded by `encode`, always; the two differ for an encoder that stores its documents in fewer
     bytes. Tasks without a search keep to the same side of things: of a pair of sentences the second is stored, of
-    labelled texts those trained on, of neighbourhoods all but the text whose they are.
+    labeled texts those trained on, of neighborhoods all but the text whose they are.
     """
     return encoder.encode_documents(texts) if isinstance(encoder, DocumentEncoder) else encoder.encode(texts)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from projhead.protocols import Encoder, Sample
+from projhead.data import Scores
+from projhead.protocols import Encoder
 from projhead.tasks.documents import documents_of
 from projhead.vectors import Vectors
 
@@ -39,7 +40,7 @@ class MTEB:
             raise ValueError("names: expected at least one task of mteb, got none; such as names=[SciFact]")
         self._tasks = [_load(name) for name in self.names]
 
-    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
         """Yield the main score of each task and split: an item for each of its subsets; `teacher` is not used.
 
         mteb keeps no value per query: the interval of a task without subsets has no width.
@@ -54,7 +55,7 @@ class MTEB:
             metric = str(task.metadata.main_score).replace("_at_", "@")
             for split, subsets in scores.items():
                 name = f"mteb/{task.metadata.name}" + (f" {split}" if len(scores) > 1 else "")
-                yield Sample(name, metric, np.array([subset["main_score"] for subset in subsets], np.float64))
+                yield Scores(name, metric, np.array([subset["main_score"] for subset in subsets], np.float64))
 
 
 def _load(name: str) -> Any:

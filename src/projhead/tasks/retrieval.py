@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from projhead.corpora.docstrings import known_item
 from projhead.corpora.retrieval import RetrievalSet, load_beir
-from projhead.protocols import Encoder, Sample
+from projhead.data import Scores
+from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets
 from projhead.tasks.documents import documents_of
 from projhead.vectors import exact_top_k
@@ -21,7 +22,7 @@ _RANKS = 10
 class Retrieval:
     """nDCG@10, MRR@10 and recall@k of each query.
 
-    Gains are linear in the judgement and the ideal ranking is over all judged documents, as in trec_eval and
+    Gains are linear in the judgment and the ideal ranking is over all judged documents, as in trec_eval and
     BEIR (Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002). A document with
     the query's own id counts like any other.
 
@@ -30,7 +31,7 @@ class Retrieval:
     path : path or list of paths, optional
         What `load_beir` reads, one data set each. Where not given, summaries of docstrings find their bodies.
     split : str
-        Whose judgements.
+        Whose judgments.
     top_k : sequence of int
         Depths of recall.
     """
@@ -40,17 +41,17 @@ class Retrieval:
             raise ValueError(f"top_k: expected positive depths, got {list(top_k)}")
         self.path, self.split, self.top_k = path, split, top_k
 
-    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
         """Yield one value per query for each data set and metric; `teacher` is not used.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            If a data set is missing or malformed, or has no judgements in the split.
+            If a data set is missing or malformed, or has no judgments in the split.
         """
         for data in self._sets():
             for metric, items in _measures(_gains(data, encoder, max(*self.top_k, _RANKS)), data, self.top_k):
-                yield Sample(f"retrieval/{data.name}", metric, items)
+                yield Scores(f"retrieval/{data.name}", metric, items)
 
     def _sets(self) -> Iterator[RetrievalSet]:
         if self.path is None:
@@ -61,7 +62,7 @@ class Retrieval:
 
 
 def _gains(data: RetrievalSet, encoder: Encoder, depth: int) -> NDArray[np.float64]:
-    """Return the judgements of what was found, best rank first (q, depth); 0 where there are none."""
+    """Return the judgments of what was found, best rank first (q, depth); 0 where there are none."""
     documents = documents_of(encoder, [document.text for document in data.corpus])
     queries = encoder.encode([query.text for query in data.queries])
     _, found = exact_top_k(queries, documents, depth)

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from projhead.corpora.tables import read_columns
-from projhead.protocols import Encoder, Sample
+from projhead.data import Scores
+from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
 from projhead.tasks.documents import documents_of
 
@@ -30,7 +31,7 @@ class STS:
     def __init__(self, path: Paths, split: str = "test") -> None:
         self.path, self.split = path, split
 
-    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Sample]:
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
         """Yield the pairs (cosine, score) of each data set; `teacher` is not used.
 
         Raises
@@ -44,7 +45,7 @@ class STS:
             gold = _scores(frame, path)
             asked, stored = encoder.encode(first), documents_of(encoder, second)
             cosine = (asked.astype(np.float64) * stored).sum(1)
-            yield Sample(f"sts/{name}", "spearman", np.column_stack([cosine, gold]), "spearman")
+            yield Scores(f"sts/{name}", "spearman", np.column_stack([cosine, gold]), "spearman")
 
 
 def _scores(frame: pd.DataFrame, path: Path) -> NDArray[np.float64]:

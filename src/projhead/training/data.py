@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from projhead.training.batches import Batch, Drawn, RandomBatches, Rows
+from projhead.training.samplers import Batch, Drawn, RandomBatches, Rows
 from projhead.vectors import unit_rows
 
 

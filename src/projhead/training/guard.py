@@ -1,4 +1,4 @@
-"""How far towards its trained head a reducer may go, by rows that it was not trained on."""
+"""How far toward its trained head a reducer may go, by rows that it was not trained on."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def choose(overlap: Vectors, forms: Sequence[int]) -> tuple[int, Vectors]:
     forms : sequence of int
         Which candidates are PCA.
     """
-    rivals = overlap[list(forms)]
-    best = rivals.mean(3).argmax(0)  # (widths, neighborhoods)
-    gains = overlap - np.take_along_axis(rivals, best[None, :, :, None], axis=0)
+    baselines = overlap[list(forms)]
+    best = baselines.mean(3).argmax(0)  # (widths, neighborhoods)
+    gains = overlap - np.take_along_axis(baselines, best[None, :, :, None], axis=0)
     gain, doubt = gains.mean(3), gains.std(3) / overlap.shape[3] ** 0.5
     score = gain.mean((1, 2)) + _LOSS_WEIGHT * np.minimum(gain + doubt, 0).min((1, 2))
     return int(score.argmax()), gain

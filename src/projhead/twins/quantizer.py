@@ -1,4 +1,4 @@
-"""Sums of centroids: product, residual and product-residual quantisers."""
+"""Sums of centroids: product, residual and product-residual quantizers."""
 
 from __future__ import annotations
 

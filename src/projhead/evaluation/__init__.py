@@ -1,0 +1,1 @@
+"""Candidates beside baselines: results, intervals, planning."""

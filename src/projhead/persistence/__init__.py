@@ -1,0 +1,1 @@
+"""What lies on disk: files whole or absent, records, the names of our classes."""

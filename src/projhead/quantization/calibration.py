@@ -1,0 +1,63 @@
+"""What the activations of a graph are on calibration texts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from projhead.quantization.graph import Array, GraphWriter
+
+
+def products_of(graph: GraphWriter) -> dict[str, list[Any]]:
+    """Return the products of an activation and a matrix of weights, by the activation's name.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    products = defaultdict(list)
+    for node in graph.old:
+        if node.op_type == "MatMul" and graph.is_matrix(node.input[1]):
+            products[node.input[0]].append(node)
+    if not products:
+        raise ValueError("expected a graph with products of activations and weights, got none; export it without int8")
+    return dict(products)
+
+
+def each_product(graph: GraphWriter, products: dict[str, list[Any]]) -> Iterator[tuple[Any, str]]:
+    """Yield each product, to be written again, and its activation's name; all other nodes stay."""
+    for node in graph.old:
+        source = node.input[0] if node.input else ""
+        if node in products.get(source, []):
+            yield node, source
+        else:
+            graph.keep(node)
+    graph.finish()
+
+
+def activations(model: Any, names: list[str], batches: Iterable[dict[str, Array]]) -> Iterator[dict[str, Array]]:
+    """Yield the named activations (b, t, d) of each batch of inputs.
+
+    Raises
+    ------
+    ValueError
+        If there are no batches.
+    """
+    import onnx
+    import onnxruntime
+
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    batch = None
+    for batch in batches:
+        yield dict(zip(names, session.run(names, batch), strict=True))
+    if batch is None:
+        raise ValueError("int8: expected texts to calibrate on, got none")

@@ -1,0 +1,60 @@
+"""ONNX Runtime's own quantizers, for comparison and for smaller files: onnxruntime.quantization does the work.
+
+Their operators are ONNX Runtime's (domain com.microsoft) or are replaced by those when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from projhead.exporters.table import tables_in_int8
+
+#: Weights of a column that share a scale, of 4 or 8 bits.
+_BLOCK = 32
+#: MatMulNBits computes with activations in int8, scales by block.
+_INT8_ACTIVATIONS = 4
+
+
+def quantize_dynamic(model: Any) -> Any:
+    """Return `model` as ``quantize_dynamic`` makes it: weights by column, one scale for all activations of a batch.
+
+    So a text's row depends a little on what else is in its batch. Nothing is calibrated.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.onnx"
+        with _quiet():
+            quantize_dynamic(model, path, per_channel=True, weight_type=QuantType.QInt8)
+        return onnx.load(path)
+
+
+def quantize_weights(model: Any, bits: int) -> Any:
+    """Return `model` with its matrices in 4 or 8 bits (MatMulNBits), token tables in int8, the rest in float.
+
+    Nothing is calibrated. The file is small; a CPU is not much faster than in float32.
+    """
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    quantizer = MatMulNBitsQuantizer(
+        model, bits=bits, block_size=_BLOCK, is_symmetric=True, accuracy_level=_INT8_ACTIVATIONS
+    )
+    quantizer.process()
+    return tables_in_int8(quantizer.model.model)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep it from advising on the root logger to do what is done already."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)

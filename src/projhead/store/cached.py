@@ -1,0 +1,46 @@
+"""An encoder that encodes the same texts once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from projhead.data import Document
+from projhead.protocols import Encoder
+from projhead.store.shard import fingerprint
+from projhead.store.store import store_path, write_store
+from projhead.vectors import Vectors, unit_rows
+
+
+class Cached:
+    """Keep the vectors of every list of texts as a float16 store on disk, as `train` does, found again by fingerprint.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        What encodes.
+    root : path
+        Folder of the stores.
+    show_progress : bool
+        Show a bar also where `encode` is not asked to, as tasks do not.
+    """
+
+    def __init__(self, encoder: Encoder, root: str | Path, *, show_progress: bool = False) -> None:
+        self.encoder, self.root, self.show_progress = encoder, Path(root), show_progress
+        self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, in the order of `texts`."""
+        if not texts:
+            return self.encoder.encode(texts)
+        store = write_store(
+            store_path(self.root, self.encoder, fingerprint(texts), "float16"),
+            self.encoder,
+            (Document(str(number), text) for number, text in enumerate(texts)),
+            name="texts",
+            dtype="float16",
+            keep_texts=False,
+            total=len(texts),
+            show_progress=show_progress or self.show_progress,
+        )
+        return unit_rows(store.rows)

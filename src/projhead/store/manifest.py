@@ -1,0 +1,138 @@
+"""What a store of vectors says about itself, in ``manifest.json``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from projhead.persistence.files import read_json, write_json
+
+_FORMAT = "projhead-store"
+_VERSION = 1
+DTYPES = ("float16", "float32")
+SHARD_FILE = r"data-\d{5,}\.arrow"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a store.
+
+    Attributes
+    ----------
+    file : str
+    rows, bytes : int
+    sha256 : str
+        Of the file.
+    documents : str
+        Digest of the ids and texts in it.
+    clipped : int
+        Values in it that lay outside the codec's range.
+    """
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    documents: str
+    clipped: int = 0
+
+
+@dataclass
+class Manifest:
+    """What a store holds and where it came from.
+
+    Attributes
+    ----------
+    encoder : dict
+        ``name``, ``revision``, ``dimension``, and ``spec`` to build it again (None where that cannot be).
+    corpus : dict
+        ``name`` and ``fingerprint``, that of all texts in order (empty until complete).
+    dtype : str
+        ``"float16"`` or ``"float32"``; of codes, what the codec says.
+    shard_rows : int
+        Rows of every shard but the last.
+    keep_texts : bool
+        Whether the texts are in the shards.
+    shards : list of Shard
+    codec : dict or None
+        Of a store of codes: ``name``, ``items`` of a code, ``spec``, and once settled ``sha256`` and ``fitted_to``.
+    complete : bool
+        Whether the corpus ended; an unfinished store cannot be opened.
+    """
+
+    encoder: dict[str, Any]
+    corpus: dict[str, str]
+    dtype: str
+    shard_rows: int
+    keep_texts: bool
+    shards: list[Shard] = field(default_factory=list)
+    complete: bool = False
+    codec: dict[str, Any] | None = None
+
+    @property
+    def items(self) -> int:
+        """Values of a row as stored."""
+        return int(self.encoder["dimension"] if self.codec is None else self.codec["items"])
+
+    @property
+    def clipped(self) -> int:
+        """Values that lay outside the codec's range."""
+        return sum(shard.clipped for shard in self.shards)
+
+    @property
+    def rows(self) -> int:
+        """Rows in whole shards."""
+        return sum(shard.rows for shard in self.shards)
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.json``, whole or not at all."""
+        write_json(folder / "manifest.json", {"format": _FORMAT, "version": _VERSION, **asdict(self)})
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``manifest.json``.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is none; if it is damaged or of another version.
+        """
+        path = folder / "manifest.json"
+        record = read_json(path, _FORMAT, _VERSION, {"shards"}, "write one into a new folder with 'projhead encode'")
+        try:
+            shards = [Shard(**shard) for shard in record["shards"]]
+            settings = {key: record[key] for key in record if key not in ("format", "version", "shards")}
+            manifest = cls(**settings, shards=shards)
+            manifest._check()
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{path} is damaged: {error}; delete the store and encode again") from error
+        return manifest
+
+    def _check(self) -> None:
+        """Raise ValueError, TypeError or KeyError where a file says what `write` never wrote."""
+        sizes = [self.encoder["dimension"], self.shard_rows, self.items]
+        sizes += [size for shard in self.shards for size in (shard.rows, shard.bytes)]
+        if not all(type(size) is int and size > 0 for size in sizes):
+            raise ValueError("expected positive sizes")
+        names = [
+            self.encoder["name"],
+            self.encoder["revision"],
+            self.corpus["name"],
+            self.corpus["fingerprint"],
+        ]
+        if self.codec is not None:
+            names += [self.codec["name"], self.codec["sha256"], self.codec["fitted_to"]]
+            np.dtype(self.dtype)
+        elif self.dtype not in DTYPES:
+            raise ValueError(f"expected a dtype of {', '.join(DTYPES)}, got {self.dtype!r}")
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("expected names as text")
+        if self.complete and not self.shards:
+            raise ValueError("expected at least one shard")
+        for shard in self.shards:
+            if not re.fullmatch(SHARD_FILE, shard.file):
+                raise ValueError(f"expected the file name of a shard, got {shard.file!r}")

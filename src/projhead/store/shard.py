@@ -1,0 +1,78 @@
+"""One shard of a store: an Arrow file with ids, texts and vectors or codes, whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from projhead.data import Document
+from projhead.persistence.files import atomic_file, sha256_of
+from projhead.store.manifest import Manifest, Shard
+
+
+def add_text(digest: Any, text: str) -> None:
+    """Add a text with its length, so that no two lists of texts read alike."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    digest.update(len(encoded).to_bytes(8, "big") + encoded)
+
+
+def fingerprint(texts: Iterable[str]) -> str:
+    """Return the digest of texts in order, 64 hex digits."""
+    digest = hashlib.sha256()
+    for text in texts:
+        add_text(digest, text)
+    return digest.hexdigest()
+
+
+def digest_of(documents: Sequence[Document]) -> str:
+    """Return the digest of ids and texts."""
+    return fingerprint(part for document in documents for part in document)
+
+
+def write_shard(
+    folder: Path, manifest: Manifest, documents: Sequence[Document], stored: NDArray[Any], clipped: int
+) -> Shard:
+    """Write the next shard as one Arrow record batch; `stored` are rows or codes (n, items) in the manifest's dtype."""
+    columns: dict[str, pa.Array] = {"id": pa.array([_utf8(document.id) for document in documents], pa.string())}
+    if manifest.keep_texts:  # large: a shard of long texts may pass 2 GB
+        columns["text"] = pa.array([_utf8(document.text) for document in documents], pa.large_string())
+    columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(stored.ravel()), stored.shape[1])
+    batch = pa.record_batch(columns)
+    path = folder / f"data-{len(manifest.shards):05d}.arrow"
+    with (
+        atomic_file(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_stream(sink, batch.schema) as out,
+    ):
+        out.write_batch(batch)
+    return Shard(path.name, len(documents), path.stat().st_size, sha256_of(path), digest_of(documents), clipped)
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def read_shard(folder: Path, shard: Shard, manifest: Manifest, *, verify: bool) -> pa.Table:
+    """Memory-map a shard, refusing what is not as the manifest says."""
+    file = folder / shard.file
+    advice = f"delete the store {folder} and encode again"
+    size = file.stat().st_size if file.is_file() else 0
+    if size != shard.bytes:
+        raise ValueError(f"{file}: expected {shard.bytes:,} bytes, got {size:,}; {advice}")
+    if verify and sha256_of(file) != shard.sha256:
+        raise ValueError(f"{file} is damaged: its sha256 is not the manifest's; {advice}")
+    try:
+        table = pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{file} is damaged: {error}; {advice}") from error
+    kind = pa.list_(pa.from_numpy_dtype(np.dtype(manifest.dtype)), manifest.items)
+    names = ["id", "text", "embedding"] if manifest.keep_texts else ["id", "embedding"]
+    if table.column_names != names or table.schema.field("embedding").type != kind or table.num_rows != shard.rows:
+        raise ValueError(f"{file}: expected {shard.rows:,} rows with {names}, embedding as {kind}; {advice}")
+    return table

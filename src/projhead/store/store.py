@@ -1,0 +1,345 @@
+"""Vectors on disk, as floats or codes: a folder of Arrow shards that `datasets` memory-maps, and a manifest.
+
+A shard is whole or absent. The manifest is written anew after each one, so that an interrupted encode goes on
+at the last whole shard; a shard's bytes depend on its documents and the encoder alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from projhead.codecs.base import BaseCodec
+from projhead.data import Document
+from projhead.persistence import registry as spec
+from projhead.persistence.files import locked, write_json
+from projhead.protocols import Encoder
+from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
+from projhead.store.manifest import DTYPES, SHARD_FILE, Manifest, Shard
+from projhead.store.shard import add_text, digest_of, read_shard, write_shard
+from projhead.vectors import Vectors
+
+#: What a process killed while writing may leave behind.
+_LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER})\.\d+\.tmp"
+#: Documents encoded between two steps of the progress bar.
+_WINDOW = 4096
+#: Codes decoded at once.
+_DECODED = 8192
+#: Stores up to this size are verified whenever they are opened: about a second.
+_VERIFIED_BYTES = 1_000_000_000
+
+
+class EmbeddingStore:
+    """A finished store, opened for reading.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : Manifest
+    table : pyarrow.Table
+        Columns ``id``, ``text`` (where kept) and ``embedding``, rows or codes, memory-mapped.
+    codec : BaseCodec or None
+        What wrote the codes; None where rows are floats.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, table: pa.Table, codec: BaseCodec | None) -> None:
+        self.folder, self.manifest, self.table, self.codec = folder, manifest, table, codec
+
+    @classmethod
+    def open(cls, path: str | Path, *, verify: bool | None = None) -> Self:
+        """Open a store.
+
+        Parameters
+        ----------
+        path : path
+        verify : bool, optional
+            Compare every shard's sha256 with the manifest's; where not given, of stores up to 1 GB. Sizes are
+            always compared.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        ValueError
+            If it is unfinished, damaged, or of another version.
+        """
+        folder = Path(path)
+        manifest = Manifest.read(folder)
+        if not manifest.complete:
+            raise ValueError(
+                f"{folder} is unfinished ({manifest.rows:,} rows so far): run the same encode again to go on"
+            )
+        if verify is None:
+            verify = sum(shard.bytes for shard in manifest.shards) <= _VERIFIED_BYTES
+        tables = [read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
+        return cls(folder, manifest, pa.concat_tables(tables), open_codec(folder, manifest))
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def dimension(self) -> int:
+        """Width of the rows."""
+        return int(self.manifest.encoder["dimension"])
+
+    def codes(self) -> Iterator[NDArray[Any]]:
+        """Yield what is stored of each shard, (rows, items), zero-copy from the memory map."""
+        for chunk in self.table["embedding"].chunks:
+            yield chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), -1)
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """Yield the rows (rows, dimension) of each shard, zero-copy; codes are decoded, some thousands at once."""
+        for stored in self.codes():
+            for start in range(0, len(stored), len(stored) if self.codec is None else _DECODED):
+                yield stored if self.codec is None else self.codec.decode(stored[start : start + _DECODED].copy())
+
+    @cached_property
+    def rows(self) -> NDArray[Any]:
+        """All rows (n, dimension): floats in the store's dtype, zero-copy from one shard, a copy of several."""
+        blocks = list(self.blocks())
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
+        """Return some rows (n, dimension) by their numbers."""
+        taken = self.table["embedding"].take(pa.array(numbers, pa.int64())).combine_chunks()
+        stored: NDArray[Any] = taken.flatten().to_numpy(zero_copy_only=True).reshape(len(numbers), self.manifest.items)
+        return stored if self.codec is None else self.codec.decode(stored.copy())
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of every row."""
+        return list(self.table["id"].to_pylist())
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of every row.
+
+        Raises
+        ------
+        ValueError
+            If texts were not kept.
+        """
+        if not self.manifest.keep_texts:
+            raise ValueError(f"{self.folder} holds no texts: encode again with keep_texts=true")
+        return list(self.table["text"].to_pylist())
+
+    def documents(self, numbers: Sequence[int]) -> list[Document]:
+        """Return id and text of some rows; the text is empty where texts were not kept."""
+        names = ["id", "text"] if self.manifest.keep_texts else ["id"]
+        taken = self.table.select(names).take(pa.array(numbers, pa.int64()))
+        return [Document(row["id"], row.get("text", "")) for row in taken.to_pylist()]
+
+
+def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str) -> Path:
+    """Return where the vectors of a corpus, by its fingerprint, lie below `root`."""
+    name = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)[:40]
+    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}"
+
+
+def write_store(
+    path: str | Path,
+    encoder: Encoder,
+    documents: Iterable[Document],
+    *,
+    name: str = "corpus",
+    dtype: str = "float16",
+    codec: BaseCodec | None = None,
+    calibration_rows: int = 16_384,
+    shard_rows: int = 8192,
+    keep_texts: bool = True,
+    total: int | None = None,
+    show_progress: bool = False,
+) -> EmbeddingStore:
+    """Encode documents into a store, go on with an unfinished one, or open a finished one.
+
+    Memory holds one shard, whatever the size of the corpus. Of several processes one writes, the others wait.
+
+    Parameters
+    ----------
+    path : path
+        The store's folder.
+    encoder : Encoder
+    documents : iterable of Document
+        Streamed once, finished store or not: ids and texts are compared with those of whole shards.
+    name : str
+        What to call the corpus.
+    dtype : str
+        ``"float16"`` or ``"float32"``, where there is no codec.
+    codec : BaseCodec, optional
+        Store codes instead of floats. It is fitted once, to the first rows, unless it was fitted before, and saved
+        with the store; values outside its range clip and are counted in the manifest.
+    calibration_rows : int
+        How many rows it is fitted to.
+    shard_rows : int
+        Rows of a shard.
+    keep_texts : bool
+        Keep texts beside the vectors, for search to answer with. Lone surrogates become ``?``.
+    total : int, optional
+        How many documents there are, for the progress bar.
+    show_progress : bool
+
+    Raises
+    ------
+    ValueError
+        If the folder holds something else, or a store of another encoder, dtype, codec, shard size or corpus, or
+        is damaged; if there are no documents, or too few to fit the codec to.
+    """
+    folder = Path(path)
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    if shard_rows < 1:
+        raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
+    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts)
+    with locked(folder):
+        manifest = _begun(folder, wanted)
+        stream, digest = iter(documents), hashlib.sha256()
+        for shard in manifest.shards:
+            part = list(islice(stream, shard.rows))
+            _compare(folder, manifest, shard, part)
+            for document in part:
+                add_text(digest, document.text)
+        if manifest.complete:
+            if next(stream, None) is not None:
+                raise ValueError(
+                    f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path"
+                )
+            fit_or_open_codec(folder, manifest, codec, iter(()), calibration_rows)
+            return EmbeddingStore.open(folder)
+        with tqdm(
+            total=total, initial=manifest.rows, desc=f"encode {name}", unit="text", disable=not show_progress
+        ) as bar:
+            encoded = _encoded(encoder, stream, shard_rows, bar)
+            settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
+            for shard_documents, rows in encoded:
+                manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled))
+                manifest.write(folder)
+                for document in shard_documents:
+                    add_text(digest, document.text)
+        if not manifest.shards:
+            raise ValueError(f"{name}: expected at least one document, got none")
+        _finish(folder, manifest, digest.hexdigest())
+    torch.cuda.empty_cache()  # what comes next has other shapes; without a GPU this is nothing
+    return EmbeddingStore.open(folder, verify=False)
+
+
+def _wanted(
+    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool
+) -> Manifest:
+    """Return the manifest of a store that is still empty."""
+    record: dict[str, Any] | None = None
+    if codec is not None:
+        kind, items = codec.layout(encoder.dimension)
+        dtype, record = str(kind), {"name": codec.name, "items": items, "spec": spec.spec_of(codec)}
+    identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
+    return Manifest(
+        {**identity, "spec": _record(encoder)},
+        {"name": name, "fingerprint": ""},
+        dtype,
+        shard_rows,
+        keep_texts,
+        codec=record,
+    )
+
+
+def _encoded(encoder: Encoder, documents: Iterator[Document], shard_rows: int, bar: Any) -> Iterator[Encoded]:
+    """Yield the documents of each shard, and their rows."""
+    while part := list(islice(documents, shard_rows)):
+        rows = np.empty((len(part), encoder.dimension), np.float32)
+        for start in range(0, len(part), _WINDOW):
+            window = encoder.encode([document.text for document in part[start : start + _WINDOW]])
+            rows[start : start + _WINDOW] = window
+            bar.update(len(window))
+        yield part, rows
+
+
+def _stored(
+    folder: Path, manifest: Manifest, documents: Sequence[Document], rows: Vectors, codec: BaseCodec | None
+) -> Shard:
+    """Write one shard, as floats or codes."""
+    if codec is None:
+        return write_shard(folder, manifest, documents, rows.astype(manifest.dtype, copy=False), 0)
+    before = codec.clipped
+    codes = codec.encode(rows)
+    return write_shard(folder, manifest, documents, codes, codec.clipped - before)
+
+
+def _begun(folder: Path, wanted: Manifest) -> Manifest:
+    """Return the manifest to go on with: that of the store in the folder, if it is what is wanted."""
+    names = [one.name for one in folder.iterdir()]
+    if "manifest.json" not in names:
+        strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{FOLDER}|{_LEFTOVER}", name)]
+        if strangers:
+            raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
+    for name in names:
+        if re.fullmatch(_LEFTOVER, name):
+            one = folder / name
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+    if "manifest.json" not in names:
+        return wanted
+    found = Manifest.read(folder)
+    pairs = {
+        "encoder": (found.encoder["revision"], wanted.encoder["revision"]),
+        "codec": (_settings(found), _settings(wanted)),
+        "dtype": (found.dtype, wanted.dtype),
+        "shard_rows": (found.shard_rows, wanted.shard_rows),
+        "keep_texts": (found.keep_texts, wanted.keep_texts),
+    }
+    for what, (old, new) in pairs.items():
+        if old != new:
+            raise ValueError(
+                f"{folder} was begun with {what} {old!r}, got {new!r}: give the same, or choose another path"
+            )
+    return found
+
+
+def _settings(manifest: Manifest) -> Any:
+    return manifest.codec and manifest.codec["spec"]
+
+
+def _record(encoder: Encoder) -> dict[str, Any] | None:
+    """Return what `spec.build` needs to make the encoder again; None for one of the user's own, or holding objects."""
+    if not type(encoder).__module__.startswith("projhead."):
+        return None
+    record = spec.spec_of(encoder)
+    return record if set(record["parameters"]) == set(spec.parameters_of(encoder)) else None
+
+
+def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document]) -> None:
+    """Check that a whole shard is still whole, and of these documents."""
+    if len(documents) < shard.rows:
+        raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
+    if digest_of(documents) != shard.documents:
+        raise ValueError(
+            f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
+        )
+    read_shard(folder, shard, manifest, verify=not manifest.complete)
+
+
+def _finish(folder: Path, manifest: Manifest, digest: str) -> None:
+    """Write what `datasets.load_from_disk` looks for, then say that the store is complete."""
+    write_json(folder / "dataset_info.json", {"dataset_name": manifest.corpus["name"]})
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": shard.file} for shard in manifest.shards],
+        "_fingerprint": digest[:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": None,
+    }
+    write_json(folder / "state.json", state)
+    manifest.corpus["fingerprint"] = digest
+    manifest.complete = True
+    manifest.write(folder)

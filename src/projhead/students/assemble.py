@@ -1,0 +1,99 @@
+"""The student: a teacher's network with the head inside, as a stock `SentenceTransformer`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Normalize
+from torch import nn
+
+from projhead.reducers.base import Reducer
+
+
+def dense_modules(head: nn.Module) -> list[Dense]:
+    """Return a head as sentence-transformers' own `Dense` modules, the same function exactly.
+
+    Raises
+    ------
+    ValueError
+        If the head's ``to_sequential`` has something else than linear layers, each with at most one activation.
+    """
+    modules: list[Dense] = []
+    for layer in head.to_sequential():  # type: ignore[operator]
+        if isinstance(layer, nn.Linear):
+            dense = Dense(
+                layer.in_features, layer.out_features, bias=layer.bias is not None, activation_function=nn.Identity()
+            )
+            dense.linear.load_state_dict(layer.state_dict())  # copies
+            modules.append(dense)
+        elif modules and isinstance(modules[-1].activation_function, nn.Identity):
+            modules[-1].activation_function = layer
+        else:
+            raise ValueError(f"expected linear layers with at most one activation each, got {layer}")
+    return modules
+
+
+def assemble(model: SentenceTransformer, reducer: Reducer, revision: str | None = None) -> SentenceTransformer:
+    """Put a fitted reducer behind a teacher, out of stock modules only.
+
+    Parameters
+    ----------
+    model : SentenceTransformer
+        The teacher, in float32; its modules are shared, not copied.
+    reducer : Reducer
+        Fitted to the teacher's unit rows.
+    revision : str, optional
+        The teacher's revision, to be compared with the one the reducer was fitted to.
+
+    Returns
+    -------
+    SentenceTransformer
+        The teacher's modules, `Normalize` where it does not end in one, `Dense` modules, `Normalize`: its rows are
+        those of teacher and reducer to 1e-5.
+
+    Raises
+    ------
+    ValueError
+        If the reducer is not fitted, was fitted to another teacher or width, or the model cannot take a head.
+    """
+    _check(model, reducer, revision)
+    modules = OrderedDict(model.named_children())
+    tail = [*dense_modules(reducer.head_), Normalize()]
+    if not isinstance(list(modules.values())[-1], Normalize):
+        tail.insert(0, Normalize())
+    modules.update([(str(position), module) for position, module in enumerate(tail, start=len(modules))])
+    student = SentenceTransformer(
+        modules=modules,  # type: ignore[arg-type]  # it takes names too, which module_kwargs refer to
+        device=str(model.device),
+        prompts=model.prompts.copy(),  # type: ignore[arg-type]
+        default_prompt_name=model.default_prompt_name,
+        similarity_fn_name="cosine",
+    )
+    student.module_kwargs = model.module_kwargs
+    return student.eval()
+
+
+def _check(model: SentenceTransformer, reducer: Reducer, revision: str | None) -> None:
+    """Refuse a reducer that does not belong behind the model, and a model that takes none."""
+    if not hasattr(reducer, "head_"):
+        raise ValueError(f"expected a fitted reducer, got {reducer}; call fit, or load one with load_reducer")
+    teacher, width = reducer.teacher_, model.get_embedding_dimension()
+    if teacher is not None and revision is not None and not teacher.is_of(revision):
+        raise ValueError(
+            f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got a model of revision "
+            f"{revision}; choose that teacher, or train again"
+        )
+    if model.truncate_dim is not None:
+        raise ValueError(f"expected a model of full width, got truncate_dim={model.truncate_dim}; load it without")
+    if width != reducer.n_features_in_:
+        raise ValueError(
+            f"the reducer takes vectors of width {reducer.n_features_in_}, the model gives width {width}; "
+            "choose the teacher that the reducer was fitted to"
+        )
+    if halves := {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}:
+        raise ValueError(
+            f"expected a model in float32, got {', '.join(sorted(halves))}; load it in float32 "
+            "(encoder.dtype=float32) and choose the precision when exporting"
+        )

@@ -1,0 +1,205 @@
+"""A smaller student: a start, distilled from the teacher's cached vectors."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from sentence_transformers import SentenceTransformer
+from sklearn.linear_model import Ridge
+from torch import nn
+
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
+from projhead.encoders.texts import clean_texts
+from projhead.persistence import registry as spec
+from projhead.persistence.files import atomic_folder
+from projhead.protocols import Encoder
+from projhead.reducers.artifact import Teacher
+from projhead.reducers.learned import LearnedReducer
+from projhead.training.network_module import NetworkModule
+from projhead.training.samplers import Rows
+from projhead.training.text_data import TextData
+from projhead.training.trainer import make_trainer, seeded, take_best
+from projhead.vectors import Vectors, unit_rows
+
+#: Texts whose tokens are counted at once.
+_WINDOW = 1024
+#: Texts that a new head is first fitted to, at most.
+_START = 4096
+
+
+class Start(Protocol):
+    """What a smaller student starts from.
+
+    Attributes
+    ----------
+    aligned : bool
+        Whether the network's rows are to be the teacher's, so that its head serves from the first step.
+    """
+
+    aligned: bool
+
+    def __call__(self, teacher: Encoder, texts: Sequence[str]) -> SentenceTransformer:
+        """Return the untrained student's encoder, a stock model in float32."""
+        ...
+
+
+class Texts(NamedTuple):
+    """Texts to train on, and the teacher's vectors of them: documents, and query-like texts where there are any."""
+
+    documents: Sequence[str]
+    rows: Rows
+    queries: Sequence[str] = ()
+    query_rows: Rows | None = None
+
+    def joined(self) -> tuple[list[str], Rows]:
+        """Return all texts, documents first, and the rows (n, d) of them."""
+        rows = self.rows if self.query_rows is None else np.concatenate([self.rows, self.query_rows])
+        return clean_texts([*self.documents, *self.queries]), rows
+
+
+class Distilled:
+    """Train a small network, and the head behind it, on texts whose teacher vectors are known.
+
+    Parameters
+    ----------
+    start : Start
+        What the network is to begin with.
+    loss : callable
+        From nothing to a loss from `projhead.losses`.
+    optimizer : callable
+        From parameters to an optimizer.
+    trainer : callable
+        From keyword arguments to a ``pytorch_lightning.Trainer``.
+    row_weight : float
+        What the squared distance of the network's rows to the teacher's counts beside the loss, where the start is
+        aligned.
+    max_tokens : int, optional
+        Tokens of a text that training reads; the network's limit, which the student keeps, where not given.
+    token_budget, n_documents, near, depth, steps_per_epoch, validation_rows
+        As in `TextData`.
+    callbacks, logger : mapping of name to object, optional
+        Lightning callbacks and loggers.
+    random_state : int
+        Seed of everything random.
+    """
+
+    def __init__(
+        self,
+        start: Start,
+        *,
+        loss: Callable[[], nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        trainer: Callable[..., pl.Trainer],
+        row_weight: float,
+        max_tokens: int | None,
+        token_budget: int,
+        n_documents: int,
+        near: int,
+        depth: int,
+        steps_per_epoch: int,
+        validation_rows: int,
+        callbacks: Mapping[str, pl.Callback] | None = None,
+        logger: Mapping[str, Any] | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.start, self.loss, self.optimizer, self.trainer = start, loss, optimizer, trainer
+        self.row_weight, self.max_tokens, self.token_budget = row_weight, max_tokens, token_budget
+        self.n_documents, self.near, self.depth = n_documents, near, depth
+        self.steps_per_epoch, self.validation_rows = steps_per_epoch, validation_rows
+        self.callbacks, self.logger, self.random_state = callbacks, logger, random_state
+
+    def fit(
+        self, teacher: Encoder, reducer: LearnedReducer, data: Texts, folder: Path, *, resume: Path | None = None
+    ) -> tuple[SentenceTransformerEncoder, LearnedReducer]:
+        """Train, write the encoder, and return it, as it is read again, with the reducer for its rows.
+
+        Parameters
+        ----------
+        teacher : Encoder
+        reducer : LearnedReducer
+            One without a codec, fitted to the teacher's vectors: its reduced rows are to be learned.
+        data : Texts
+        folder : Path
+            Where the encoder is written, a stock sentence-transformers folder.
+        resume : Path, optional
+            A Lightning checkpoint of an interrupted fit with the same settings and data.
+        """
+        with seeded(self.random_state):
+            texts, rows = data.joined()
+            model = self.start(teacher, texts)
+            head = copy.deepcopy(reducer.head_) if self.start.aligned else _fitted_head(model, reducer, texts, rows)
+            module = NetworkModule(
+                model,
+                head,
+                copy.deepcopy(reducer.head_),
+                self.loss(),
+                self.optimizer,
+                row_weight=self.row_weight if self.start.aligned else 0.0,
+                nested=reducer.nested,
+            )
+            limit = model.max_seq_length
+            if self.max_tokens is not None:
+                model.max_seq_length = min(self.max_tokens, limit or self.max_tokens)
+            batches = self._batches(model, texts, rows, len(data.documents))
+            trainer = make_trainer(self.trainer, self.callbacks, self.logger, 0)
+            trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)
+            training = {"steps": trainer.global_step, **take_best(trainer, module)}
+            if self.max_tokens is not None:
+                model.max_seq_length = limit
+        encoder = _written(model, folder)
+        return encoder, reducer.with_head(head, Teacher(encoder.name, encoder.revision, encoder.dimension), training)
+
+    def _batches(self, model: SentenceTransformer, texts: Sequence[str], rows: Rows, n_documents: int) -> TextData:
+        prompt = model.prompts.get(model.default_prompt_name or "")
+        return TextData(
+            texts,
+            rows,
+            n_documents,
+            preprocess=lambda some: model.preprocess(some, prompt=prompt),
+            lengths=token_lengths(model, texts),
+            token_budget=self.token_budget,
+            n_documents=self.n_documents,
+            near=self.near,
+            depth=self.depth,
+            steps_per_epoch=self.steps_per_epoch,
+            validation_rows=self.validation_rows,
+            seed=self.random_state,
+        )
+
+
+def token_lengths(model: SentenceTransformer, texts: Sequence[str]) -> list[int]:
+    """Count the tokens of each text that a model reads."""
+    lengths: list[int] = []
+    for start in range(0, len(texts), _WINDOW):
+        features = model.preprocess(list(texts[start : start + _WINDOW]))
+        if "attention_mask" in features:
+            lengths += features["attention_mask"].sum(1).tolist()
+        else:  # a bag of tokens: where each begins
+            lengths += [b - a for a, b in pairwise([*features["offsets"].tolist(), len(features["input_ids"])])]
+    return lengths
+
+
+def _fitted_head(model: SentenceTransformer, reducer: LearnedReducer, texts: Sequence[str], rows: Rows) -> nn.Module:
+    """Return a head of the reducer's kind for rows of another network, begun by least squares to its reduced rows."""
+    chosen = np.unique(np.linspace(0, len(texts) - 1, min(_START, len(texts))).astype(int))
+    own: Vectors = unit_rows(model.encode([texts[i] for i in chosen], show_progress_bar=True))
+    record = spec.spec_of(reducer.head_)
+    record["parameters"]["in_features"] = own.shape[1]
+    head: nn.Module = spec.build(record, "projhead.heads")
+    map_ = Ridge(1.0, fit_intercept=False).fit(own, reducer.transform(rows[chosen]))
+    head.initialize(torch.from_numpy(map_.coef_).float())  # type: ignore[operator]
+    return head
+
+
+def _written(model: SentenceTransformer, folder: Path) -> SentenceTransformerEncoder:
+    """Write the model, whole or not at all, and read it back."""
+    with atomic_folder(folder) as temporary, no_weight_bars():
+        model.cpu().eval().save_pretrained(str(temporary), create_model_card=False)
+    return SentenceTransformerEncoder(str(folder), local_files_only=True)

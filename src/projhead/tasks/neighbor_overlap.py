@@ -1,0 +1,76 @@
+"""How much of the teacher's neighborhoods an encoder keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from projhead.corpora.docstrings import Docstrings
+from projhead.corpora.files import TextFiles
+from projhead.corpora.split import in_test
+from projhead.data import Scores
+from projhead.protocols import Encoder
+from projhead.tasks.documents import documents_of
+from projhead.vectors import neighbor_overlap
+
+
+class NeighborOverlap:
+    """Share of the teacher's nearest neighbors that are the encoder's too, ties counted fairly.
+
+    Parameters
+    ----------
+    path : path, optional
+        Texts, as `TextFiles` reads them. Where not given: the held-out texts of a teacher that knows only
+        those of its file (`Precomputed`), else the held-out docstrings.
+    column : str
+        The column of the texts, where there are columns.
+    split : str
+        "all" texts of `path`, or "test" for those that ``corpus=file`` holds out when trained on it.
+    max_texts : int
+        Texts compared, at most; chosen at random, always the same.
+    top_k : sequence of int
+        Neighborhood sizes.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        column: str = "text",
+        split: str = "all",
+        max_texts: int = 2000,
+        top_k: Sequence[int] = (1, 10, 100),
+    ) -> None:
+        self.path, self.column, self.split, self.max_texts, self.top_k = path, column, split, max_texts, top_k
+
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
+        """Yield one value per text for each neighborhood size.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If texts are missing, or not more than the largest neighborhood.
+        """
+        name, texts = self._texts(teacher)
+        if len(texts) <= max(self.top_k):
+            raise ValueError(
+                f"neighbor_overlap/{name}: expected more texts than the largest of top_k = {list(self.top_k)}, "
+                f"got {len(texts)}; give more texts, or a smaller top_k"
+            )
+        stored, asked = documents_of(encoder, texts), encoder.encode(texts)
+        overlap = neighbor_overlap(teacher.encode(texts), stored, self.top_k, queries=asked)
+        for column, k in enumerate(self.top_k):
+            yield Scores(f"neighbor_overlap/{name}", f"overlap@{k}", overlap[:, column].astype(np.float64))
+
+    def _texts(self, teacher: Encoder) -> tuple[str, list[str]]:
+        if self.path is not None:
+            corpus = TextFiles(str(self.path), column=self.column)
+            name, texts = corpus.name, [document.text for document in corpus.documents(self.split)]
+        elif hasattr(teacher, "texts_or_rows"):
+            name, texts = teacher.name, [text for text in teacher.texts_or_rows() if in_test(text)]
+        else:
+            docstrings = Docstrings()
+            name, texts = docstrings.name, [document.text for document in docstrings.documents("test")]
+        chosen = np.random.default_rng(0).permutation(len(texts))[: self.max_texts]
+        return name, [texts[position] for position in np.sort(chosen)]

@@ -1,0 +1,148 @@
+"""The one LightningModule: a head, a loss, and how near the student's neighbors are to the teacher's."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from projhead.training.samplers import Batch
+from projhead.training.schedule import distillation_optimizer
+from projhead.twins.base import Twin
+
+#: Validation looks at this many neighbors.
+TOP_K = 10
+
+
+class HeadModule(pl.LightningModule):
+    """Train a head so that its unit rows keep the teacher's similarities.
+
+    Parameters
+    ----------
+    head : Module
+        From (n, d) to (n, k).
+    loss : Module
+        Called with student and teacher similarities (b, m) and the mask of own rows.
+    optimizer : callable
+        From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
+    nested : sequence of int
+        Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
+        2022): each has the loss, with what it learns, for itself, and their mean is minimized.
+    codec : Twin, optional
+        What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
+        distance of a row to what its code says, moves the codec and not the head (van den Oord et al., "Neural discrete
+        representation learning", 2017). It is that of queries too: tables learn few documents by heart, and code others
+        the better for being held to more of their kind.
+    raw_codes : bool
+        Leave what codes say the length it has.
+    distortion_weight : float
+        What the distortion counts beside the loss.
+    query_weight, document_weight : float
+        What the queries' similarities to documents count, and the documents' to each other: the first is better
+        for retrieval, the second keeps neighborhoods.
+    label_margin : float
+        How far the teacher's similarity of a query to a document judged relevant is put above the greatest of the
+        query's others: the teacher is corrected where it is known to err, and trusted otherwise.
+    """
+
+    def __init__(
+        self,
+        head: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        *,
+        nested: Sequence[int] = (),
+        codec: Twin | None = None,
+        raw_codes: bool = False,
+        distortion_weight: float = 0.0,
+        query_weight: float,
+        document_weight: float,
+        label_margin: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.head, self._optimizer = head, optimizer
+        self.codec, self.raw_codes, self.distortion_weight = codec, raw_codes, distortion_weight
+        self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
+        self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
+        self.query_weight, self.document_weight = query_weight, document_weight
+        self.label_margin = label_margin
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Reduce teacher rows (n, d) to unit rows (n, k)."""
+        return nn.functional.normalize(self.head(rows), dim=1)
+
+    def _similarities(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Return similarities (b + a, m) of queries and anchors to documents: teacher's, student's by width."""
+        b = len(batch.queries)
+
+        def compared(rows: Tensor, documents: Tensor) -> Tensor:
+            return torch.cat([rows[:b], rows[b:][batch.anchors]]) @ documents.T
+
+        rows = torch.cat([batch.queries, batch.documents])
+        projected = self.head(rows)
+        reduced = [nn.functional.normalize(projected[:, :k], dim=1) for k in self.widths]
+        return compared(rows, batch.documents), [compared(part, self._stored(part)[b:]) for part in reduced]
+
+    def _stored(self, rows: Tensor) -> Tensor:
+        """Return rows (b + m, k), of queries and documents, as they are found again."""
+        if self.codec is None:
+            return rows
+        decoded = self.codec(rows)
+        # The gradient to the rows passes the codec straight and so takes itself away here.
+        self._distortion = (rows - decoded).square().sum(1).mean()
+        return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """Return the loss of one batch, the mean over widths."""
+        teacher, students = self._similarities(batch)
+        query, document = batch.relevant.unbind(1)
+        teacher[query, document] = teacher[query].amax(1) + self.label_margin
+        b, self_mask = len(batch.queries), _own(batch)
+        nothing = self_mask.new_zeros(b, len(batch.documents))
+        if self.global_step == 0:
+            fit_temperatures(self.losses, students, teacher, torch.cat([nothing, self_mask]))
+        total = teacher.new_zeros(())
+        for loss, student in zip(self.losses, students, strict=True):
+            total = total + self.document_weight * loss(student[b:], teacher[b:], self_mask)
+            if b:
+                total = total + self.query_weight * loss(student[:b], teacher[:b], nothing)
+        total = total / len(students)
+        if self.codec is not None:
+            total = total + self.distortion_weight * self._distortion
+            self.log("train/distortion", self._distortion, batch_size=1)
+        self.log("train/loss", total, batch_size=1)
+        return total
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Log the share of the teacher's nearest documents that the student keeps, the mean over widths."""
+        teacher, students = self._similarities(batch)
+        top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
+        for similarities in (teacher, *students):
+            similarities[len(batch.queries) :].masked_fill_(_own(batch), -torch.inf)
+        nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
+        kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
+        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimizer and its schedule over the trainer's steps."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        return distillation_optimizer(self._optimizer, self, self.losses, steps)
+
+
+def fit_temperatures(
+    losses: Iterable[nn.Module], students: Sequence[Tensor], teacher: Tensor, self_mask: Tensor
+) -> None:
+    """Fit the temperatures of losses that have one to the similarities (b, m) that training starts from."""
+    for loss, student in zip(losses, students, strict=True):
+        if hasattr(loss, "fit_temperature"):
+            loss.fit_temperature(student.detach(), teacher, self_mask)  # type: ignore[operator]
+
+
+def _own(batch: Batch) -> Tensor:
+    """Return a mask (a, m): where an anchor meets itself among the documents."""
+    self_mask = torch.zeros(len(batch.anchors), len(batch.documents), dtype=torch.bool, device=batch.documents.device)
+    return self_mask.scatter_(1, batch.anchors[:, None], True)

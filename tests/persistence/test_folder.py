@@ -1,0 +1,187 @@
+"""An index on disk: kills, other processes, changed bytes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from projhead.codecs.integer import Integer
+from projhead.indexes.base import BaseIndex, load_index
+from projhead.indexes.exact import ExactIndex
+from projhead.indexes.faiss import FaissIndex
+from projhead.indexes.faiss_binary import FaissBinaryIndex
+from projhead.indexes.milvus import MilvusIndex
+from projhead.indexes.rescore import RescoreIndex
+from projhead.persistence import folder
+from projhead.vectors import Vectors
+
+STAGES = ["build", "add", "writing", "before the switch", "switching", "after the switch"]
+#: Each stage in a process of its own, forked from one that has imported everything.
+KILLED = """
+import os, signal, sys
+import numpy as np
+import projhead.persistence.folder as folder
+from projhead.indexes.base import load_index
+
+def dies(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def change(path, where, rows):
+    index = load_index(path)
+    if where == "build":
+        index._search = dies
+        index.build(rows[:100]).search(rows[:1], 1)
+    index.add(rows[:5])
+    if where == "add":
+        dies()
+    if where == "writing":
+        write = index._write
+        index._write = lambda path: (write(path), dies())
+    if where == "before the switch":
+        folder.write_json = dies
+    if where == "after the switch":
+        index._replaced = dies
+    if where == "switching":
+        os.replace = dies
+    index.save(path)
+
+rows, ended = np.load(sys.argv[1]), []
+for path in sys.argv[2:]:
+    child = os.fork()
+    if not child:
+        change(path, os.path.basename(path), rows)
+        os._exit(0)
+    ended.append(os.waitpid(child, 0)[1])
+print(*ended)
+"""
+
+
+def kinds() -> dict[str, BaseIndex]:
+    made = {
+        "faiss": FaissIndex("IVF4,Flat", nprobe=4),
+        "exact": ExactIndex(Integer(8)),
+        "rescore": RescoreIndex(FaissBinaryIndex()),
+    }
+    return made if importlib.util.find_spec("pymilvus") is None else made | {"milvus": MilvusIndex()}
+
+
+def test_a_kill_leaves_the_old_index_or_the_new(rows: Vectors, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    index = RescoreIndex(FaissIndex("Flat")).build(rows)
+    expected = index.search(rows[:20], 3)
+    for stage in STAGES:
+        index.save(tmp_path / stage)
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "rows.npy"), *(str(tmp_path / stage) for stage in STAGES)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert ended.stdout.split() == [str(int(signal.SIGKILL))] * len(STAGES), ended.stderr
+    for stage in STAGES:
+        left = load_index(tmp_path / stage)
+        assert len(left) == (605 if stage == "after the switch" else 600)
+        if len(left) == 600:
+            np.testing.assert_array_equal(left.search(rows[:20], 3), expected)
+        left.add(rows[:1])
+        left.save(tmp_path / stage)
+        assert sorted(one.name[:4] for one in (tmp_path / stage).iterdir()) == ["data", "inde"]
+
+
+def test_of_two_that_change_an_index_the_second_is_told(rows: Vectors, tmp_path: Path) -> None:
+    FaissIndex().build(rows).save(tmp_path / "index")
+    one, other = load_index(tmp_path / "index"), load_index(tmp_path / "index")
+    one.add(rows[:1]).save(tmp_path / "index")
+    with pytest.raises(ValueError, match="was written by another process after it was loaded: load it and do it again"):
+        other.add(rows[:2]).save(tmp_path / "index")
+    other.save(tmp_path / "elsewhere")
+    FaissIndex().build(rows[:9]).save(tmp_path / "index")  # built anew, in its place
+    assert len(load_index(tmp_path / "index")) == 9
+
+
+def test_a_folder_with_something_else_is_left_alone(rows: Vectors, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"is not an index, and not empty \(thesis.txt\): choose another path"):
+        FaissIndex().build(rows).save(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_save_that_fails_leaves_the_old_index_alone(
+    rows: Vectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FaissIndex().build(rows).save(tmp_path / "index")
+    index = load_index(tmp_path / "index").add(rows[:1])
+
+    def full(path: Path) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(index, "_write", full)
+    with pytest.raises(OSError, match="No space"):
+        index.save(tmp_path / "index")
+    assert len(load_index(tmp_path / "index")) == 600
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_no_changed_byte_gives_another_answer_in_silence(kind: str, rows: Vectors, tmp_path: Path) -> None:
+    generator, path = np.random.default_rng(0), tmp_path / "index"
+    index = kinds()[kind].build(rows[:300], ids=np.arange(300) * 2)
+    expected = index.search(rows[300:320], 5)
+    index.save(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.stat().st_size)
+    refused = 0
+    for turn in range(100):
+        file = files[turn % len(files)]
+        whole = file.read_bytes()
+        position, change = int(generator.integers(len(whole))), int(generator.integers(1, 256))
+        file.write_bytes(whole[:position] + bytes([whole[position] ^ change]) + whole[position + 1 :])
+        try:
+            loaded = load_index(path)
+        except ValueError:
+            refused += 1
+        else:  # a blank of the record, for another
+            np.testing.assert_array_equal(loaded.search(rows[300:320], 5), expected)
+        file.write_bytes(whole)
+    assert refused >= 90
+    for file in files:
+        whole = file.read_bytes()
+        os.truncate(file, len(whole) // 2)
+        with pytest.raises(ValueError, match="damaged"):
+            load_index(path)
+        file.write_bytes(whole)
+    np.testing.assert_array_equal(load_index(path).search(rows[300:320], 5), expected)
+
+
+def test_missing_and_strange_files_and_records_are_refused(rows: Vectors, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no index in .*; build one with 'projhead index'"):
+        load_index(tmp_path / "index")
+    FaissIndex().build(rows).save(tmp_path / "index")
+    data = tmp_path / "index" / "data-00000"
+    (data / "more").write_text("")
+    with pytest.raises(ValueError, match="more is damaged"):
+        load_index(tmp_path / "index")
+    (data / "more").unlink()
+    good = json.loads((tmp_path / "index" / "index.json").read_text())
+    del good["sha256"]
+
+    def refused(match: str, **changed: object) -> None:
+        record = good | changed
+        text = json.dumps({**record, "sha256": folder._digest(record)})
+        (tmp_path / "index" / "index.json").write_text(text)
+        with pytest.raises(ValueError, match=match):
+            load_index(tmp_path / "index")
+
+    refused("expected a class of projhead.indexes", index={"class": "os.system", "parameters": {}})
+    refused(
+        "is not an index: refused", index={"class": "projhead.indexes.rows.ArrayRows", "parameters": {"array": [[1]]}}
+    )
+    refused("expected version 2, got 1", version=1)
+    refused("damaged", format="projhead-store")
+    refused("expected data in a folder such as data-00000", data="../index/data-00000")
+    shutil.rmtree(data)
+    refused("damaged")

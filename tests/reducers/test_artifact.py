@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from projhead.reducers.artifact import Teacher
+from projhead.reducers.base import load_reducer
+from projhead.reducers.pca import PCA
+from projhead.vectors import Vectors
+
+
+@pytest.fixture
+def artifact(tmp_path: Path, rows: Vectors) -> Path:
+    PCA(8).fit(rows).save(tmp_path / "artifact", teacher=Teacher("t", "0123", 32), card="# card")
+    return tmp_path / "artifact"
+
+
+def test_a_reducer_comes_back_whole(artifact: Path, rows: Vectors) -> None:
+    original, loaded = PCA(8).fit(rows), load_reducer(artifact)
+    np.testing.assert_array_equal(loaded.transform(rows), original.transform(rows))
+    np.testing.assert_array_equal(loaded.components_, original.components_)
+    assert loaded.get_params() == original.get_params()
+    assert loaded.teacher_ == Teacher("t", "0123", 32)
+    assert sorted(path.name for path in artifact.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
+
+
+def _change(artifact: Path, **changes: object) -> None:
+    config = json.loads((artifact / "config.json").read_text())
+    (artifact / "config.json").write_text(json.dumps(config | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "other"}, "format"),
+        ({"version": 2}, "version 1, got 2"),
+        ({"reducer": {"class": "os.system", "parameters": {}}}, "refused"),
+        ({"head": {"class": "torch.nn.Linear", "parameters": {}}}, "refused"),
+        ({"head": {"class": "projhead.heads.linear.Linear",
+                   "parameters": {"in_features": 10**9, "out_features": 10**9}}}, "do not fit"),
+        ({"fitted": {"transform": 1}}, "refused"),
+        ({"fitted": {"__class__": 1}}, "refused"),
+        ({"teacher": {"name": "x"}}, "teacher"),
+        ({"sha256": "0"}, "sha256"),
+    ],
+)  # fmt: skip
+def test_a_tampered_config_is_refused(artifact: Path, changes: dict[str, object], message: str) -> None:
+    _change(artifact, **changes)
+    with pytest.raises(ValueError, match=message):
+        load_reducer(artifact)
+
+
+def test_no_flipped_byte_gives_a_wrong_answer_in_silence(artifact: Path, rows: Vectors) -> None:
+    expected = load_reducer(artifact).transform(rows[:5])
+    generator = random.Random(0)
+    for name in ("model.safetensors", "config.json"):
+        whole = (artifact / name).read_bytes()
+        for _ in range(60):
+            damaged = bytearray(whole)
+            damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
+            (artifact / name).write_bytes(damaged)
+            try:
+                found = load_reducer(artifact).transform(rows[:5])
+            except ValueError:
+                continue
+            np.testing.assert_array_equal(found, expected)
+        (artifact / name).write_bytes(whole)
+
+
+def test_missing_and_truncated_files_are_refused(artifact: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no artifact"):
+        load_reducer(tmp_path / "nothing")
+    weights = artifact / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(ValueError, match="damaged"):
+        load_reducer(artifact)
+    weights.unlink()
+    with pytest.raises(ValueError, match="missing"):
+        load_reducer(artifact)
