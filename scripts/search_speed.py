@@ -130,7 +130,7 @@ def speed(args: argparse.Namespace, rows: Vectors, queries: Vectors, folder: Pat
         tabulate(table, [args.factory, "queries/s", "recall@10 of the same codes", "build, s"], tablefmt="github")
         + f"\n\nnprobe {nprobe}; projhead's speed over stock's {np.median(ratios):.3f} "
         f"[{ratios.min():.3f}, {ratios.max():.3f}] over {args.rounds} rounds; {same:.2%} of answers the same.\n"
-        f"Memory: estimated {estimated / 1e6:.1f} MB, resident {measured / 1e6:.1f} MB ({estimated / measured - 1:+.1%})."
+        f"Memory: estimated {estimated / 1e6:.1f} MB, held {measured / 1e6:.1f} MB ({estimated / measured - 1:+.1%})."
     )
 
 

@@ -65,7 +65,9 @@ def test_an_index_grows_shrinks_and_looks_among_some(stores: Path, capsys: pytes
     assert run(index, "index", f"path={path}", "delete=[doc text 3,doc text 4]") == 596
     some = [f"doc {text}" for text in TEXTS[500:510]]
     assert {name for _, name, _ in found(path, TEXTS[502], 50, filter_ids=some)} == set(some)
-    best = run(search, "search", f"path={path}", f"query='{TEXTS[502]}'", "top_k=2", f"among=[{some[2]},{some[3]}]")
+    best = run(
+        search, "search", f"path={path}", f"query='{TEXTS[502]}'", "top_k=2", f"filter_ids=[{some[2]},{some[3]}]"
+    )
     assert best == pytest.approx(1, abs=1e-5)
     assert "deleted 2 rows" in capsys.readouterr().out
 

@@ -64,8 +64,8 @@ def test_a_smaller_student_is_an_encoder_and_an_artifact_for_every_other_verb(
         f"path={tmp_path / 'st'}",
         paths,
     )
-    projhead(tmp_path / "evaluate-run", "evaluate", *own, "task=neighbor_overlap", f"task.neighbor_overlap.path={corpus}",
-          "task.neighbor_overlap.top_k=[10]", paths)  # fmt: skip
+    projhead(tmp_path / "evaluate-run", "evaluate", *own, "task=neighbor_overlap",
+          f"task.neighbor_overlap.path={corpus}", "task.neighbor_overlap.top_k=[10]", paths)  # fmt: skip
     # Beside the teacher that it comes from, the exported student is measured in full-width retention.
     tasks = [NeighborOverlap(str(corpus), top_k=[10])]
     rows = evaluate(teacher, tasks, [run / "teacher" / "artifact"], [tmp_path / "st"], tmp_path / "stores")

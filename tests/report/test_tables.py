@@ -64,7 +64,8 @@ def test_several_tasks_have_an_overview_of_their_leading_metrics(results):
     first = next(iter(tables(frame_of(results))))
     assert first.section == "MiniLM: all tasks"
     assert first.header == [
-        "reducer", "dimensions", "retrieval/scifact nDCG@10", "sts/stsb Spearman", "neighbor_overlap/docstrings overlap@10",
+        "reducer", "dimensions", "retrieval/scifact nDCG@10", "sts/stsb Spearman",
+        "neighbor_overlap/docstrings overlap@10",
     ]  # fmt: skip
     assert first.rows[0] == ["teacher", "384", "100.0%", "100.0%", "100.0%"]
     assert [line[:2] for line in first.rows[1:8]] == [

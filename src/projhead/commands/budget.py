@@ -51,8 +51,8 @@ def run(cfg: DictConfig) -> float:
     goal = f"{cfg.memory} of memory" if verdict == "over" else f"the target of {cfg.recall:.0%}"
     head = (
         f"{n:,} rows of {name}; measured on {len(sample):,} rows and {len(queries):,} queries: the share of the\n"
-        f"teacher's {TOP_K} nearest that are found, with its 95% interval. More rows make it harder: estimated for all\n"
-        "by the fall from a quarter of the sample to all of it, each fourfold alike; rough where there are many.\n"
+        f"teacher's {TOP_K} nearest that are found, with its 95% interval. More rows make it harder: estimated for\n"
+        "all by the fall from a quarter of the sample to all of it, each fourfold alike; rough where there are many.\n"
         f"IVF and HNSW look at a part of the rows: {lists(n):,} lists, a sixteenth visited, on the sample "
         f"{lists_of_sample(n, len(sample)):,}.\n"
         f"Queries/s: in batches of {len(queries)} on this machine, estimated likewise, to a factor of three.\n"

@@ -26,27 +26,28 @@ _QUERIES = (
 def run(cfg: DictConfig) -> float:
     """Run everything; return the head's share of the full-width teacher's nDCG@10 at the middle width."""
     started, folder = time.perf_counter(), run_folder()
-    widths = list(cfg.widths)
+    teacher, widths = f"encoder={cfg.encoder}", list(cfg.widths)
     middle = widths[len(widths) // 2]
     _say("Train a head at each width, beside every PCA form")
     for width in widths:
-        _verb(folder / f"train-{width}", "train", f"n_components={width}")
+        _verb(folder / f"train-{width}", "train", teacher, f"n_components={width}")
     artifacts = [str(folder / f"train-{width}" / "artifact") for width in widths]
     artifact = artifacts[len(widths) // 2]
     _say("Measure the heads where it counts: does a summary find its docstring?")
-    _verb(folder / "evaluate", "evaluate", f"artifact=[{','.join(artifacts)}]")
+    _verb(folder / "evaluate", "evaluate", teacher, f"artifact=[{','.join(artifacts)}]")
     _say("Write the encoder with the head inside, for stock tools")
     student = folder / "students"
     for export in ("sentence_transformers", "onnx_int8"):
         _verb(
             folder / f"export-{export}",
             "export",
+            teacher,
             f"artifact={artifact}",
             f"export={export}",
             f"path={student / export}",
         )
     _say("Measure the quantized student as it will be used")
-    _verb(folder / "evaluate-students", "evaluate", f"exported={student / 'onnx_int8'}", "task=retrieval")
+    _verb(folder / "evaluate-students", "evaluate", teacher, f"exported={student / 'onnx_int8'}", "task=retrieval")
     _say("Encode with the quantized student, index, and search")
     store, index = folder / "store", folder / "index"
     encoder = ("encoder=exported", f"encoder.path={student / 'onnx_int8'}")

@@ -40,7 +40,7 @@ def train_student(
     test: Vectors,
     folder: Path,
 ) -> None:
-    """Distill a small encoder, or go on with it; compare its reduced rows, and its own PCA forms, with the teacher's."""
+    """Distill a small encoder, or go on with it; compare its reduced rows and its own PCA forms with the teacher's."""
     last = folder / "checkpoints" / "student" / "last.ckpt"
     if last.exists():
         print(f"going on from {last}")

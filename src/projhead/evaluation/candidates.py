@@ -26,7 +26,7 @@ class Candidate:
         As in a result row.
     samples : sequence of Sample
         One per task and metric, in the same order for every system.
-    rivals : sequence of Candidate
+    baselines : sequence of Candidate
         The PCA forms fitted to the same vectors at the same width, stored alike.
     codec, bytes_per_vector : str, int
         How documents were stored, and in what room; four bytes a dimension where that is not given.

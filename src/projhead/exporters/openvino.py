@@ -10,8 +10,10 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
-from projhead.exporters.onnx import calibration, in_dtype, prompt_of, whole_graph, write_tokenizer
+from projhead.exporters.tokenizer import prompt_of, write_tokenizer
+from projhead.exporters.tracing import whole_graph
 from projhead.persistence.export_record import write_record
+from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
@@ -26,8 +28,8 @@ class OpenVino:
     Parameters
     ----------
     dtype : {"float32", "int8", "int8_bf16"}
-        Of the network. int8 (see `projhead.quantization.int8_static`) is calibrated on the texts that `write` is given: a
-        quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
+        Of the network. int8 (see `projhead.quantization.int8_static`) is calibrated on the texts that `write` is given:
+        a quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
         computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of the time where the
         processor has it. Rows stay as near to the student's, but depend a little on what else is in their batch.
 

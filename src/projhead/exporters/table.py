@@ -11,7 +11,6 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from projhead.encoders.graph import OUTPUT
-from projhead.quantization.graph import GraphWriter
 
 
 class TokenMean(nn.Module):
@@ -40,12 +39,3 @@ def bare_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
     bare = Tokenizer.from_str(json.dumps({**settings, "post_processor": None}))
     bare.enable_padding(pad_id=0)  # whichever: the mask leaves it out
     return bare
-
-
-def tables_in_int8(model: Any) -> Any:
-    """Return `model`, an onnx.ModelProto, with its token tables in int8 by rows, and nothing else changed but size."""
-    graph = GraphWriter(model)
-    for node in graph.old:
-        graph.keep(node)
-    graph.finish()
-    return model

@@ -138,7 +138,7 @@ class BaseIndex(ABC):
         queries : array-like of shape (q, d)
             Made unit length.
         top_k : int
-        among : array-like of int, optional
+        filter_ids : array-like of int, optional
             Look only among the rows with these ids, where this kind of index can.
 
         Returns

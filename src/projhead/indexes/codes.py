@@ -8,10 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from projhead.codecs.base import BaseCodec
+from projhead.codecs.base import BaseCodec, same_codec
 from projhead.indexes.rows import sample, unit_blocks
 from projhead.protocols import CodedRows, Rows
-from projhead.store.codec import same_codec
 
 #: Rows that a codec is fitted to, at most: 64 for each of a product quantizer's centroids, of which FAISS asks 39.
 _FIT_ROWS = 16_384

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
@@ -28,7 +29,6 @@ from projhead.training.head_module import HeadModule
 from projhead.training.recipe import Recipe, filled, make_recipe
 from projhead.training.samplers import Rows
 from projhead.training.trainer import make_trainer, seeded, take_best
-from projhead.twins.base import Twin
 from projhead.vectors import Vectors, unit_rows
 
 #: With fewer rows none can be spared to judge by.
@@ -239,10 +239,10 @@ class LearnedReducer(Reducer):
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
         """Train the head through a codec, and a copy of the codec with it."""
         fitted, weight = start_codec(codec, given.rows, _start(given.rows, self.n_components))
-        twin = fitted.twin()
+        fake = fitted.fake_quantized()
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
-        self.head_, self._training = self._train(given, recipe, weight, held_out, twin=twin, resume=resume)
-        self.codec_ = fitted.load_trained(twin)
+        self.head_, self._training = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
+        self.codec_ = fitted.load_trained(fake)
         self.history_ = str(recipe)
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
@@ -316,8 +316,8 @@ class LearnedReducer(Reducer):
             numbers = held_out if len(held_out) else self._held_out(given.rows, min(2 * _JUDGING, len(given.rows)))
             return Judge(unit_rows(given.rows[numbers]), None, self._widths)
         numbers = held_out if len(held_out) else self._held_out(given.queries, min(_JUDGING, len(given.queries)))
-        filter_ids = self._held_out(given.rows, min(_AMONG, len(given.rows)))
-        return Judge(unit_rows(given.queries[numbers]), unit_rows(given.rows[filter_ids]), self._widths)
+        among = self._held_out(given.rows, min(_AMONG, len(given.rows)))
+        return Judge(unit_rows(given.queries[numbers]), unit_rows(given.rows[among]), self._widths)
 
     def _held_out(self, rows: Rows, size: int) -> NDArray[np.int64]:
         """Return the numbers of a random choice of rows, sorted; none where that would be too few to say anything."""
@@ -338,7 +338,7 @@ class LearnedReducer(Reducer):
         start: NDArray[Any],
         held_out: NDArray[np.int64],
         *,
-        twin: Twin | None = None,
+        fake: FakeQuantized | None = None,
         resume: str | Path | None = None,
         alone: bool = False,
     ) -> tuple[nn.Module, dict[str, Any]]:
@@ -360,7 +360,7 @@ class LearnedReducer(Reducer):
             loss,
             filled(self.optimizer or default_optimizer, lr=recipe.lr),
             nested=self.nested,
-            codec=twin,
+            codec=fake,
             raw_codes=self.raw_codes,
             distortion_weight=self.distortion_weight,
             query_weight=coverage,

@@ -6,11 +6,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from projhead.codecs.base import BaseCodec, load_codec
+from projhead.codecs.base import BaseCodec, load_codec, same_codec
 from projhead.data import Document
 from projhead.persistence.files import sha256_of
 from projhead.store.manifest import Manifest
@@ -80,12 +79,3 @@ def open_codec(folder: Path, manifest: Manifest) -> BaseCodec | None:
     if sha256_of(folder / FOLDER / "codec.json") != manifest.codec["sha256"]:
         raise ValueError(f"{folder / FOLDER} is not the codec that wrote the store: delete the store and encode again")
     return codec
-
-
-def same_codec(one: Any, other: Any) -> bool:
-    """Whether two fitted codecs give the same codes."""
-    if (type(one), one.name, one.dimension) != (type(other), other.name, other.dimension):
-        return False
-    return one.state.keys() == other.state.keys() and all(
-        np.array_equal(array, other.state[name]) for name, array in one.state.items()
-    )
