@@ -12,7 +12,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "projhead"
 
 #: From the ground up. A module imports from floors below its own, or from its own folder.
 FLOORS = [
-    {"persistence", "vectors", "quiet", "printable", "heads", "losses"},
+    {"printable"},
+    {"errors"},
+    {"settings"},
+    {"persistence", "vectors", "quiet", "heads", "losses"},
     {"data"},
     {"protocols"},
     {"corpora"},
@@ -33,6 +36,7 @@ FLOORS = [
 WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
+    "pydantic": {"settings"},
     "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
