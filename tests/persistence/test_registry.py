@@ -49,11 +49,13 @@ class Mine(Linear):
     def forward(self, x):
         return self.scale * super().forward(x)
     def prefix(self, out_features):
-        raise NotImplementedError
+        head = type(self)(self.in_features, out_features)
+        head.load_state_dict({name: tensor[:out_features] for name, tensor in self.state_dict().items()})
+        return head.requires_grad_(False)
 
 class Forgetful(Mine):
     def __init__(self, in_features, out_features, secret=1):
-        super().__init__(in_features, out_features)
+        super().__init__(in_features, out_features, scale=1.0)
 
 class Loss(nn.Module):
     def forward(self, student, teacher, self_mask):
@@ -177,7 +179,7 @@ def test_what_a_stranger_puts_into_an_argument_is_not_built(value: dict[str, Any
 
 
 def test_own_classes_train_save_and_load_again_where_trusted(own: Any, rows: Vectors, tmp_path: Path) -> None:
-    fitted = LearnedReducer(4, head=functools.partial(own.Mine, scale=3.0), loss=own.Loss(), max_steps=2)
+    fitted = LearnedReducer(4, head=own.Mine, loss=own.Loss(), max_steps=2, blend=1.0)
     fitted.fit(rows).save(tmp_path / "artifact")
     with pytest.raises(
         ValueError, match=r"'my_package.parts.Mine' is not projhead's own head.*trusted=\['my_package'\]"
@@ -188,13 +190,13 @@ def test_own_classes_train_save_and_load_again_where_trusted(own: Any, rows: Vec
     loaded = load_reducer(tmp_path / "artifact", trusted=["my_package"])
     np.testing.assert_array_equal(loaded.transform(rows[:9]), fitted.transform(rows[:9]))
     assert isinstance(loaded.loss, own.Loss)
-    assert loaded.head_.scale == 3.0
+    assert loaded.head_.scale == 2.0
     with pytest.raises(ValueError, match="would run its code"):  # the word was for that call
         load_reducer(tmp_path / "artifact")
 
 
 def test_an_own_class_that_forgets_an_argument_is_named_at_load(own: Any, rows: Vectors, tmp_path: Path) -> None:
-    LearnedReducer(4, head=own.Forgetful, max_steps=2).fit(rows).save(tmp_path / "artifact")
+    LearnedReducer(4, head=own.Forgetful, max_steps=2, blend=1.0).fit(rows).save(tmp_path / "artifact")
     with pytest.raises(ValueError, match=r"Forgetful cannot be built again: it does not keep its argument as self.s"):
         load_reducer(tmp_path / "artifact", trusted=["my_package"])
 

@@ -71,8 +71,8 @@ class Distilled:
     ----------
     start : Start
         What the network is to begin with.
-    loss : Module
-        A loss from `projhead.losses`.
+    loss : callable
+        From nothing to a loss from `projhead.losses`.
     optimizer : callable
         From parameters to an optimizer.
     trainer : callable
@@ -94,7 +94,7 @@ class Distilled:
         self,
         start: Start,
         *,
-        loss: nn.Module,
+        loss: Callable[[], nn.Module],
         optimizer: Callable[..., torch.optim.Optimizer],
         trainer: Callable[..., pl.Trainer],
         row_weight: float,
@@ -139,7 +139,7 @@ class Distilled:
                 model,
                 head,
                 copy.deepcopy(reducer.head_),
-                self.loss,
+                self.loss(),
                 self.optimizer,
                 row_weight=self.row_weight if self.start.aligned else 0.0,
                 nested=reducer.nested,
