@@ -15,6 +15,15 @@ from projhead.encoders.sides import prompt_of
 from projhead.exporters.table import bare_tokenizer
 
 
+def one_network(student: SentenceTransformer) -> None:
+    """Refuse a student that has another network for queries than for documents."""
+    if isinstance(student[0], Router):
+        raise ValueError(
+            "the student has a network for queries and another for documents (a Router), and a graph is one network; "
+            "export=sentence_transformers keeps both"
+        )
+
+
 def prompts_of(student: SentenceTransformer) -> dict[str, str]:
     """Return what the student puts before every text, by its entry in a graph's metadata.
 
@@ -23,11 +32,7 @@ def prompts_of(student: SentenceTransformer) -> dict[str, str]:
     ValueError
         If one graph of tokens cannot do as the student does with the two sides.
     """
-    if isinstance(student[0], Router):
-        raise ValueError(
-            "the student has a network for queries and another for documents (a Router), and a graph is one network; "
-            "export=sentence_transformers keeps both"
-        )
+    one_network(student)
     prompts = {entry: prompt_of(student, side) for side, entry in PROMPTS.items()}
     if any(prompts.values()) and any(isinstance(one, Pooling) and not one.include_prompt for one in student):
         raise ValueError(
