@@ -12,6 +12,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "projhead"
 
 #: From the ground up. A module imports from floors below its own, or from its own folder.
 FLOORS = [
+    {"printable"},
+    {"errors"},
+    {"settings"},
     {"persistence", "vectors", "quiet", "heads", "losses"},
     {"data"},
     {"protocols"},
@@ -33,6 +36,7 @@ FLOORS = [
 WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
+    "pydantic": {"settings"},
     "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},

@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from projhead.corpora.readers import Row
-from projhead.data import Document
+from projhead.corpora.row_ids import RowIds
+from projhead.data import Document, RowText
 
 SPLITS = ("train", "test", "all")
+#: Share of the texts held out, where nothing else is said.
+TEST_FRACTION = 0.1
 
 
-def in_test(text: str, fraction: float = 0.1) -> bool:
+def in_test(text: str, fraction: float = TEST_FRACTION) -> bool:
     """Say whether a text is held out: decided by its own digest, so copies of it are on the same side."""
     return _digest("", text) < fraction * 2**64
 
@@ -67,8 +70,9 @@ def documents_of(
     ------
     ValueError
         If texts are bad and not to be left out (all are counted first), something else than text is in the
-        column, or there is no text at all.
+        column, an id is missing or there twice, or there is no text at all.
     """
+    ids = RowIds(source, id_column or "")
     bad: Counter[str] = Counter()
     first = -1
     good = 0
@@ -76,12 +80,13 @@ def documents_of(
         text = "" if row[column] is None else row[column]
         if not isinstance(text, str):
             raise ValueError(f"{source}, row {number}: expected text in column {column!r}, got {text!r:.80}")
+        name = str(number) if id_column is None else ids(row[id_column], number)
         if reason := _problem(text):
             first = number if not bad else first
             bad[reason] += 1
         elif skip_bad or not bad:  # once refused, the rest is only counted
             good += 1
-            yield Document(str(number if id_column is None else row[id_column]), text)
+            yield Document(name, RowText(text, source, number))
     told = " and ".join(f"{count:,} {reason}" for reason, count in sorted(bad.items()))
     if bad and not skip_bad:
         raise ValueError(
