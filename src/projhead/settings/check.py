@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from typing import Any
 
@@ -45,7 +46,10 @@ def check(settings: Mapping[str, Any], takes: Callable[..., Any] | None = None, 
     if takes is not None:
         _check_names(own, takes, bool(settings.get("_partial_")), name)
         for key, value in own.items():
-            if not any(_targets(value)):
+            kind = annotations_of(takes).get(key)
+            if is_dataclass(kind) and isinstance(value, Mapping):
+                meant |= check(value, kind, f"{name}.{key}".lstrip("."))
+            elif not any(_targets(value)):
                 read = _value(takes, key, value, f"{name}.{key}".lstrip("."))
                 if type(read) is not type(value) and isinstance(read, (bool, int, float, str)):
                     meant[f"{name}.{key}".lstrip(".")] = read
