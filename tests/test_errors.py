@@ -25,6 +25,7 @@ def test_what_our_checks_refuse_is_the_users() -> None:
     error = _error(lambda: unit_rows(np.zeros(3, np.float32)))
     assert mendable(error) == " ".join(str(error).split())
     assert mendable(UserError("a: got b,\n  expected c")) == "a: got b, expected c"
+    assert mendable(UserError("no id \x1b[2J here")) == r"no id \x1b[2J here"
 
 
 def test_what_a_library_refuses_in_our_hands_is_ours() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+from projhead.printable import printable
+
 _PACKAGE = Path(__file__).resolve().parent
 
 _REMEDIES = {
@@ -68,4 +70,4 @@ def _raised_here(error: BaseException) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return printable(str(error))

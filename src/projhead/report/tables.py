@@ -10,6 +10,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from projhead.evaluation.results import Result
+from projhead.printable import printable
 from projhead.report.rows import frame_of, is_export, is_overlap, leading, metric_name, rank
 
 
@@ -164,6 +165,5 @@ def number(value: float) -> str:
 
 
 def _markdown_safe(text: str) -> str:
-    """Keep a stranger's name from breaking a table, or from being HTML."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return " ".join(escaped.split())
+    """Keep a stranger's name from breaking a table, from being HTML, and from ruling the terminal."""
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
