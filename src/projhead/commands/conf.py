@@ -55,7 +55,8 @@ def help_of(verb: str) -> str:
     said = [*head_of(path), "", "Settings (key=value; --cfg job prints all, with those of the groups):"]
     for one in settings:
         if one["comment"] and not one["indent"]:
-            said.append(_row(f"{one['key']}={one['value']}", one["comment"]))
+            value = "..." if "${" in one["value"] else one["value"]
+            said.append(_row(f"{one['key']}={value}", one["comment"]))
         elif one["comment"] and (short := re.match(r"(\w+)=\.\.\.: (.*)", one["comment"])):
             said.append(_row(f"{short[1]}={one['value']}", short[2]))
     if groups:
@@ -69,11 +70,17 @@ def _group(name: str, chosen: str, comment: str | None) -> list[str]:
     group, _, package = name.partition("@")
     if package.startswith("baselines."):
         return []
-    said = [f"  {name}={chosen}{f'  {comment}' if comment else ''}"]
-    if package:  # the options are told of where the group itself is
-        return said
-    return said + [_row(f"  {one}", head_of(conf_dir() / group / f"{one}.yaml")[0]) for one in options_of(group)]
+    about = {one: head_of(conf_dir() / group / f"{one}.yaml")[0] for one in options_of(group)}
+    if len(about) == 1:
+        return [_row(f"{name}={chosen}", about.popitem()[1])]
+    # The options of a group at another place are told of at its own.
+    return [
+        _row(f"{name}={chosen}", comment or ""),
+        *(_row(f"  {one}", said) for one, said in about.items() if not package),
+    ]
 
 
 def _row(name: str, text: str) -> str:
-    return f"  {name:<24} {shorten(text, _WIDTH - 27, placeholder=' ...')}"
+    if len(text) > _WIDTH - 27:
+        text = text.partition(". ")[0]
+    return f"  {name:<24} {shorten(text, _WIDTH - 27, placeholder=' ...')}".rstrip()

@@ -79,7 +79,7 @@ def codec_node(name: str) -> tuple[str, dict[str, object]]:
     node = dict(OmegaConf.to_container(OmegaConf.load(conf_dir() / "codec" / f"{option}.yaml")))  # type: ignore[arg-type]
     if parameter:
         node[_parameter(option)] = int(parameter) if parameter.isdecimal() else parameter
-    return name.replace(":", "_"), node  # type: ignore[return-value]
+    return name.replace(":", "_"), node
 
 
 def _renewed(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
 from sklearn.utils._param_validation import InvalidParameterError, make_constraint, validate_parameter_constraints
 
 from projhead.errors import UserError, nearest
@@ -47,7 +46,7 @@ def check(settings: Mapping[str, Any], takes: Callable[..., Any] | None = None, 
         _check_names(own, takes, bool(settings.get("_partial_")), name)
         for key, value in own.items():
             kind = annotations_of(takes).get(key)
-            if is_dataclass(kind) and isinstance(value, Mapping):
+            if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
                 meant |= check(value, kind, f"{name}.{key}".lstrip("."))
             elif not any(_targets(value)):
                 read = _value(takes, key, value, f"{name}.{key}".lstrip("."))
@@ -124,7 +123,7 @@ def _adapters(takes: Callable[..., Any]) -> dict[str, tuple[TypeAdapter[Any] | N
     for key, kind in annotations_of(takes).items():
         try:
             adapters[key] = (TypeAdapter(tightened(kind), config=ConfigDict(arbitrary_types_allowed=True)), kind)
-        except (PydanticUserError, TypeError):  # a type that is no setting's, such as one of our own dataclasses
+        except Exception:  # a type that is no setting's, and that pydantic cannot read
             adapters[key] = (None, kind)
     return adapters
 
