@@ -56,7 +56,6 @@ STEPS = {
     "n_queries": 256,
     "n_anchors": 128,
     "n_documents": 768,
-    "near": 2,
     "max_steps": 300,
     "steps_per_epoch": 100,
     "validation_rows": 256,

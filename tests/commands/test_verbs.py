@@ -207,7 +207,7 @@ def test_a_sweep_runs_every_combination(root: Path) -> None:
 def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
     def arguments(name: str) -> list[str]:
         return ["train", "encoder=precomputed", f"encoder.path={root / 'vectors.npy'}", "n_components=6",
-                "trainer.max_steps=300", *SMALL,
+                "trainer.max_steps=300", "reducer.blend=1", *SMALL,
                 "callbacks.early_stopping.patience=1000", f"run_dir={root / name}"]  # fmt: skip
 
     environment = os.environ | {"PROJHEAD_ROOT": str(root)}

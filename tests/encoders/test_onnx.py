@@ -60,7 +60,7 @@ def test_cuda_is_asked_for_first(
     assert captured.providers == [(CUDA, {}), (CPU, {})]
     assert (encoder.threads, encoder.token_budget) == (1, 16_384)
     np.testing.assert_allclose(encoder.encode(odd_texts), student.encode(odd_texts), atol=1e-5)
-    assert build(spec_of(encoder), "projhead.encoders").device == "cuda"
+    assert build(spec_of(encoder), "encoder").device == "cuda"
 
 
 @pytest.mark.parametrize("token_budget", [30, 100, 4096])

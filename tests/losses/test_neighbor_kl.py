@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from projhead.losses.neighbor_kl import NeighborKL
@@ -18,7 +19,7 @@ def test_it_is_the_divergence_of_two_softmaxes_without_the_row_itself() -> None:
         p = [math.exp(teacher[i, j].item() / 0.1) for j in kept]
         q = [math.exp(student[i, j].item() / 0.2) for j in kept]
         total += sum(a / sum(p) * math.log((a / sum(p)) / (b / sum(q))) for a, b in zip(p, q, strict=True))
-    found = NeighborKL(teacher_temperature=0.1, student_temperature=0.2)(student, teacher, self_mask)
+    found = NeighborKL([0.1], student_temperature=0.2)(student, teacher, self_mask)
     torch.testing.assert_close(found, torch.tensor(total / 4))
 
 
@@ -26,3 +27,20 @@ def test_a_perfect_student_has_none() -> None:
     similarity = torch.rand(3, 5)
     loss = NeighborKL()(similarity, similarity, torch.zeros(3, 5, dtype=torch.bool))
     torch.testing.assert_close(loss, torch.tensor(0.0), atol=1e-6, rtol=0)
+
+
+def test_temperatures_weigh_and_each_has_a_students_own() -> None:
+    generator = torch.Generator().manual_seed(1)
+    student, teacher = torch.rand(4, 6, generator=generator), torch.rand(4, 6, generator=generator)
+    self_mask = torch.eye(4, 6, dtype=torch.bool)
+    both, near, wide = NeighborKL([0.1, 0.3], [1, 10]), NeighborKL([0.1]), NeighborKL([0.3])
+    torch.testing.assert_close(
+        both(student, teacher, self_mask), near(student, teacher, self_mask) + 10 * wide(student, teacher, self_mask)
+    )
+    for loss in (both, near, wide):
+        loss.fit_temperature(student, teacher, self_mask)
+    torch.testing.assert_close(
+        both(student, teacher, self_mask), near(student, teacher, self_mask) + 10 * wide(student, teacher, self_mask)
+    )
+    with pytest.raises(ValueError, match="weights: expected one for each of 2 temperatures"):
+        NeighborKL([0.1, 0.3], [1.0])

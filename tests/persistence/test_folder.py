@@ -176,10 +176,10 @@ def test_missing_and_strange_files_and_records_are_refused(rows: Vectors, tmp_pa
         with pytest.raises(ValueError, match=match):
             load_index(tmp_path / "index")
 
-    refused("expected a class of projhead.indexes", index={"class": "os.system", "parameters": {}})
     refused(
-        "is not an index: refused", index={"class": "projhead.indexes.rows.ArrayRows", "parameters": {"array": [[1]]}}
+        "expected one of projhead's indexes, got 'os.system': refused", index={"class": "os.system", "parameters": {}}
     )
+    refused("is not an index: refused", index={"class": "index/ArrayRows", "parameters": {"array": [[1]]}})
     refused("expected version 2, got 1", version=1)
     refused("damaged", format="projhead-store")
     refused("expected data in a folder such as data-00000", data="../index/data-00000")

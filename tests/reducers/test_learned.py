@@ -207,7 +207,7 @@ def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> 
     config = json.loads((tmp_path / "config.json").read_text())
     for changed, said in (
         ({"class": "projhead.codecs.pq.ProductQuantizer", "parameters": {"n_bytes": 8}}, "its codec does not fit"),
-        ({"class": "projhead.heads.linear.Linear", "parameters": {}}, "expected a class of projhead.codecs"),
+        ({"class": "projhead.heads.linear.Linear", "parameters": {}}, "expected one of projhead's codecs"),
         ({"class": "projhead.codecs.cast.Cast", "parameters": {}}, "its codec does not fit"),
     ):
         write_json(tmp_path / "config.json", config | {"codec": changed})

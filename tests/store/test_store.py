@@ -109,7 +109,7 @@ def test_real_text_with_a_teacher_that_its_record_builds_again(minilm: MiniLM, t
     )
     np.testing.assert_array_equal(store.rows, minilm.encode(texts))
     assert store.texts == ["a dog barks", "", "lone ? surrogate"]
-    again = build(store.manifest.encoder["spec"], "projhead.encoders")
+    again = build(store.manifest.encoder["spec"], "encoder")
     assert again.revision == store.manifest.encoder["revision"]
 
 

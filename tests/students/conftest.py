@@ -38,7 +38,7 @@ def distilled() -> Callable[..., Distilled]:
 
     def make(start: Start, *, steps: int = 40, rate: float = 3e-3, **changed: object) -> Distilled:
         settings = {
-            "loss": NeighborKL(),
+            "loss": NeighborKL,
             "optimizer": partial(torch.optim.AdamW, lr=rate, weight_decay=0.0),
             "trainer": partial(
                 pl.Trainer, max_steps=steps, accelerator="cpu", devices=1, enable_progress_bar=False,

@@ -17,7 +17,13 @@ def test_tables_are_held_to_queries_as_to_documents(monkeypatch: pytest.MonkeyPa
     head.initialize(torch.eye(8))
     fake = FakeQuantizedSums(torch.randn(2, 256, 4, generator=generator))
     module = HeadModule(
-        head, NeighborKL(), torch.optim.SGD, codec=fake, distortion_weight=2.0, query_weight=1.0, document_weight=0.5
+        head,
+        NeighborKL(student_temperature=0.05),
+        torch.optim.SGD,
+        codec=fake,
+        distortion_weight=2.0,
+        query_weight=1.0,
+        document_weight=0.5,
     )
     logged = {}
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value.item()}))

@@ -33,7 +33,9 @@ def module() -> NetworkModule:
     for head in heads:
         head.initialize(torch.randn(4, 6))
     optimizer = partial(torch.optim.AdamW, lr=1e-2)
-    made = NetworkModule(_Network(), *heads, NeighborKL(0.5), optimizer, row_weight=2.0, nested=[2])
+    made = NetworkModule(
+        _Network(), *heads, NeighborKL([0.5], student_temperature=0.5), optimizer, row_weight=2.0, nested=[2]
+    )
     made.log = lambda *args, **options: None  # type: ignore[method-assign]  # there is no trainer
     return made.train()
 

@@ -58,5 +58,5 @@ def load_encoder(
         )
     settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device, "dtype": dtype}
     given = {name: value for name, value in settings.items() if value is not None}
-    student: Encoder = build({"class": encoder, "parameters": {"path": str(path), **given}}, "projhead.encoders")
+    student: Encoder = build({"class": encoder, "parameters": {"path": str(path), **given}}, "encoder")
     return student

@@ -11,9 +11,10 @@ import numpy as np
 
 from projhead.exporters.card import card
 from projhead.exporters.parity import measure
-from projhead.persistence import registry as spec
 from projhead.persistence.export_record import NAME, read_record, write_record
 from projhead.persistence.files import atomic_folder
+from projhead.persistence.names import name_of
+from projhead.persistence.registry import spec_of
 from projhead.protocols import Exporter
 from projhead.reducers.artifact import Teacher
 from projhead.vectors import Vectors
@@ -80,8 +81,8 @@ def export(
             )
         runs = exporter.encoder
         record = {
-            "exporter": spec.spec_of(exporter),
-            "encoder": runs and f"{runs.__module__}.{runs.__qualname__}",
+            "exporter": spec_of(exporter),
+            "encoder": runs and name_of(runs),
             "teacher": vars(teacher) if teacher else None,
             "reducer": reducer,
             "dimension": int(reference.shape[1]),

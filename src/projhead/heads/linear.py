@@ -32,6 +32,14 @@ class Linear(nn.Module):
         projected: Tensor = self.projection(x)
         return projected
 
+    def blended(self, start: Tensor, share: float) -> Linear:
+        """Return the head that lies at a share of the way from its start, a linear map (k, d), to itself."""
+        head = self.prefix(self.out_features)
+        head.projection.weight.data.lerp_(start, 1 - share)
+        if head.projection.bias is not None:
+            head.projection.bias.data.mul_(share)
+        return head
+
     def prefix(self, out_features: int) -> Linear:
         """Return a head with the first of the outputs only."""
         head = Linear(self.in_features, out_features, self.bias)

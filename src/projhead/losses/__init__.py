@@ -1,6 +1,7 @@
 """HeadModule losses, one paper one file.
 
 A loss is called with the student's and the teacher's similarities of b anchors to m candidates, both (b, m),
-and a mask (b, m) that is true where the candidate is the anchor itself; it returns a scalar. It imports nothing
-else of projhead.
+and a mask (b, m) that is true where the candidate is the anchor itself; it returns a scalar. One that has a
+temperature fits it to the same three, before the first step, by ``fit_temperature``. It imports nothing else of
+projhead.
 """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from projhead.losses.temperature import Temperature
+
 
 class InfoNCE(nn.Module):
     """Contrastive loss whose positives and false negatives the teacher names.
@@ -16,20 +18,25 @@ class InfoNCE(nn.Module):
 
     Parameters
     ----------
-    temperature : float
-        What similarities are divided by.
+    temperature : float, optional
+        What similarities are divided by; where not given it is fitted to the start and learned.
     max_share : float
         Candidates above this share of the positive's teacher similarity are left out.
     """
 
-    def __init__(self, temperature: float = 0.05, max_share: float = 0.95) -> None:
+    def __init__(self, temperature: float | None = None, max_share: float = 0.95) -> None:
         super().__init__()
         self.temperature, self.max_share = temperature, max_share
+        self.student_temperature = Temperature(temperature or 0.05, learned=temperature is None)
 
     def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
         """Return the mean cross-entropy over anchors."""
         near = teacher.masked_fill(self_mask, -torch.inf)
         best, positive = near.max(1, keepdim=True)  # (b, 1)
         left_out = self_mask | (near > self.max_share * best).scatter(1, positive, False)
-        logits = (student / self.temperature).masked_fill(left_out, -1e4)
+        logits = (student / self.student_temperature()).masked_fill(left_out, -1e4)
         return nn.functional.cross_entropy(logits, positive[:, 0])
+
+    def fit_temperature(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> None:
+        """Fit the temperature to similarities."""
+        self.student_temperature.fit(lambda: self(student, teacher, self_mask))

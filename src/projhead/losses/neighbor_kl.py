@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import partial
+
 import torch
 from torch import Tensor, nn
+
+from projhead.losses.temperature import Temperature
 
 
 class NeighborKL(nn.Module):
@@ -12,31 +17,71 @@ class NeighborKL(nn.Module):
     Each anchor's similarities become a distribution over the candidates by a softmax at a low temperature, so
     near neighbors weigh most. The form of Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
     over in-batch similarities as in Fang et al., "SEED: Self-supervised HeadModule for Visual Representation",
-    2021.
+    2021. Several teacher temperatures look at near and wide neighborhoods at once, their divergences summed.
 
     Parameters
     ----------
-    teacher_temperature : float
-        What the teacher's similarities are divided by; smaller looks at fewer neighbors.
+    teacher_temperatures : sequence of float, optional
+        What the teacher's similarities are divided by; smaller looks at fewer neighbors. 0.05 alone where not given.
+    weights : sequence of float, optional
+        What the divergence at each of them counts; 1 where not given.
     student_temperature : float, optional
-        The student's; where not given it starts at the teacher's and is learned, as the student's cosines spread
-        wider in fewer dimensions.
+        The student's, for all of them; where not given each has its own, fitted to the start and learned.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many weights as temperatures.
     """
 
-    def __init__(self, teacher_temperature: float = 0.05, student_temperature: float | None = None) -> None:
+    def __init__(
+        self,
+        teacher_temperatures: Sequence[float] | None = None,
+        weights: Sequence[float] | None = None,
+        student_temperature: float | None = None,
+    ) -> None:
         super().__init__()
-        self.teacher_temperature, self.student_temperature = teacher_temperature, student_temperature
-        start = torch.tensor(student_temperature or teacher_temperature).log()
-        self.log_temperature = nn.Parameter(start, requires_grad=student_temperature is None)
+        self.teacher_temperatures = list(teacher_temperatures or [0.05])
+        self.weights = list(weights or [1.0] * len(self.teacher_temperatures))
+        if len(self.weights) != len(self.teacher_temperatures):
+            raise ValueError(
+                f"weights: expected one for each of {len(self.teacher_temperatures)} temperatures, got {self.weights}"
+            )
+        self.student_temperature = student_temperature
+        learned = student_temperature is None
+        self.temperatures = nn.ModuleList(
+            Temperature(student_temperature or teacher, learned) for teacher in self.teacher_temperatures
+        )
 
     def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
-        """Return the mean divergence over anchors."""
-        with torch.no_grad():
-            logits = (teacher / self.teacher_temperature).masked_fill_(self_mask, -1e4)
-            logits -= logits.amax(1, keepdim=True)
-            target = torch.softmax(logits, dim=1)
-            # The entropy, a constant that makes 0 the best value, from what is there: no second pass of logarithms.
-            log_sum = -target.amax(1).log().sum()
-            negative_entropy = (torch.dot(target.flatten(), logits.flatten()) - log_sum) / len(target)
-        found = (student / self.log_temperature.exp()).masked_fill(self_mask, -1e4)
-        return nn.functional.cross_entropy(found, target) + negative_entropy
+        """Return the mean divergence over anchors, summed over temperatures."""
+        total = student.new_zeros(())
+        for weight, at, divisor in self._parts():
+            total = total + weight * _divergence(student, divisor, _target(teacher, self_mask, at), self_mask)
+        return total
+
+    def fit_temperature(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> None:
+        """Fit the student's temperatures to similarities."""
+        for _, at, divisor in self._parts():
+            divisor.fit(partial(_divergence, student, divisor, _target(teacher, self_mask, at), self_mask))
+
+    def _parts(self) -> Iterator[tuple[float, float, Temperature]]:
+        for weight, at, divisor in zip(self.weights, self.teacher_temperatures, self.temperatures, strict=True):
+            assert isinstance(divisor, Temperature)
+            yield weight, at, divisor
+
+
+@torch.no_grad()
+def _target(teacher: Tensor, self_mask: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return the teacher's distribution (b, m), and its mean negative entropy: the constant that makes 0 the best."""
+    logits = (teacher / temperature).masked_fill_(self_mask, -1e4)
+    logits -= logits.amax(1, keepdim=True)
+    target = torch.softmax(logits, dim=1)
+    # The entropy from what is there: no second pass of logarithms.
+    log_sum = -target.amax(1).log().sum()
+    return target, (torch.dot(target.flatten(), logits.flatten()) - log_sum) / len(target)
+
+
+def _divergence(student: Tensor, divisor: Temperature, target: tuple[Tensor, Tensor], self_mask: Tensor) -> Tensor:
+    found = (student / divisor()).masked_fill(self_mask, -1e4)
+    return nn.functional.cross_entropy(found, target[0]) + target[1]

@@ -3,60 +3,88 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.codecs.base import BaseCodec
+from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
+from projhead.heads.rotation import Rotation
 from projhead.losses.neighbor_kl import NeighborKL
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
 from projhead.training.codec_start import start_codec
-from projhead.training.data import NeighborData
+from projhead.training.data import RowData
+from projhead.training.guard import Judge, choose
 from projhead.training.head_module import HeadModule
+from projhead.training.recipe import Recipe, filled, make_recipe
+from projhead.training.samplers import Rows
 from projhead.training.trainer import make_trainer, seeded, take_best
+from projhead.vectors import Vectors, unit_rows
+
+#: With fewer rows none can be spared to judge by.
+_FEW = 100
+#: Below this every row is needed: parts are held out in turn, and the head is trained once more on all.
+_SPARE = 10_000
+#: Rows that judge, and documents among which queries are judged, at most.
+_JUDGING, _AMONG = 2000, 20_000
+#: Arguments of earlier versions.
+_FORMER = {"near", "group", "depth", "max_anchors"}
+
+
+class Given(NamedTuple):
+    """What a fit is given: documents, query-like rows or None, and pairs (p, 2) of their numbers."""
+
+    rows: Rows
+    queries: Rows | None
+    pairs: NDArray[np.int64]
+
+    @property
+    def pool(self) -> Rows:
+        """The rows that look for neighbors in training."""
+        return self.rows if self.queries is None else self.queries
 
 
 class LearnedReducer(Reducer):
     """A head trained to keep each row's neighbors, the trained alternative to PCA.
 
     The head starts at the uncentered PCA of `X` and is trained by distillation: rows of a step are compared with each
-    other, mined neighbors among them, and the student's similarities follow the teacher's.
+    other, and the student's similarities follow the teacher's. How wide, how long and how fast follows from how many
+    rows there are and what the head is for. Rows held out judge how much of what was learned is kept: never so much
+    that a form of PCA would serve better.
 
     Parameters
     ----------
     n_components : int, default=128
         Reduced width k.
+    purpose : {"unseen", "index"}, optional
+        Whether the head is for rows that are yet to come, or for these very rows, searched. Where not given: "index"
+        with queries, "unseen" without.
     nested : sequence of int, default=()
         Smaller widths at which the first components are to serve alone: one fit, several widths (`prefix`).
     codec : BaseCodec, optional
         How documents will be stored: the head is trained through a copy of it, and the copy with the head, while
         queries stay float. A head of the teacher's width then costs nothing but keeps most.
     head : callable, optional
-        From ``in_features`` and ``out_features`` to a head module; a `ResidualMLP` where not given.
-    loss : Module, optional
-        A loss from `projhead.losses`; `NeighborKL` where not given.
+        From ``in_features`` and ``out_features``, and ``hidden_features`` where it is left None, to a head module;
+        a `ResidualMLP` where not given.
+    loss : Module or callable, optional
+        A loss from `projhead.losses`, or what makes one; `NeighborKL` where not given, at the temperatures that suit
+        the purpose.
     optimizer : callable, optional
-        From parameters to an optimizer; AdamW where not given.
-    n_queries, n_anchors : int
-        Queries and documents of a step that are compared with all of its documents; without queries there are
-        as many more of the latter.
-    n_documents : int
-        Documents of a step.
-    near : int
-        Near documents that each query brings.
-    group : int
-        The other documents come in groups: one, and this many less one of those near it.
-    depth : int
-        Near documents are drawn from this many nearest.
+        From parameters, and ``lr`` where it is left None, to an optimizer; AdamW where not given.
+    n_queries, n_anchors, n_documents : int, optional
+        Queries and documents of a step that are compared with all of its documents, and those; they follow the purpose
+        where not given. With fewer queries than documents there are fewer of the first and more of the second.
     document_weight : float
         What the documents' similarities to each other count beside the queries' to them, where there is at least
         a query for every document; with fewer queries the documents count more.
@@ -68,16 +96,18 @@ class LearnedReducer(Reducer):
         those of the codec, which gives it unit length.
     distortion_weight : float
         What the codec's squared error counts beside the loss.
-    max_anchors : int
-        Rows whose neighbors are mined, at most.
-    max_steps : int
-        Optimizer steps, where no `trainer` is given.
-    steps_per_epoch : int
-        Steps between validations.
+    blend : float, optional
+        How much is kept of the way from the start to the trained head, unasked. Where not given held-out rows decide,
+        PCA among the choices. A head trained through a codec is kept whole.
+    max_steps : int, optional
+        Optimizer steps; they follow the rows and the purpose where not given.
+    steps_per_epoch : int, optional
+        Steps between validations; a twelfth of all where not given.
     validation_rows : int
-        Rows held out for validation, at most (and at most a twentieth).
+        Rows that validate, at most.
     trainer : callable, optional
-        From keyword arguments to a ``pytorch_lightning.Trainer``: how long, on which device, with which precision.
+        From keyword arguments to a ``pytorch_lightning.Trainer``: on which device, with which precision, and for how
+        long, unless ``max_steps`` is left None.
     callbacks, logger : mapping of name to object, optional
         Lightning callbacks and loggers. Where a ``ModelCheckpoint`` is among them its best weights are kept.
     random_state : int, default=0
@@ -89,34 +119,42 @@ class LearnedReducer(Reducer):
         The trained head.
     codec_ : BaseCodec or None
         The trained codec of reduced rows.
+    history_ : str
+        What the head is for, how it was trained and what was kept of that, in words.
     training_ : dict
-        Steps done and the last (or best) validation overlap.
+        The same in numbers: steps, rate, what was kept and what it gains over the best PCA on held-out rows, and the
+        last (or best) validation overlap.
     """
 
     kind = "learned"
+
+    @staticmethod
+    def upgrade(parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments that a record means: older ones say how neighbors were mined, which is no more."""
+        return {name: value for name, value in parameters.items() if name not in _FORMER}
+
+    history_: str
 
     def __init__(
         self,
         n_components: int = 128,
         *,
+        purpose: str | None = None,
         nested: Sequence[int] = (),
         codec: BaseCodec | None = None,
         raw_codes: bool = False,
         head: Callable[..., nn.Module] | None = None,
-        loss: nn.Module | None = None,
+        loss: nn.Module | Callable[..., nn.Module] | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
-        n_queries: int = 256,
-        n_anchors: int = 256,
-        n_documents: int = 1536,
-        near: int = 6,
-        group: int = 8,
-        depth: int = 16,
+        n_queries: int | None = None,
+        n_anchors: int | None = None,
+        n_documents: int | None = None,
         document_weight: float = 0.3,
         label_margin: float = 0.1,
         distortion_weight: float = 3.0,
-        max_anchors: int = 200_000,
-        max_steps: int = 400,
-        steps_per_epoch: int = 25,
+        blend: float | None = None,
+        max_steps: int | None = None,
+        steps_per_epoch: int | None = None,
         validation_rows: int = 1024,
         trainer: Callable[..., pl.Trainer] | None = None,
         callbacks: Mapping[str, pl.Callback] | None = None,
@@ -124,6 +162,7 @@ class LearnedReducer(Reducer):
         random_state: int = 0,
     ) -> None:
         self.n_components = n_components
+        self.purpose = purpose
         self.nested = nested
         self.codec = codec
         self.raw_codes = raw_codes
@@ -133,13 +172,10 @@ class LearnedReducer(Reducer):
         self.n_queries = n_queries
         self.n_anchors = n_anchors
         self.n_documents = n_documents
-        self.near = near
-        self.group = group
-        self.depth = depth
         self.document_weight = document_weight
         self.label_margin = label_margin
         self.distortion_weight = distortion_weight
-        self.max_anchors = max_anchors
+        self.blend = blend
         self.max_steps = max_steps
         self.steps_per_epoch = steps_per_epoch
         self.validation_rows = validation_rows
@@ -186,54 +222,169 @@ class LearnedReducer(Reducer):
             raise ValueError(f"nested: expected none with a codec, got {list(self.nested)}; train each width by itself")
         if queries is not None:
             queries = self._checked(queries, reset=False)
-        judged = _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows))
-        n, d = rows.shape
+        given = Given(rows, queries, _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
         with seeded(self.random_state):
-            make_head = self.head or ResidualMLP
-            head = make_head(in_features=d, out_features=self.n_components)
-            start = PCA(min(self.n_components, n), center=False).fit(rows).components_
-            # Fewer rows than components: the directions that no row has stay zero.
-            weight = np.zeros((self.n_components, d))
-            weight[: len(start)] = start
-            codec, weight = (None, weight) if self.codec is None else start_codec(self.codec, rows, weight)
-            head.initialize(torch.from_numpy(weight).float())  # type: ignore[operator]
-            fake_quantized = None if codec is None else codec.fake_quantized()
-            # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
-            coverage = 0.0 if queries is None else min(len(queries) / n, 1.0)
-            n_queries = round(coverage * self.n_queries)
-            module = HeadModule(
-                head,
-                self.loss or NeighborKL(),
-                self.optimizer or default_optimizer,
-                nested=self.nested,
-                codec=fake_quantized,
-                raw_codes=self.raw_codes,
-                distortion_weight=self.distortion_weight,
-                query_weight=coverage,
-                document_weight=1 - coverage * (1 - self.document_weight),
-                label_margin=self.label_margin,
-            )
-            data = NeighborData(
-                rows,
-                queries,
-                judged,
-                n_queries=max(n_queries, 1),
-                n_anchors=self.n_anchors + self.n_queries - n_queries,
-                n_documents=self.n_documents,
-                near=self.near,
-                group=self.group,
-                depth=self.depth,
-                max_anchors=self.max_anchors,
-                steps_per_epoch=self.steps_per_epoch,
-                validation_rows=self.validation_rows,
-                seed=self.random_state,
-            )
-            trainer = make_trainer(self.trainer, self.callbacks, self.logger, self.max_steps)
-            trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
-        self.head_ = head.cpu().requires_grad_(False).eval()
-        self._training = {"steps": trainer.global_step, **take_best(trainer, module)}
-        self.codec_ = None if codec is None or fake_quantized is None else codec.load_trained(fake_quantized)
+            if self.codec is None:
+                self._fit_guarded(given, self._recipe(given), resume)
+            else:
+                self._fit_coded(given, self._recipe(given), self.codec, resume)
         return self
+
+    def _recipe(self, given: Given) -> Recipe:
+        """Return the recipe for what is given, with what was asked for in its place."""
+        recipe = make_recipe(self.purpose, len(given.rows), 0 if given.queries is None else len(given.queries))
+        names = ("n_queries", "n_anchors", "n_documents", "max_steps", "blend")
+        return recipe._replace(**{name: getattr(self, name) for name in names if getattr(self, name) is not None})
+
+    def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
+        """Train the head through a codec, and a copy of the codec with it."""
+        fitted, weight = start_codec(codec, given.rows, _start(given.rows, self.n_components))
+        fake = fitted.fake_quantized()
+        held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
+        self.head_, self._training = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
+        self.codec_ = fitted.load_trained(fake)
+        self.history_ = str(recipe)
+
+    def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
+        """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
+        n, judged = len(given.pool), []
+        shares = sorted({0.25, 0.5, 0.75, 1.0, recipe.blend}) if self.blend is None else [self.blend]
+        # Rows that will be searched are all trained on, and judge themselves.
+        spared = given.queries is not None or (recipe.purpose == "unseen" and n >= _SPARE)
+        unseen = given.queries is None and recipe.purpose == "unseen"
+        if self.blend is not None:
+            held_out = self._held_out(given.pool, min(self.validation_rows, n // 20))
+        elif spared:
+            held_out = self._held_out(given.pool, min(_JUDGING, n // (10 if unseen else 20)))
+        else:
+            held_out = self._held_out(given.pool, 0)
+        if self.blend is None and unseen and _FEW <= n < _SPARE:
+            for part, rest in self._folds(given.rows):
+                start = _start(rest, self.n_components)
+                trained, _ = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
+                judge = Judge(unit_rows(part), None, self._widths)
+                judged.append(_measured(judge, self._candidates(trained, rest, start, shares)))
+        start = _start(given.rows, self.n_components)
+        trained, self._training = self._train(given, recipe, start, held_out, resume=resume)
+        candidates = self._candidates(trained, given.rows, start, shares)
+        if self.blend is None and not judged and n >= _FEW:
+            judged.append(_measured(self._judge(given, held_out), candidates))
+        self._keep(recipe, candidates, judged)
+
+    def _keep(self, recipe: Recipe, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
+        """Take the candidate that does best by all judges, or the one that was asked for; say which and why."""
+        names = list(candidates)
+        taken = f"{recipe.blend:.0%} of the way to the trained head"
+        why = "as asked" if self.blend is not None else "too few rows to judge by"
+        if judged:
+            best, gains = choose(
+                np.concatenate(judged, axis=3), [i for i, name in enumerate(names) if name.startswith("PCA")]
+            )
+            taken = names[best]
+            near, wide = gains[best].mean(0)
+            why = f"{100 * near:+.1f} points of near and {100 * wide:+.1f} of wide neighborhoods against the best PCA"
+            self._training |= {"gain, near": float(near), "gain, wide": float(wide)}
+        self.head_ = candidates[taken]
+        self._training |= {"purpose": recipe.purpose, "kept": taken}
+        self.history_ = f"{recipe}; kept {taken}: {why}"
+
+    @property
+    def _widths(self) -> list[int]:
+        return [self.n_components, *self.nested]
+
+    def _candidates(
+        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float]
+    ) -> dict[str, nn.Module]:
+        """Return the forms of PCA and points on the line from the start to the trained head."""
+        weight = torch.from_numpy(start).float()
+        blends = {
+            f"{share:.0%} of the way to the trained head": trained.blended(weight, share)  # type: ignore[operator]
+            for share in shares
+        }
+        if self.blend is not None:
+            return blends
+        if isinstance(trained, Rotation):  # and nothing else
+            return {"PCA (uncentered)": trained.blended(weight, 0), **blends}
+        forms: dict[str, nn.Module] = {"PCA (uncentered)": _linear(weight)}
+        if len(rows) > self.n_components:
+            forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
+        return forms | blends
+
+    def _judge(self, given: Given, held_out: NDArray[np.int64]) -> Judge:
+        """Return what judges one head: held-out rows where there are any, the rows themselves where not."""
+        if given.queries is None:
+            numbers = held_out if len(held_out) else self._held_out(given.rows, min(2 * _JUDGING, len(given.rows)))
+            return Judge(unit_rows(given.rows[numbers]), None, self._widths)
+        numbers = held_out if len(held_out) else self._held_out(given.queries, min(_JUDGING, len(given.queries)))
+        among = self._held_out(given.rows, min(_AMONG, len(given.rows)))
+        return Judge(unit_rows(given.queries[numbers]), unit_rows(given.rows[among]), self._widths)
+
+    def _held_out(self, rows: Rows, size: int) -> NDArray[np.int64]:
+        """Return the numbers of a random choice of rows, sorted; none where that would be too few to say anything."""
+        order = np.random.default_rng(self.random_state).permutation(len(rows))
+        return np.sort(order[: size if size > 20 else 0])
+
+    def _folds(self, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
+        """Yield (part, rest) of the rows: three thirds in turn where there are few, one fifth where there are more."""
+        order = np.random.default_rng(self.random_state).permutation(len(rows))
+        parts = np.array_split(order, 3) if len(rows) < 3000 else [order[: len(rows) // 5]]
+        for part in parts:
+            yield rows[np.sort(part)], rows[np.setdiff1d(order, part)]
+
+    def _train(
+        self,
+        given: Given,
+        recipe: Recipe,
+        start: NDArray[Any],
+        held_out: NDArray[np.int64],
+        *,
+        fake: FakeQuantized | None = None,
+        resume: str | Path | None = None,
+        alone: bool = False,
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        """Train a head from its start (k, d); `alone` without the callbacks and loggers of the fit."""
+        torch.manual_seed(self.random_state)
+        n, d = given.rows.shape
+        make_head = filled(self.head or ResidualMLP, hidden_features=recipe.hidden_features)
+        head = make_head(in_features=d, out_features=self.n_components)
+        head.initialize(torch.from_numpy(start).float())
+        make_loss = filled(
+            self.loss or NeighborKL, teacher_temperatures=recipe.teacher_temperatures, weights=recipe.weights
+        )
+        loss = copy.deepcopy(self.loss) if isinstance(self.loss, nn.Module) else make_loss()
+        # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
+        coverage = 0.0 if given.queries is None else min(len(given.queries) / n, 1.0)
+        n_queries = round(coverage * recipe.n_queries)
+        module = HeadModule(
+            head,
+            loss,
+            filled(self.optimizer or default_optimizer, lr=recipe.lr),
+            nested=self.nested,
+            codec=fake,
+            raw_codes=self.raw_codes,
+            distortion_weight=self.distortion_weight,
+            query_weight=coverage,
+            document_weight=1 - coverage * (1 - self.document_weight),
+            label_margin=self.label_margin,
+        )
+        data = RowData(
+            *given,
+            held_out,
+            n_queries=max(n_queries, 1),
+            n_anchors=recipe.n_anchors + recipe.n_queries - n_queries,
+            n_documents=recipe.n_documents,
+            steps_per_epoch=self.steps_per_epoch or max(-(-recipe.max_steps // 12), 1),
+            validation_rows=self.validation_rows,
+            seed=self.random_state,
+        )
+        make = self.trainer and filled(self.trainer, max_steps=recipe.max_steps)
+        trainer = make_trainer(
+            make, None if alone else self.callbacks, None if alone else self.logger, recipe.max_steps
+        )
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+        best = take_best(trainer, module)
+        head = head.cpu().requires_grad_(False).eval()
+        return head, {"steps": trainer.global_step, **best}
 
     def prefix(self, n_components: int) -> Self:
         """Return this fitted reducer with its first components only, where it was trained for that width.
@@ -276,6 +427,26 @@ def _checked_pairs(pairs: ArrayLike | None, q: int, n: int) -> NDArray[np.int64]
     return given.astype(np.int64)
 
 
-def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) at the best known settings."""
-    return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.0, fused=True)
+def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) without decay."""
+    return torch.optim.AdamW(parameters, lr=lr or 1e-3, weight_decay=0.0, fused=True)
+
+
+def _start(rows: Rows, k: int) -> NDArray[np.float64]:
+    """Return the uncentered PCA (k, d) of rows; directions beyond the rows, where those are few, stay zero."""
+    weight = np.zeros((k, rows.shape[1]))
+    components = PCA(min(k, len(rows)), center=False).fit(rows).components_
+    weight[: len(components)] = components
+    return weight
+
+
+def _linear(weight: Tensor) -> Linear:
+    """Return a linear map (k, d) as a head."""
+    head = Linear(weight.shape[1], weight.shape[0])
+    head.initialize(weight)
+    return head.requires_grad_(False)
+
+
+def _measured(judge: Judge, candidates: dict[str, nn.Module]) -> Vectors:
+    """Return what each candidate keeps (candidates, widths, neighborhoods, rows)."""
+    return np.stack([judge(head) for head in candidates.values()])

@@ -17,8 +17,8 @@ from torch import nn
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
 from projhead.encoders.texts import clean_texts
-from projhead.persistence import registry as spec
 from projhead.persistence.files import atomic_folder
+from projhead.persistence.registry import parameters_of
 from projhead.protocols import Encoder
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.learned import LearnedReducer
@@ -71,8 +71,8 @@ class Distilled:
     ----------
     start : Start
         What the network is to begin with.
-    loss : Module
-        A loss from `projhead.losses`.
+    loss : callable
+        From nothing to a loss from `projhead.losses`.
     optimizer : callable
         From parameters to an optimizer.
     trainer : callable
@@ -94,7 +94,7 @@ class Distilled:
         self,
         start: Start,
         *,
-        loss: nn.Module,
+        loss: Callable[[], nn.Module],
         optimizer: Callable[..., torch.optim.Optimizer],
         trainer: Callable[..., pl.Trainer],
         row_weight: float,
@@ -139,7 +139,7 @@ class Distilled:
                 model,
                 head,
                 copy.deepcopy(reducer.head_),
-                self.loss,
+                self.loss(),
                 self.optimizer,
                 row_weight=self.row_weight if self.start.aligned else 0.0,
                 nested=reducer.nested,
@@ -190,9 +190,8 @@ def _fitted_head(model: SentenceTransformer, reducer: LearnedReducer, texts: Seq
     """Return a head of the reducer's kind for rows of another network, begun by least squares to its reduced rows."""
     chosen = np.unique(np.linspace(0, len(texts) - 1, min(_START, len(texts))).astype(int))
     own: Vectors = unit_rows(model.encode([texts[i] for i in chosen], show_progress_bar=True))
-    record = spec.spec_of(reducer.head_)
-    record["parameters"]["in_features"] = own.shape[1]
-    head: nn.Module = spec.build(record, "projhead.heads")
+    parameters = {**parameters_of(reducer.head_), "in_features": own.shape[1]}
+    head: nn.Module = type(reducer.head_)(**parameters)
     map_ = Ridge(1.0, fit_intercept=False).fit(own, reducer.transform(rows[chosen]))
     head.initialize(torch.from_numpy(map_.coef_).float())  # type: ignore[operator]
     return head

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.training.samplers import Batch
-from projhead.training.schedule import warm_cosine
+from projhead.training.schedule import distillation_optimizer
 
 #: Validation looks at this many neighbors.
 TOP_K = 10
@@ -103,6 +103,8 @@ class HeadModule(pl.LightningModule):
         teacher[query, document] = teacher[query].amax(1) + self.label_margin
         b, self_mask = len(batch.queries), _own(batch)
         nothing = self_mask.new_zeros(b, len(batch.documents))
+        if self.global_step == 0:
+            fit_temperatures(self.losses, students, teacher, torch.cat([nothing, self_mask]))
         total = teacher.new_zeros(())
         for loss, student in zip(self.losses, students, strict=True):
             total = total + self.document_weight * loss(student[b:], teacher[b:], self_mask)
@@ -127,7 +129,17 @@ class HeadModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
-        return warm_cosine(self._optimizer(self.parameters()), int(self.trainer.estimated_stepping_batches))
+        steps = int(self.trainer.estimated_stepping_batches)
+        return distillation_optimizer(self._optimizer, self, self.losses, steps)
+
+
+def fit_temperatures(
+    losses: Iterable[nn.Module], students: Sequence[Tensor], teacher: Tensor, self_mask: Tensor
+) -> None:
+    """Fit the temperatures of losses that have one to the similarities (b, m) that training starts from."""
+    for loss, student in zip(losses, students, strict=True):
+        if hasattr(loss, "fit_temperature"):
+            loss.fit_temperature(student.detach(), teacher, self_mask)  # type: ignore[operator]
 
 
 def _own(batch: Batch) -> Tensor:

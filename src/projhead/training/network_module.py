@@ -11,8 +11,8 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from projhead.training.head_module import TOP_K
-from projhead.training.schedule import warm_cosine
+from projhead.training.head_module import TOP_K, fit_temperatures
+from projhead.training.schedule import distillation_optimizer
 from projhead.training.text_data import TextBatch
 
 
@@ -87,6 +87,8 @@ class NetworkModule(pl.LightningModule):
     def training_step(self, batch: TextBatch, index: int) -> Tensor:
         """Return the loss of one batch, its first part the mean over widths."""
         rows, teacher, students = self._similarities(batch)
+        if self.global_step == 0:
+            fit_temperatures(self.losses, students, teacher, batch.self_mask)
         losses = [loss(student, teacher, batch.self_mask) for loss, student in zip(self.losses, students, strict=True)]
         total = torch.stack(losses).mean()
         if self.row_weight:
@@ -110,5 +112,5 @@ class NetworkModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return warm_cosine(self._optimizer(trained), int(self.trainer.estimated_stepping_batches))
+        steps = int(self.trainer.estimated_stepping_batches)
+        return distillation_optimizer(self._optimizer, self, self.losses, steps)

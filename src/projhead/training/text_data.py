@@ -14,12 +14,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from projhead.corpora.batching import token_batches
-from projhead.training.data import mine_neighbors
+from projhead.indexes.faiss import FaissIndex
 from projhead.training.samplers import Rows
 from projhead.vectors import unit_rows
 
 #: Texts whose order is random but for their lengths: batches of like length are made of so many.
 _WINDOW = 2048
+#: Above this many documents neighbors are found by an inverted file instead of comparing all with all.
+_EXACT = 20_000
+_BLOCK = 16_384
 
 #: Texts to what a network reads.
 Preprocess = Callable[[list[str]], dict[str, Any]]
@@ -170,3 +173,18 @@ class _Numbered(torch.utils.data.Dataset[TextBatch]):
 
     def __getitem__(self, index: int) -> TextBatch:
         return self.batch(self.plan[index], self.first + index)
+
+
+def mine_neighbors(anchors: Rows, documents: Rows, depth: int) -> NDArray[np.int64]:
+    """Return the numbers (a, depth) of the documents nearest to each anchor, best first."""
+    n = len(documents)
+    depth = min(depth, n)
+    if n <= _EXACT:
+        index = FaissIndex("Flat")
+    else:
+        index = FaissIndex(f"IVF{2 ** round(np.log2(2 * n**0.5))},SQfp16", nprobe=8)
+    index.build(documents)
+    found = [index.search(anchors[start : start + _BLOCK], depth)[1] for start in range(0, len(anchors), _BLOCK)]
+    neighbors = np.concatenate(found)
+    # The lists visited can hold fewer rows than asked for: the nearest stands in.
+    return np.where(neighbors < 0, neighbors[:, :1].clip(min=0), neighbors)

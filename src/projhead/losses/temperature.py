@@ -1,0 +1,46 @@
+"""What a student's similarities are divided by: fitted to where it starts, and learned from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+#: What is tried, a twentieth apart.
+_GRID = 0.01 * 1.05 ** torch.arange(95)  # 0.01 to 1
+
+
+class Temperature(nn.Module):
+    """A positive number that similarities are divided by.
+
+    Fewer dimensions spread cosines wider: the temperature that suits the teacher does not suit the student. A head that
+    cannot change it bends its rows instead. So it is fitted before the first step, and learned with the head (Radford
+    et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021).
+
+    Parameters
+    ----------
+    value : float
+        Where it begins.
+    learned : bool
+        Whether it is fitted and learned; otherwise it stays.
+    """
+
+    def __init__(self, value: float, learned: bool = True) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.tensor(float(value)).log(), requires_grad=learned)
+
+    def forward(self) -> Tensor:
+        """Return the number."""
+        return self.log.exp()
+
+    @torch.no_grad()
+    def fit(self, loss: Callable[[], Tensor]) -> None:
+        """Take the number at which a loss, which looks at this temperature, is least."""
+        if not self.log.requires_grad:
+            return
+        found = []
+        for value in _GRID:
+            self.log.fill_(value.log())
+            found.append(loss())
+        self.log.fill_(_GRID[int(torch.stack(found).argmin())].log())

@@ -1,0 +1,92 @@
+"""How long, how wide and how fast a head is trained: what follows from how many rows there are, and their purpose."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+#: What a head is for: rows that are yet to come, or those very rows, searched.
+PURPOSES = ("unseen", "index")
+
+
+class Recipe(NamedTuple):
+    """The settings of a fit that the caller leaves open.
+
+    Attributes
+    ----------
+    purpose : {"unseen", "index"}
+    hidden_features : int
+        Hidden width of the head.
+    lr : float
+        Learning rate.
+    max_steps : int
+    teacher_temperatures, weights : list of float
+        Of the loss: how near the neighbors are that count, and what each counts.
+    n_queries, n_anchors, n_documents : int
+        Queries, compared documents and documents of a step.
+    blend : float
+        How far the head goes from its start to what training made of it.
+    """
+
+    purpose: str
+    hidden_features: int
+    lr: float
+    max_steps: int
+    teacher_temperatures: list[float]
+    weights: list[float]
+    n_queries: int
+    n_anchors: int
+    n_documents: int
+    blend: float
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        what = "rows to come" if self.purpose == "unseen" else "the rows that are searched"
+        return f"for {what}: {self.max_steps} steps at {self.lr:.1e}, hidden width {self.hidden_features}"
+
+
+def make_recipe(purpose: str | None, n: int, q: int) -> Recipe:
+    """Return the recipe for n rows and q query-like rows.
+
+    Rows to come are met by what few rows cannot teach: the fewer there are, the nearer the head stays to its start, and
+    wide neighborhoods count too. Rows that are searched are learned as hard as pays.
+
+    Parameters
+    ----------
+    purpose : {"unseen", "index"}, optional
+        "index" where there are queries and "unseen" where there are none, if not given.
+
+    Raises
+    ------
+    ValueError
+        If there is no such purpose.
+    """
+    if purpose not in (None, *PURPOSES):
+        raise ValueError(f"purpose: expected one of {', '.join(PURPOSES)}, or None to follow the data, got {purpose!r}")
+    if purpose == "unseen" or (purpose is None and not q):
+        root = n**0.5
+        return Recipe(
+            "unseen", _hidden(16 * root), min(2e-3, 1e-5 * root), round(_within(60, 2 * root, 400)),
+            [0.05, 0.2], [1.0, 10.0], n_queries=256, n_anchors=512, n_documents=2048, blend=n / (n + 1000),
+        )  # fmt: skip
+    root = (n + q) ** 0.5
+    return Recipe(
+        "index", _hidden(22 * root), _within(1e-3, 2e-5 * root, 4e-3), round(_within(150, 4.3 * root, 800)),
+        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, blend=1.0,
+    )  # fmt: skip
+
+
+def filled(make: Callable[..., Any], **values: Any) -> Callable[..., Any]:
+    """Return a callable with those of the values that it takes and has None for."""
+    parameters = inspect.signature(make).parameters
+    return partial(make, **{k: v for k, v in values.items() if k in parameters and parameters[k].default is None})
+
+
+def _hidden(width: float) -> int:
+    return 64 * round(_within(512, width, 4096) / 64)
+
+
+def _within(least: float, value: float, most: float) -> float:
+    return max(least, min(value, most))

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+
+from projhead.heads.residual_mlp import ResidualMLP
+from projhead.training.recipe import filled, make_recipe
+
+
+def test_queries_mean_an_index_and_vectors_alone_rows_to_come() -> None:
+    assert make_recipe(None, 1000, 0).purpose == "unseen"
+    assert make_recipe(None, 1000, 50).purpose == "index"
+    assert make_recipe("unseen", 1000, 50).purpose == "unseen"
+    assert make_recipe("index", 1000, 0).purpose == "index"
+    with pytest.raises(ValueError, match=r"purpose: expected one of unseen, index, or None .*, got 'all'"):
+        make_recipe("all", 1000, 0)
+
+
+def test_more_rows_are_trained_on_longer_and_kept_more_of() -> None:
+    few, many = make_recipe("unseen", 1000, 0), make_recipe("unseen", 100_000, 0)
+    assert (few.max_steps, few.blend) == (63, 0.5)
+    assert many.max_steps == 400
+    assert few.hidden_features < many.hidden_features
+    assert few.lr < many.lr
+    assert many.blend > 0.98
+    assert make_recipe("index", 1000, 0).blend == 1
+    assert "for the rows that are searched: 800 steps at 3.8e-03, hidden width 4096" in str(
+        make_recipe(None, 7500, 28000)
+    )
+
+
+def test_what_is_left_none_follows_and_what_is_given_stays() -> None:
+    make = filled(ResidualMLP, hidden_features=7, in_features=5)
+    assert make(in_features=3, out_features=2).hidden_features == 7
+    assert filled(partial(ResidualMLP, hidden_features=4), hidden_features=7)(3, 2).hidden_features == 4
+    assert filled(partial(ResidualMLP, hidden_features=None), hidden_features=7)(3, 2).hidden_features == 7
+    weight = [torch.nn.Parameter(torch.zeros(1))]
+    assert filled(torch.optim.AdamW, lr=0.5)(weight).param_groups[0]["lr"] == 1e-3
+    assert filled(partial(torch.optim.AdamW, lr=None), lr=0.5)(weight).param_groups[0]["lr"] == 0.5
