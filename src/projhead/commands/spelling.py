@@ -107,6 +107,10 @@ def _codec_name(name: str) -> str:
 
 def _export(value: str) -> Iterator[tuple[str, str]]:
     """Yield ``export=onnx quantization=int8`` for ``export=onnx_int8``."""
+    value = value.replace("sentence_transformers_onnx", "onnx")  # which stock backend="onnx" reads too
+    if value in options_of("export"):
+        yield "export", value
+        return
     formats = [one for one in options_of("export") if value.startswith(f"{one}_")]
     if not formats:
         yield "export", value
