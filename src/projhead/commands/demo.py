@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from projhead.commands.run_folder import run_folder
-from projhead.evaluation.results import read_results
+from projhead.report.results import read_results
 
 _QUERIES = (
     "how do I split data into training and test parts",
