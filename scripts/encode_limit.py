@@ -13,7 +13,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from sentence_transformers import SentenceTransformer
 
-from projhead.exporters.onnx import whole_graph
+from projhead.exporters.tracing import whole_graph
 from projhead.quantization.calibration import products_of
 from projhead.quantization.graph import GraphWriter
 

@@ -36,7 +36,7 @@ from projhead.codecs.itq import ITQ
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.rabitq import RaBitQ
 from projhead.codecs.residual import ResidualQuantizer
-from projhead.corpora.pseudo_queries import pseudo_queries
+from projhead.corpora.queries import central, pseudo_queries
 from projhead.corpora.retrieval import load_beir
 from projhead.data import Scores
 from projhead.encoders.coded import Coded
@@ -49,7 +49,6 @@ from projhead.report.page import write_report
 from projhead.report.results import Result, append_results, read_results
 from projhead.store.cached import Cached
 from projhead.tasks.retrieval import Retrieval
-from projhead.training.central import central
 from projhead.vectors import exact_top_k
 
 #: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import signal
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
+
+from projhead.commands.conf import conf_dir
+from projhead.errors import UserError, mendable, nearest
 
 VERBS = {
     "train": "train a head on a teacher's vectors and compare it with PCA",
@@ -36,31 +43,78 @@ projhead --version
 """
 
 
-def conf_dir() -> Path:
-    """Return the folder of Hydra configs: inside an installed package, at the top of a checkout otherwise."""
-    package = Path(__file__).resolve().parent
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parents[1] / "conf"
-
-
 def _task(verb: str) -> Callable[[Any], Any]:
-    """Return the function that Hydra calls; errors a user can act on end in one line, not in a traceback."""
+    """Return the function that Hydra calls with a run's settings."""
 
     def run(cfg: Any) -> Any:
-        from hydra.errors import InstantiationException
-
         # httpx, huggingface_hub and friends tell of every request at INFO.
         logging.getLogger().setLevel(logging.WARNING)
-        try:
-            return importlib.import_module(f"projhead.commands.{verb}").run(cfg)
-        except (ValueError, OSError, ImportError, InstantiationException) as error:
-            if logging.getLogger("projhead").isEnabledFor(logging.DEBUG):
-                raise
-            cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-            print(f"projhead {verb}: {type(cause).__name__}: {cause}", file=sys.stderr)
-            raise SystemExit(1) from None
+        with _one_error_path(verb):
+            from projhead.commands.compose import checked
+
+            settings = checked(verb, cfg)
+            return importlib.import_module(f"projhead.commands.{verb}").run(settings)
 
     return run
+
+
+@contextmanager
+def _one_error_path(verb: str) -> Iterator[None]:
+    """End in one line and status 2 for what the user can mend; a traceback is for what is our fault.
+
+    130 is the status after Ctrl-C and 143 after SIGTERM, as shells have it; ``PROJHEAD_DEBUG=1`` shows all tracebacks.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Lightning ends a run by SystemExit(1) after Ctrl-C.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        print(f"projhead {verb}: interrupted{_resume(verb)}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        from projhead.commands.compose import understood
+
+        if os.environ.get("PROJHEAD_DEBUG"):
+            traceback.print_exc()
+        line = mendable(understood(error, verb))
+        if line is None:
+            traceback.print_exc()
+            print(f"projhead {verb}: this is a fault of projhead: please report the lines above", file=sys.stderr)
+            raise SystemExit(1) from None
+        print(f"projhead {verb}: {line}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _terminated(verb: str) -> Callable[[int, FrameType | None], None]:
+    def end(number: int, frame: FrameType | None) -> None:
+        print(f"projhead {verb}: terminated{_resume(verb)}", file=sys.stderr)
+        raise SystemExit(128 + number)
+
+    return end
+
+
+def _check_options(arguments: Sequence[str]) -> None:
+    """Refuse an option that Hydra does not know, or that lacks its value."""
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        known = [name for action in parser._actions for name in action.option_strings]
+        unknown = message.partition("unrecognized arguments: ")[2].split(" ")[0].partition("=")[0]
+        raise UserError(f"{message}{nearest(unknown, known)}; settings are given as key=value")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.parse_args(arguments)
+
+
+def _resume(verb: str) -> str:
+    """Return what goes on with an interrupted run."""
+    if verb != "train" or "hydra.core.hydra_config" not in sys.modules:
+        return ""
+    config = sys.modules["hydra.core.hydra_config"].HydraConfig
+    return f"; go on: projhead train run_dir={config.get().runtime.output_dir}" if config.initialized() else ""
 
 
 def main() -> None:
@@ -74,12 +128,16 @@ def main() -> None:
         return
     verb, *rest = arguments
     if verb not in VERBS:
-        print(f"projhead: no verb {verb!r}; expected one of {', '.join(VERBS)}\n\n{_USAGE}", file=sys.stderr)
+        print(f"projhead: no verb {verb!r}, expected one of {', '.join(VERBS)}{nearest(verb, VERBS)}", file=sys.stderr)
         raise SystemExit(2)
-    import hydra
+    signal.signal(signal.SIGTERM, _terminated(verb))
+    with _one_error_path(verb):
+        import hydra
 
-    sys.argv = [f"projhead {verb}", *rest]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(_task(verb))()
+        _check_options(rest)
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out of Hydra as they are, and are told in one way
+        sys.argv = [f"projhead {verb}", *rest]
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(_task(verb))()
 
 
 if __name__ == "__main__":

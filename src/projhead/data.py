@@ -15,6 +15,31 @@ class Document(NamedTuple):
     text: str
 
 
+class RowText(str):
+    """A text that knows its row in a file: vectors made elsewhere belong to rows, and two rows may have one text.
+
+    Attributes
+    ----------
+    source : str
+        The file or files.
+    row : int
+        Counted from 0, through all of them.
+    """
+
+    __slots__ = ("row", "source")
+    source: str
+    row: int
+
+    def __new__(cls, text: str, source: str, row: int) -> RowText:
+        """Return the text, as one of this row."""
+        self = super().__new__(cls, text)
+        self.source, self.row = source, row
+        return self
+
+    def __reduce__(self) -> tuple[type[RowText], tuple[str, str, int]]:
+        return RowText, (str(self), self.source, self.row)
+
+
 class Scores(NamedTuple):
     """What a task measured: one row per query, pair or text, and how rows make the metric.
 

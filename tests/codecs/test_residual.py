@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
-from projhead.codecs.products import matrix_products
+from projhead.codecs._faiss import matrix_products
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.vectors import Vectors, unit_rows
 

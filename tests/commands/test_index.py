@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from projhead.cli import conf_dir
-from projhead.commands import index, search
+from projhead.commands import encode, index, search
 from projhead.commands.search import Searcher
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
@@ -110,3 +111,32 @@ def test_a_store_written_again_is_told(stores: Path) -> None:
     assert len(EmbeddingStore.open(stores / "two")) == 1
     with pytest.raises(ValueError, match="was written again after the index"):
         Searcher(stores / "index")
+
+
+def test_ids_of_vectors_made_elsewhere_reach_the_search(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.eye(4, dtype=np.float32))
+    (tmp_path / "t.csv").write_text("key,text\na,same\nb,other\nc,same\nd,last\n")
+    vectors = ["encoder=precomputed", f"encoder.path={tmp_path / 'v.npy'}"]
+    run(encode, "encode", *vectors, f"path={tmp_path / 'numbered'}")
+    assert EmbeddingStore.open(tmp_path / "numbered").ids == ["0", "1", "2", "3"]
+    run(encode, "encode", *vectors, f"encoder.texts={tmp_path / 't.csv'}", "encoder.id_column=key",
+        f"path={tmp_path / 'store'}")  # fmt: skip
+    run(index, "index", f"store={tmp_path / 'store'}", f"path={tmp_path / 'index'}")
+    run(index, "index", f"path={tmp_path / 'index'}", "delete=[a]")
+    searcher = Searcher(tmp_path / "index")
+    assert searcher("other", 1) == [(1.0, "b", "other")]
+    assert len(searcher.index) == 3
+    assert searcher.index.search(np.eye(4)[2:3], 1)[1].tolist() == [[2]]  # the other "same" is there
+
+
+def test_what_a_terminal_would_obey_is_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "v.npy", np.eye(2, dtype=np.float32))
+    rows = [{"key": "id\x1b[2J", "text": "first\x1b]0;title\x07\nline"}, {"key": "b", "text": "other"}]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    run(encode, "encode", "encoder=precomputed", f"encoder.path={tmp_path / 'v.npy'}", "encoder.id_column=key",
+        f"encoder.texts={tmp_path / 't.jsonl'}", f"path={tmp_path / 'store'}")  # fmt: skip
+    run(index, "index", f"store={tmp_path / 'store'}", f"path={tmp_path / 'index'}")
+    capsys.readouterr()
+    run(search, "search", f"path={tmp_path / 'index'}", "query=other")
+    shown = capsys.readouterr().out
+    assert shown == "\nother\n   1  1.000  b  other\n   2  0.000  id\\x1b[2J  first\\x1b]0;title\\x07 line\n"

@@ -27,7 +27,7 @@ def test_judged_queries_follow_the_chosen_sentences_and_pairs_find_them(minilm: 
         {
             "corpus": {"_target_": f"{corpora}.retrieval.Beir", "path": str(folder), "test_fraction": 0.4},
             "queries": {
-                "_target_": f"{corpora}.labeled_queries.labeled_queries", "_partial_": True,
+                "_target_": f"{corpora}.queries.labeled_queries", "_partial_": True,
                 "path": str(folder), "keep": 1,
             },
             "paths": {"stores": str(tmp_path / "stores")},

@@ -21,8 +21,8 @@ def _write(folder: Path, kind: str) -> str:
     path = folder / f"docs.{kind}"
     if kind == "parquet":
         frame.to_parquet(path)
-    elif kind == "csv":
-        frame.to_csv(path, index=False)
+    elif kind in ("csv", "tsv"):
+        frame.to_csv(path, index=False, sep="," if kind == "csv" else "\t")
     elif kind == "jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in frame.to_dict("records")) + "\n")
     elif kind == "json":
@@ -32,7 +32,7 @@ def _write(folder: Path, kind: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl", "json", "saved"])
+@pytest.mark.parametrize("kind", ["parquet", "csv", "tsv", "jsonl", "json", "saved"])
 def test_every_format_gives_the_same_documents(tmp_path: Path, kind: str) -> None:
     corpus = TextFiles(_write(tmp_path, kind), column="body", id_column="key")
     assert list(corpus.documents("all")) == DOCUMENTS
@@ -86,11 +86,20 @@ def test_a_file_is_read_as_it_is_needed(tmp_path: Path) -> None:
     ("name", "content", "error", "message"),
     [
         ("docs.txt", None, FileNotFoundError, "no such file"),
-        ("docs.pdf", b"x", ValueError, r"ending of .txt, .jsonl, .json, .csv, .parquet, got .pdf"),
+        ("docs.pdf", b"x", ValueError, r"ending of .txt, .jsonl, .json, .csv, .tsv, .parquet, got .pdf"),
         ("docs.txt", b"", ValueError, "expected texts, got none"),
-        ("docs.csv", b"", ValueError, "No columns"),
+        ("docs.csv", b"", ValueError, "expected a line with the names of the columns, got none"),
         ("docs.csv", b"title,body\na,b\n", ValueError, "expected a column 'text', got 'title', 'body'"),
-        ("docs.csv", b"text,b\n1,2\n1,2,3,4\n", ValueError, "Expected 2 fields in line 3, saw 4"),
+        ("docs.csv", b"text,b\n1,2\n1,2,3,4\n", ValueError, "line 3: expected 2 values, as in the header, got 4"),
+        ("docs.csv", b"id,text\n1,a\n2,b,c\n", ValueError, "after 1 rows: line 3: expected 2 values, .* got 3"),
+        ("docs.csv", b'id,text\n1,"a\nb"\n2\n', ValueError, "line 4: expected 2 values, .* got 1"),
+        ("docs.tsv", b"text\tid\ttext\na\tb\tc\n", ValueError, "line 1: expected different .* 'text' twice"),
+        ("docs.csv", b'id,text\n1,"a" b\n', ValueError, "line 2: ',' expected after"),
+        ("docs.csv", b'id,text\n1,"never closed\n', ValueError, "line 2: unexpected end of data"),
+        ("docs.jsonl", b'{"text": "a"}\n{"text": "b", "text": "c"}\n', ValueError, "line 2: got the key 'text' twice"),
+        ("docs.json", b'[{"text": "b", "text": "c"}]', ValueError, "got the key 'text' twice in one object"),
+        ("docs.json", b"[" * 100_000, ValueError, "docs.json, after 0 rows: got JSON nested too deeply"),
+        ("docs.jsonl", b'{"text": ' + b"[" * 100_000, ValueError, "after 0 rows: got JSON nested too deeply"),
         ("docs.parquet", b"PAR1 not really", ValueError, "docs.parquet"),
         ("docs.jsonl", b'["text"]\n', ValueError, "expected an object with columns"),
         (
@@ -121,3 +130,24 @@ def test_mixed_endings_and_split_folders_are_refused(tmp_path: Path) -> None:
     splits.save_to_disk(tmp_path / "splits")
     with pytest.raises(ValueError, match="got the splits train: name the folder of one"):
         list(TextFiles(str(tmp_path / "splits")).documents("all"))
+
+
+@pytest.mark.parametrize("kind", ["txt", "csv", "tsv", "jsonl"])
+def test_other_encodings_are_read_when_named_and_left_out_when_asked(tmp_path: Path, kind: str) -> None:
+    header, rows = "text\tid" if kind == "tsv" else "text,id", ["Žluťoučký kůň", "plain", "à côté"]
+    lines = {
+        "txt": rows, "csv": [header, *(f"{row},1" for row in rows)], "tsv": [header, *(f"{row}\t1" for row in rows)],
+        "jsonl": [json.dumps({"text": row}, ensure_ascii=False) for row in rows],
+    }[kind]  # fmt: skip
+    for encoding in ("latin-1", "utf-16"):
+        good = [row for row in rows if encoding != "latin-1" or row != rows[0]]
+        text = "\n".join(line for line in lines if encoding != "latin-1" or rows[0] not in line)
+        path = tmp_path / f"{encoding}.{kind}"
+        path.write_bytes(text.encode(encoding))
+        assert [one.text for one in TextFiles(str(path), encoding=encoding).documents("all")] == good
+    path = str(tmp_path / f"latin-1.{kind}")
+    with pytest.raises(ValueError, match=r"got 1 non-UTF-8 texts .*name their encoding \(encoding=latin-1\)"):
+        list(TextFiles(path).documents("all"))
+    assert [one.text for one in TextFiles(path, skip_bad=True).documents("all")] == ["plain"]
+    with pytest.raises(ValueError, match="encoding: expected a name such as utf-8, latin-1 or cp1252, got 'klingon'"):
+        list(TextFiles(path, encoding="klingon").documents("all"))

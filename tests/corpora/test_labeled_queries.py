@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from projhead.corpora.labeled_queries import labeled_queries
+from projhead.corpora.queries import labeled_queries
 
 TEXTS = ["About cats. They sleep a lot.", "About dogs. They bark a lot."]
 

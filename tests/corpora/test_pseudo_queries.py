@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from projhead.corpora.pseudo_queries import pseudo_queries, sentences
+from projhead.corpora.queries import pseudo_queries, sentences
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from projhead.corpora.query_log import no_queries, query_log
+from projhead.corpora.queries import no_queries, query_log
 
 
 def test_queries_come_from_the_log_not_from_the_documents(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from projhead.corpora.files import TextFiles
-from projhead.corpora.usable import documents_of
+from projhead.corpora.split import documents_of
 from projhead.data import Document
 
 LINES = [b"one", b"", b"caf\xe9", b"two", b" \t ", b"\xe2\x82", b"three"]

@@ -8,8 +8,13 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
+from projhead.corpora.files import TextFiles
+from projhead.data import RowText
 from projhead.encoders.precomputed import Precomputed
+from projhead.encoders.reduced import Reduced
 from projhead.persistence.registry import build, spec_of
+from projhead.reducers.truncation import Truncation
+from projhead.store.store import write_store
 from projhead.vectors import Vectors, unit_rows
 
 
@@ -66,6 +71,45 @@ def test_revision_is_of_the_content_and_a_record_builds_it_again(
     rows[0, 0] += 1e-6
     np.save(path, rows)
     assert Precomputed(path).revision != encoder.revision
+
+
+@pytest.fixture
+def same(tmp_path: Path) -> Path:
+    """Three rows, the texts of two of which are one."""
+    np.save(tmp_path / "v.npy", np.eye(3, dtype=np.float32))
+    texts = [{"key": key, "text": text} for key, text in (("x", "same"), ("y", "other"), ("z", "same"))]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, texts)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("of", ["own rows", "file", "reduced"])
+def test_vectors_belong_to_rows_not_to_texts(same: Path, of: str) -> None:
+    encoder = Precomputed(str(same / "v.npy"), texts=str(same / "t.jsonl"), id_column="key")
+    corpus = TextFiles(str(same / "t.jsonl"), id_column="key") if of == "file" else encoder
+    reduced = Reduced(encoder, Truncation(2).fit(np.eye(3))) if of == "reduced" else encoder
+    store = write_store(same / "store", reduced, corpus.documents("all"), shard_rows=2, dtype="float32")
+    np.testing.assert_array_equal(store.rows, np.eye(3)[:, : store.dimension])
+    assert (store.ids, store.texts) == (["x", "y", "z"], ["same", "other", "same"])
+
+
+def test_a_text_alone_is_refused_where_its_rows_differ(same: Path) -> None:
+    encoder = Precomputed(str(same / "v.npy"), texts=str(same / "t.jsonl"))
+    stranger = RowText("same", str(same / "elsewhere.jsonl"), 2)
+    for text in ("same", stranger):
+        with pytest.raises(ValueError, match=r"different vectors of the text 'same', in rows 0 and 2: a vector belong"):
+            encoder.encode([text])
+    np.testing.assert_array_equal(encoder.encode(["other"]), [[0, 1, 0]])
+    np.save(same / "v.npy", np.float32([[1, 0], [0, 1], [1, 0]]))
+    again = Precomputed(str(same / "v.npy"), texts=str(same / "t.jsonl"))
+    np.testing.assert_array_equal(again.encode(["same"]), [[1, 0]])  # rows that agree
+
+
+def test_ids_come_from_the_file_of_vectors_or_are_row_numbers(tmp_path: Path, rows: Vectors) -> None:
+    path = _write(tmp_path / "v.parquet", rows[:4])
+    assert [one.id for one in Precomputed(path).documents("all")] == ["0", "1", "2", "3"]
+    pd.DataFrame({"embedding": list(rows[:2]), "id": ["a", "a"]}).to_parquet(path)
+    with pytest.raises(ValueError, match="row 1: column 'id': got the id 'a' again, which row 0 has"):
+        Precomputed(path, id_column="id").documents("all")
 
 
 def test_new_texts_cannot_be_encoded(tmp_path: Path, rows: Vectors) -> None:

@@ -178,7 +178,7 @@ def test_a_hub_that_cannot_be_reached_is_told_at_once_with_what_to_do(monkeypatc
         SentenceTransformerEncoder("owner/not-downloaded", revision_pin="abc")
     assert asked == ["abc"]
     assert "\n" not in str(caught.value)
-    assert sentence_transformer._hub_problem("owner/name", None) == "Name or service not known"
+    assert sentence_transformer.hub_problem("owner/name", None) == "Name or service not known"
 
 
 def test_attention_is_computed_as_asked(teacher: SentenceTransformerEncoder) -> None:

@@ -13,7 +13,7 @@ from projhead.codecs.residual import ResidualQuantizer
 from projhead.exporters.codes import FaissCodes
 from projhead.exporters.export import export
 from projhead.heads.linear import Linear
-from projhead.indexes.trained_faiss import TrainedFaissIndex
+from projhead.indexes.faiss import TrainedFaissIndex
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors

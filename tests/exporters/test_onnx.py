@@ -11,7 +11,8 @@ from sentence_transformers.sentence_transformer.modules import Pooling, StaticEm
 
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.exporters.export import export
-from projhead.exporters.onnx import Onnx, whole_graph
+from projhead.exporters.onnx import Onnx
+from projhead.exporters.tracing import whole_graph
 from projhead.vectors import Vectors
 
 

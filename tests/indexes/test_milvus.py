@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
 import traceback
 from collections.abc import Iterator
@@ -12,10 +14,17 @@ import pytest
 
 from projhead.indexes.base import load_index
 from projhead.indexes.milvus import MilvusIndex
+from projhead.persistence import registry
 from projhead.vectors import Vectors
 
 pytest.importorskip("pymilvus")
 server = pytest.importorskip("milvus_lite.adapter.grpc.server")
+
+
+@pytest.fixture(autouse=True)
+def named(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own word for the server, which loading asks for."""
+    monkeypatch.setenv("MILVUS_URI", uri)
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +61,95 @@ def test_a_server_keeps_the_rows_and_the_folder_their_ids(uri: str, rows: Vector
     assert len(collections(uri) - before) == 1  # the old one is gone
 
 
-def test_what_a_cut_off_change_left_on_the_server_is_taken_back(uri: str, rows: Vectors, tmp_path: Path) -> None:
+def everything(index: MilvusIndex) -> int:
+    return int(index._query("", "count(*)")[0]["count(*)"])
+
+
+def test_loading_writes_nothing_and_a_save_takes_away_what_a_cut_off_add_left(
+    uri: str, rows: Vectors, tmp_path: Path
+) -> None:
     MilvusIndex(uri).build(rows).save(tmp_path / "index")
     lost = load_index(tmp_path / "index").add(rows[:9])  # and never saved
-    assert lost._count() == 609
     loaded = load_index(tmp_path / "index")
-    assert (len(loaded), loaded._count()) == (600, 600)
+    assert (len(loaded), loaded._count(), everything(loaded)) == (600, 600, 610)  # and one that says what is saved
     assert (loaded.search(rows[:9], 3)[1] < 600).all()
-    loaded._remove(np.array([5]))
+    loaded.add(rows[9:12]).save(tmp_path / "index")
+    assert (len(loaded), loaded._count(), everything(loaded)) == (603, 603, 605)
+    np.testing.assert_array_equal(load_index(tmp_path / "index").search(rows[:12], 9), loaded.search(rows[:12], 9))
+    with pytest.raises(ValueError, match="written by another process after it was loaded"):
+        lost.save(tmp_path / "index")
+
+
+def test_an_older_copy_of_the_folder_sees_its_own_rows_and_takes_none_from_the_newer(
+    uri: str, rows: Vectors, tmp_path: Path
+) -> None:
+    MilvusIndex(uri).build(rows[:300]).save(tmp_path / "index")
+    shutil.copytree(tmp_path / "index", tmp_path / "copy")
+    old = load_index(tmp_path / "copy").search(rows, 5)
+    load_index(tmp_path / "index").add(rows[300:]).save(tmp_path / "index")
+    new = load_index(tmp_path / "index").search(rows, 5)
+    copy = load_index(tmp_path / "copy")
+    np.testing.assert_array_equal(copy.search(rows, 5), old)
+    copy.add(rows[300:310] * -1).save(tmp_path / "copy")  # in the places that the other's have
+    np.testing.assert_array_equal(load_index(tmp_path / "index").search(rows, 5), new)
+    assert load_index(tmp_path / "copy").search(-rows[300:310], 1)[1].ravel().tolist() == list(range(300, 310))
+
+
+def test_a_search_during_another_process_s_add_sees_what_is_saved(uri: str, rows: Vectors, tmp_path: Path) -> None:
+    MilvusIndex(uri).build(rows[:300]).save(tmp_path / "index")
+    reader, writer = load_index(tmp_path / "index"), load_index(tmp_path / "index")
+    before = reader.search(rows, 5)
+    writer.add(rows[300:])
+    np.testing.assert_array_equal(reader.search(rows, 5), before)
+    np.testing.assert_array_equal(load_index(tmp_path / "index").search(rows, 5), before)
+    writer.save(tmp_path / "index")
+    np.testing.assert_array_equal(reader.search(rows, 5), before)
+    assert load_index(tmp_path / "index").search(rows, 1)[1].ravel().tolist() == list(range(600))
+
+
+def test_rows_that_another_program_took_are_missed(uri: str, rows: Vectors, tmp_path: Path) -> None:
+    MilvusIndex(uri).build(rows).save(tmp_path / "index")
+    load_index(tmp_path / "index")._remove(np.array([5]))
     with pytest.raises(ValueError, match=r"expected 600 rows in projhead_.*, found 599; another program changed them"):
         load_index(tmp_path / "index")
+    MilvusIndex(uri)._client(uri).drop_collection(load_record(tmp_path)["collection"])
+    with pytest.raises(ValueError, match=r"expected the collection projhead_.*, got none of that name"):
+        load_index(tmp_path / "index")
+
+
+def load_record(folder: Path) -> dict[str, object]:
+    return json.loads(next(folder.rglob("collection.json")).read_text())
+
+
+def test_a_record_names_no_host_and_the_token_goes_where_the_user_says(
+    uri: str, rows: Vectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MilvusIndex(uri).build(rows[:50]).save(tmp_path / "index")
+    written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert uri.encode() not in written
+    monkeypatch.setenv("MILVUS_TOKEN", "root:s3cret-t0ken")
+    monkeypatch.delenv("MILVUS_URI")
+    with pytest.raises(ValueError, match=r"is of a Milvus server: name it, as in MILVUS_URI=http"):
+        load_index(tmp_path / "index")
+    assert len(MilvusIndex(uri).load(tmp_path / "index")) == 50
+    evil = {"class": "projhead.indexes.milvus.MilvusIndex", "parameters": {"uri": "http://evil.example:19530"}}
+    assert registry.build(evil, "projhead.indexes").uri is None  # a stranger's record
+    rescore = {"class": "projhead.indexes.rescore.RescoreIndex", "parameters": {"first": evil}}
+    assert registry.build(rescore, "projhead.indexes").first.uri is None
+
+
+@pytest.mark.parametrize("uri_", ["/home/someone/file.db", "file.db", "file:///etc/passwd", "localhost:19530"])
+def test_a_local_file_is_no_server(uri_: str) -> None:
+    with pytest.raises(ValueError, match="expected a server such as http://localhost:19530, got "):
+        MilvusIndex(uri_)
+
+
+def test_a_record_can_name_no_collection_of_another_program(uri: str, rows: Vectors, tmp_path: Path) -> None:
+    (tmp_path / "collection.json").write_text(json.dumps({"collection": "customers", "marks": [], "server": True}))
+    index = MilvusIndex(uri).build(rows[:20])
+    for change in (index._read, index._replaced):
+        with pytest.raises(ValueError, match=r"expected a collection such as .*'customers'.*: refused"):
+            change(tmp_path)
 
 
 def test_the_token_is_in_no_file_and_no_setting(

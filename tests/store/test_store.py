@@ -113,6 +113,12 @@ def test_real_text_with_a_teacher_that_its_record_builds_again(minilm: MiniLM, t
     assert again.revision == store.manifest.encoder["revision"]
 
 
+@pytest.mark.parametrize("name", ["", "\ud800"])
+def test_ids_that_a_shard_cannot_hold_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="expected ids in UTF-8, not empty, got "):
+        _write(tmp_path / "s", documents=[Document(name, "text")])
+
+
 def test_fingerprints_tell_texts_order_and_borders_apart() -> None:
     lists = [["ab", "c"], ["a", "bc"], ["c", "ab"], ["abc"], ["ab", "c", ""], []]
     assert len({fingerprint(texts) for texts in lists}) == len(lists)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from projhead.codecs.pq import FakeQuantizedSums
 from projhead.heads.linear import Linear
 from projhead.losses.neighbor_kl import NeighborKL
 from projhead.training.head_module import HeadModule
 from projhead.training.samplers import Batch
-from projhead.twins.quantizer import Quantizer
 
 
 def test_tables_are_held_to_queries_as_to_documents(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,9 +15,9 @@ def test_tables_are_held_to_queries_as_to_documents(monkeypatch: pytest.MonkeyPa
     queries, documents = (torch.nn.functional.normalize(torch.randn(n, 8, generator=generator)) for n in (3, 5))
     head = Linear(8, 8)
     head.initialize(torch.eye(8))
-    twin = Quantizer(torch.randn(2, 256, 4, generator=generator))
+    fake = FakeQuantizedSums(torch.randn(2, 256, 4, generator=generator))
     module = HeadModule(
-        head, NeighborKL(), torch.optim.SGD, codec=twin, distortion_weight=2.0, query_weight=1.0, document_weight=0.5
+        head, NeighborKL(), torch.optim.SGD, codec=fake, distortion_weight=2.0, query_weight=1.0, document_weight=0.5
     )
     logged = {}
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value.item()}))
@@ -25,9 +25,9 @@ def test_tables_are_held_to_queries_as_to_documents(monkeypatch: pytest.MonkeyPa
     total = module.training_step(batch, 0).item()
 
     rows = torch.cat([queries, documents])
-    away = (rows - twin(rows)).square().sum(1)
+    away = (rows - fake(rows)).square().sum(1)
     assert logged["train/distortion"] == pytest.approx(away.mean().item(), rel=1e-5)
-    stored = torch.nn.functional.normalize(twin(documents))
+    stored = torch.nn.functional.normalize(fake(documents))
     self_mask, nothing, loss = torch.eye(2, 5, dtype=torch.bool), torch.zeros(3, 5, dtype=torch.bool), NeighborKL()
     expected = loss(queries @ stored.T, queries @ documents.T, nothing) + 2 * away.mean()
     expected = expected + 0.5 * loss(documents[:2] @ stored.T, documents[:2] @ documents.T, self_mask)

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.persistence import registry as spec
 from projhead.persistence.files import atomic_folder, read_json, sha256_of, write_json
 from projhead.protocols import Codec
-from projhead.twins.base import Twin
 from projhead.vectors import Vectors, unit_rows
 
 _FORMAT, _VERSION = "projhead-codec", 1
@@ -158,7 +158,7 @@ class BaseCodec(ABC):
         """
         return None
 
-    def twin(self) -> Twin:
+    def fake_quantized(self) -> FakeQuantized:
         """Return the fitted codec as a torch module from rows (b, d) to what their codes say, to train through.
 
         Raises
@@ -180,9 +180,9 @@ class BaseCodec(ABC):
         """
         raise ValueError(f"{self.name}: FAISS has no such codes for float queries; train through pq_32 or rq_16")
 
-    def load_trained(self, twin: Twin) -> Self:
-        """Take over what a twin of this codec learned."""
-        self.state = {name: tensor.detach().float().cpu().numpy() for name, tensor in twin.state().items()}
+    def load_trained(self, trained: FakeQuantized) -> Self:
+        """Take over what the fake-quantized form of this codec learned."""
+        self.state = {name: tensor.detach().float().cpu().numpy() for name, tensor in trained.state().items()}
         return self
 
     def restore(self, state: State, dimension: Any) -> Self:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from projhead.codecs._faiss import itq_directions
+from projhead.codecs._fake_quantize import FakeQuantized, straight_through
 from projhead.codecs.base import BaseCodec, State
-from projhead.codecs.rotations import itq_directions
-from projhead.twins.binary import Signs
 from projhead.vectors import Vectors
 
 
@@ -74,9 +75,9 @@ class Binary(BaseCodec):
         """Return the rotation that makes signs say most, where a bit is a dimension."""
         return itq_directions(rows, rows.shape[1]) if self.n_bits is None else None
 
-    def twin(self) -> Signs:
+    def fake_quantized(self) -> FakeQuantizedBinary:
         """Return the fitted codec as a torch module."""
-        return Signs(**{name: torch.from_numpy(array) for name, array in self.state.items()})
+        return FakeQuantizedBinary(**{name: torch.from_numpy(array) for name, array in self.state.items()})
 
 
 def _means(rows: Vectors, chosen: NDArray[np.bool_], median: Vectors) -> Vectors:
@@ -94,3 +95,35 @@ def _orthonormal(n_bits: int, dimension: int, seed: int) -> Vectors:
     basis *= np.sign(np.diag(triangle))  # makes the distribution uniform (Mezzadri, 2007)
     directions: Vectors = (basis if n_bits >= dimension else basis.T).astype(np.float32)
     return directions
+
+
+class FakeQuantizedBinary(FakeQuantized):
+    """Which side of a learned threshold each value is on, and a learned value for either side.
+
+    The bit itself passes gradients straight, as Bengio et al. do, but only as far from the threshold as the two
+    values are apart: beyond, no small step changes it (Hubara et al., "Binarized neural networks", 2016).
+
+    Parameters
+    ----------
+    median : Tensor of shape (bits,)
+        Thresholds to start from.
+    levels : Tensor of shape (2, bits)
+        What a bit of 0 and a bit of 1 stand for.
+    rotation : Tensor of shape (bits, k), optional
+        Directions whose values are compared; the dimensions themselves where not given.
+    """
+
+    def __init__(self, median: Tensor, levels: Tensor, rotation: Tensor | None = None) -> None:
+        super().__init__()
+        self.median, self.levels = nn.Parameter(median.clone()), nn.Parameter(levels.clone())
+        self.rotation = None if rotation is None else nn.Parameter(rotation.clone())
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return what the bits of rows stand for (b, k)."""
+        turned = rows if self.rotation is None else rows @ self.rotation.T
+        low, high = self.levels
+        above = turned - self.median
+        near = (above.abs() <= (high - low).abs()).detach()
+        # The threshold takes the gradient that the value takes, with the other sign.
+        decoded = straight_through(above * near, torch.where(above > 0, high, low))
+        return decoded if self.rotation is None else decoded @ self.rotation

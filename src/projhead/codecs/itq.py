@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from projhead.codecs._faiss import itq_directions
 from projhead.codecs.binary import Binary
-from projhead.codecs.rotations import itq_directions
 from projhead.vectors import Vectors
 
 

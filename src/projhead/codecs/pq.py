@@ -8,11 +8,11 @@ import faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from projhead.codecs._faiss import matrix_products, opq_rotation
+from projhead.codecs._fake_quantize import FakeQuantized, straight_through
 from projhead.codecs.base import BaseCodec, State
-from projhead.codecs.products import matrix_products
-from projhead.codecs.rotations import opq_rotation
-from projhead.twins.quantizer import Quantizer
 from projhead.vectors import Vectors
 
 _CENTROIDS = 256  # a byte each
@@ -86,9 +86,9 @@ class ProductQuantizer(BaseCodec):
         """Return the rotation after which groups of dimensions quantize best, where the codec has none itself."""
         return None if self.rotate else opq_rotation(rows, self.n_bytes)
 
-    def twin(self) -> Quantizer:
+    def fake_quantized(self) -> FakeQuantizedSums:
         """Return the fitted codec as a torch module."""
-        return Quantizer(**{name: torch.from_numpy(array) for name, array in self.state.items()})
+        return FakeQuantizedSums(**{name: torch.from_numpy(array) for name, array in self.state.items()})
 
     def to_faiss(self) -> Any:
         """Return the fitted codec as an empty index, its rotation before it."""
@@ -101,3 +101,40 @@ class ProductQuantizer(BaseCodec):
         faiss.copy_array_to_vector(self.state["rotation"].ravel(), rotation.A)
         rotation.is_trained = True
         return faiss.IndexPreTransform(rotation, index)
+
+
+class FakeQuantizedSums(FakeQuantized):
+    """The nearest centroid of each stage to what the stages before left, in each group of dimensions.
+
+    Centroids move with the loss while rows choose among them by distance, as in Zhan et al., "Jointly optimizing
+    query encoder and product quantization", 2021; their choice is made anew in every step, as in van den Oord et
+    al., "Neural discrete representation learning", 2017.
+
+    Parameters
+    ----------
+    centroids : Tensor of shape (groups, 256, e) or (groups, stages, 256, e)
+        Where to start; k is groups times e.
+    rotation : Tensor of shape (k, k), optional
+        Applied to rows first, and undone.
+    """
+
+    def __init__(self, centroids: Tensor, rotation: Tensor | None = None) -> None:
+        super().__init__()
+        self.centroids = nn.Parameter(centroids.clone())
+        self.rotation = None if rotation is None else nn.Parameter(rotation.clone())
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the sums of the chosen centroids (b, k)."""
+        turned = rows if self.rotation is None else rows @ self.rotation.T
+        centroids = self.centroids if self.centroids.ndim == 4 else self.centroids[:, None]
+        groups, stages, _, width = centroids.shape
+        left = turned.detach().view(-1, groups, width).transpose(0, 1)  # (groups, b, e)
+        total = torch.zeros_like(left)
+        for stage in range(stages):
+            table = centroids[:, stage]
+            with torch.no_grad():
+                away = table.square().sum(2)[:, None] - 2 * (left - total) @ table.transpose(1, 2)  # (groups, b, 256)
+                nearest = away.argmin(2, keepdim=True).expand(-1, -1, width)
+            total = total + table.gather(1, nearest)
+        decoded = straight_through(turned, total.transpose(0, 1).flatten(1))
+        return decoded if self.rotation is None else decoded @ self.rotation

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from projhead.codecs._faiss import matrix_products, opq_rotation
 from projhead.codecs.base import BaseCodec, State
-from projhead.codecs.products import matrix_products
-from projhead.codecs.rotations import opq_rotation
-from projhead.twins.quantizer import Quantizer
+from projhead.codecs.pq import FakeQuantizedSums
 from projhead.vectors import Vectors
 
 _CENTROIDS = 256  # a byte each
@@ -99,9 +98,9 @@ class ResidualQuantizer(BaseCodec):
         """Return the rotation after which groups of dimensions quantize best, where there are groups."""
         return opq_rotation(rows, self.n_splits) if self.n_splits > 1 else None
 
-    def twin(self) -> Quantizer:
+    def fake_quantized(self) -> FakeQuantizedSums:
         """Return the fitted codec as a torch module."""
-        return Quantizer(torch.from_numpy(self.state["centroids"]))
+        return FakeQuantizedSums(torch.from_numpy(self.state["centroids"]))
 
     def to_faiss(self) -> Any:
         """Return the fitted codec as an empty index."""

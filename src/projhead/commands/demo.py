@@ -26,27 +26,28 @@ _QUERIES = (
 def run(cfg: DictConfig) -> float:
     """Run everything; return the head's share of the full-width teacher's nDCG@10 at the middle width."""
     started, folder = time.perf_counter(), run_folder()
-    widths = list(cfg.widths)
+    teacher, widths = f"encoder={cfg.encoder}", list(cfg.widths)
     middle = widths[len(widths) // 2]
     _say("Train a head at each width, beside every PCA form")
     for width in widths:
-        _verb(folder / f"train-{width}", "train", f"n_components={width}")
+        _verb(folder / f"train-{width}", "train", teacher, f"n_components={width}")
     artifacts = [str(folder / f"train-{width}" / "artifact") for width in widths]
     artifact = artifacts[len(widths) // 2]
     _say("Measure the heads where it counts: does a summary find its docstring?")
-    _verb(folder / "evaluate", "evaluate", f"artifact=[{','.join(artifacts)}]")
+    _verb(folder / "evaluate", "evaluate", teacher, f"artifact=[{','.join(artifacts)}]")
     _say("Write the encoder with the head inside, for stock tools")
     student = folder / "students"
     for export in ("sentence_transformers", "onnx_int8"):
         _verb(
             folder / f"export-{export}",
             "export",
+            teacher,
             f"artifact={artifact}",
             f"export={export}",
             f"path={student / export}",
         )
     _say("Measure the quantized student as it will be used")
-    _verb(folder / "evaluate-students", "evaluate", f"exported={student / 'onnx_int8'}", "task=retrieval")
+    _verb(folder / "evaluate-students", "evaluate", teacher, f"exported={student / 'onnx_int8'}", "task=retrieval")
     _say("Encode with the quantized student, index, and search")
     store, index = folder / "store", folder / "index"
     encoder = ("encoder=exported", f"encoder.path={student / 'onnx_int8'}")
@@ -59,10 +60,10 @@ def run(cfg: DictConfig) -> float:
     kept = _retention(folder / "evaluate" / "results.jsonl", middle)
     seconds = time.perf_counter() - started
     print(
-        f"\nDone in {seconds:.0f} s. At {middle} dimensions the head keeps {kept['learned']:.1%} of the teacher's "
-        f"nDCG@10, the best PCA {kept['pca']:.1%}.\nOpen {folder / 'report' / 'index.html'}"
+        f"\nDone in {seconds:.0f} s. At {middle} dimensions the head keeps {kept['subject']:.1%} of the teacher's "
+        f"nDCG@10, the best baseline {kept['baseline']:.1%}.\nOpen {folder / 'report' / 'index.html'}"
     )
-    return kept["learned"]
+    return kept["subject"]
 
 
 def _say(text: str) -> None:
@@ -83,11 +84,8 @@ def _verb(folder: Path, verb: str, *overrides: str) -> Any:
 
 
 def _retention(results: Path, width: int) -> dict[str, float]:
-    """Return the share of the teacher's nDCG@10 that the head, and the best PCA form, keep at one width."""
+    """Return the share of the teacher's nDCG@10 that the head, and the best baseline, keep at one width."""
     rows = [row for row in read_results(results) if row.metric == "ndcg@10" and not row.baseline]
-    full = next(row.value for row in rows if row.reducer == "teacher")
-    at_width = {row.reducer: row.value / full for row in rows if row.n_components == width}
-    return {
-        "learned": at_width["learned"],
-        "pca": max(value for name, value in at_width.items() if name.startswith("pca")),
-    }
+    full = next(row.value for row in rows if row.role == "reference")
+    at_width = [row for row in rows if row.n_components == width]
+    return {role: max(row.value / full for row in at_width if row.role == role) for role in ("subject", "baseline")}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeGuard
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec, load_codec
+from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Corpus, Encoder
 from projhead.store.store import write_store
@@ -16,9 +19,9 @@ from projhead.store.store import write_store
 def run(cfg: DictConfig) -> int:
     """Encode, or go on with an interrupted encode; return the number of rows."""
     encoder: Encoder = instantiate(cfg.encoder)
+    corpus: Corpus = encoder if _own_rows(encoder) else instantiate(cfg.corpus)
     if cfg.artifact:
         encoder = Reduced(encoder, str(cfg.artifact))
-    corpus: Corpus = instantiate(cfg.corpus)
     again = cfg.count and getattr(corpus, "path", "") != "-"
     total = sum(1 for _ in corpus.documents(cfg.split)) if again else None
     store = write_store(
@@ -44,6 +47,12 @@ def run(cfg: DictConfig) -> int:
         f"search it: projhead index store={store.folder} path=<index>"
     )
     return len(store)
+
+
+def _own_rows(encoder: Encoder) -> TypeGuard[Precomputed]:
+    """Say whether vectors made elsewhere are stored row by row, as no other corpus was asked for."""
+    asked = any(one.split("=")[0].split(".")[0] == "corpus" for one in HydraConfig.get().overrides.task)
+    return isinstance(encoder, Precomputed) and not asked
 
 
 def _codec(cfg: DictConfig) -> BaseCodec | None:

@@ -11,6 +11,7 @@ from projhead.commands.indexed import document_ids, numbers_of, stores_of
 from projhead.data import Document
 from projhead.indexes.base import load_index
 from projhead.persistence import registry as spec
+from projhead.printable import printable
 from projhead.protocols import Encoder
 
 
@@ -22,10 +23,10 @@ def run(cfg: DictConfig) -> float:
         queries = [cfg.query] if isinstance(cfg.query, str) else [str(query) for query in cfg.query]
     searcher, best = Searcher(Path(cfg.path), filter_ids=cfg.filter_ids), 0.0
     for query in queries:
-        print(f"\n{query}")
+        print(f"\n{printable(query)}")
         for rank, (score, name, text) in enumerate(searcher(query, cfg.top_k), start=1):
             best = score if rank == 1 else best
-            print(f"  {rank:>2}  {score:.3f}  {name}  {text[:110]}")
+            print(f"  {rank:>2}  {score:.3f}  {printable(name)}  {printable(text)[:110]}")
     return best
 
 

@@ -16,7 +16,7 @@ from projhead.codecs.base import BaseCodec
 from projhead.commands.finish import finish
 from projhead.commands.run_folder import check_settings, run_folder
 from projhead.commands.student import check_student, train_student
-from projhead.corpora.pseudo_queries import Queries
+from projhead.corpora.queries import Queries, central
 from projhead.corpora.split import in_test
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
@@ -28,7 +28,6 @@ from projhead.report.tables import markdown
 from projhead.store.shard import fingerprint
 from projhead.store.store import store_path, write_store
 from projhead.students.distill import Texts
-from projhead.training.central import central
 from projhead.vectors import unit_rows
 
 #: What decides a run's result.

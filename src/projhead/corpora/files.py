@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from projhead.corpora.readers import read_rows
-from projhead.corpora.split import sample, select
-from projhead.corpora.usable import documents_of
+from projhead.corpora.split import documents_of, sample, select
 from projhead.data import Document
 
 
@@ -17,7 +16,7 @@ class TextFiles:
     Parameters
     ----------
     path : str
-        A .txt (one text a line), .jsonl, .json, .csv or .parquet file, a folder or a glob of those, a folder
+        A .txt (one text a line), .jsonl, .json, .csv, .tsv or .parquet file, a folder or a glob of those, a folder
         written by ``datasets.Dataset.save_to_disk``, or ``-`` for standard input (one text a line).
     column : str
         The column of the texts, where there are columns.
@@ -28,7 +27,9 @@ class TextFiles:
     max_documents : int, optional
         Take a sample of so many: the same for the same texts, spread over all of them (files are often sorted).
     skip_bad : bool
-        Leave out texts that are blank or not UTF-8, which are an error otherwise.
+        Leave out texts that are blank or not in that encoding, which are an error otherwise.
+    encoding : str
+        Of files of text, such as ``"latin-1"`` or ``"cp1252"``.
     """
 
     def __init__(
@@ -40,9 +41,11 @@ class TextFiles:
         test_fraction: float = 0.1,
         max_documents: int | None = None,
         skip_bad: bool = False,
+        encoding: str = "utf-8",
     ) -> None:
         self.path, self.column, self.id_column = str(path), column, id_column
         self.test_fraction, self.max_documents, self.skip_bad = test_fraction, max_documents, skip_bad
+        self.encoding = encoding
         self.name = "stdin" if self.path == "-" else Path(self.path).stem
 
     def documents(self, split: str) -> Iterator[Document]:
@@ -59,7 +62,7 @@ class TextFiles:
         if self.path == "-" and split != "all":
             raise ValueError(f"standard input can be read only once: expected split=all, got {split!r}; use a file")
         columns = [self.column] if self.id_column is None else [self.column, self.id_column]
-        rows = read_rows(self.path, columns)
+        rows = read_rows(self.path, columns, self.encoding)
         found = documents_of(rows, self.column, self.id_column, skip_bad=self.skip_bad, source=self.path)
         if self.max_documents is not None:
             found = sample(found, self.max_documents)

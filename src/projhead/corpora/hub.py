@@ -7,8 +7,7 @@ from itertools import islice
 from typing import Any
 
 from projhead.corpora.readers import checked
-from projhead.corpora.split import select
-from projhead.corpora.usable import documents_of
+from projhead.corpora.split import documents_of, select
 from projhead.data import Document
 
 

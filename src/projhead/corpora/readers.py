@@ -1,18 +1,22 @@
 """Rows of files, one after another, in memory that does not grow with them.
 
-Bytes that are not UTF-8 come through as lone surrogates, so that whoever reads can tell and count them.
+Bytes that the encoding does not know come through as lone surrogates, so that whoever reads can tell and count them.
+Rows that do not fit their header, and columns or keys that are there twice, are refused: any guess shifts texts.
 """
 
 from __future__ import annotations
 
+import codecs
+import csv
 import glob
+import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TextIO
 
-import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
@@ -20,33 +24,41 @@ Row = dict[str, Any]
 
 #: Rows of a table decoded at once.
 _CHUNK = 1024
+#: Characters in one value of a .csv, at most: a quote that is never closed would swallow the rest of the file.
+_LONGEST = 1 << 27
 
 
-def read_rows(path: str, columns: Sequence[str]) -> Iterator[Row]:
+def read_rows(path: str, columns: Sequence[str], encoding: str = "utf-8") -> Iterator[Row]:
     """Stream the rows of a file, of all files of a folder or a glob (one format), or of standard input.
 
     Parameters
     ----------
     path : str
-        .txt (one text a line, as column ``text``), .jsonl, .json, .csv, .parquet, a folder or a glob of those,
+        .txt (one text a line, as column ``text``), .jsonl, .json, .csv, .tsv, .parquet, a folder or a glob of those,
         a folder that ``datasets.Dataset.save_to_disk`` wrote, or ``-`` (standard input, one text a line).
     columns : sequence of str
         What every row must have; others may be left out.
+    encoding : str
+        Of files of text, such as ``"latin-1"``.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If an ending is unknown, a column is missing, or a file cannot be read; the place is named.
+        If an ending or encoding is unknown, a column is missing or there twice, a row does not fit its header, or a
+        file cannot be read; the place is named.
     """
+    kind = _known(encoding)
     if path == "-":
-        yield from checked(_lines(sys.stdin.buffer), columns, "standard input")
+        stream = io.TextIOWrapper(sys.stdin.buffer, encoding=kind, errors="surrogateescape", newline="\n")
+        yield from checked(_lines(stream), columns, "standard input")
+        stream.detach()
     elif any((Path(path) / name).is_file() for name in ("dataset_info.json", "dataset_dict.json")):
         yield from checked(_saved_dataset(path, columns), columns, path)
     else:
         for file in _files(path):
-            yield from checked(_READERS[file.suffix](file, columns), columns, str(file))
+            yield from checked(_READERS[file.suffix](file, columns, kind), columns, str(file))
 
 
 def checked(rows: Iterator[Row], columns: Sequence[str], source: str) -> Iterator[Row]:
@@ -58,6 +70,8 @@ def checked(rows: Iterator[Row], columns: Sequence[str], source: str) -> Iterato
                 raise ValueError(f"expected a column {missing[0]!r}, got {', '.join(map(repr, row))}; name yours")
             yield row
             done += 1
+    except RecursionError:
+        raise ValueError(f"{source}, after {done:,} rows: got JSON nested too deeply to read; flatten it") from None
     except (ValueError, ArrowException) as error:
         raise ValueError(f"{source}, after {done:,} rows: {error}") from error
 
@@ -77,35 +91,58 @@ def _files(path: str) -> list[Path]:
     return files
 
 
-def _decoded(file: BinaryIO) -> Iterator[str]:
-    for number, line in enumerate(file):
-        text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
-        yield text.removeprefix("\ufeff") if number == 0 else text
+def _known(encoding: str) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+    except LookupError:
+        raise ValueError(f"encoding: expected a name such as utf-8, latin-1 or cp1252, got {encoding!r}") from None
+    return "utf-8-sig" if name == "utf-8" else name
 
 
-def _lines(file: BinaryIO) -> Iterator[Row]:
-    for line in _decoded(file):
-        yield {"text": line}
+def _open(path: Path, encoding: str, newline: str = "\n") -> TextIO:
+    return path.open(encoding=encoding, errors="surrogateescape", newline=newline)
 
 
-def _text(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    with path.open("rb") as file:
+def _lines(file: Iterable[str]) -> Iterator[Row]:
+    for line in file:
+        yield {"text": line.rstrip("\r\n")}
+
+
+def _text(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+    with _open(path, encoding) as file:
         yield from _lines(file)
 
 
-def _json_lines(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    with path.open("rb") as file:
-        yield from (_object(json.loads(line)) for line in _decoded(file) if line.strip())
+def _json_lines(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+    with _open(path, encoding) as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                try:
+                    yield _object(json.loads(line, object_pairs_hook=_once))
+                except ValueError as error:
+                    raise ValueError(f"line {number}: {error}") from error
 
 
-def _json(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def _json(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
     """Read one list of objects; a .json of one object a line is read as such."""
-    with path.open("rb") as file:
-        listed = file.read(_CHUNK).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
-    if not listed:
-        yield from _json_lines(path, columns)
-    else:
-        yield from map(_object, json.loads(path.read_bytes().decode("utf-8-sig", "surrogateescape")))
+    with _open(path, encoding) as file:
+        if file.read(_CHUNK).lstrip().startswith("["):
+            file.seek(0)
+            yield from map(_object, json.load(file, object_pairs_hook=_once))
+            return
+    yield from _json_lines(path, columns, encoding)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Row:
+    """Build an object; of a key that is there twice one value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"got the key {_twice([key for key, _ in pairs])!r} twice in one object; name each once")
+    return found
+
+
+def _twice(names: Sequence[str]) -> str:
+    return next(name for number, name in enumerate(names) if name in names[:number])
 
 
 def _object(value: Any) -> Row:
@@ -114,17 +151,32 @@ def _object(value: Any) -> Row:
     return value
 
 
-def _csv(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    with pd.read_csv(
-        path, dtype=str, keep_default_na=False, chunksize=_CHUNK, encoding_errors="surrogateescape"
-    ) as chunks:
-        for chunk in chunks:
-            yield from chunk.to_dict("records")
+def _csv(path: Path, columns: Sequence[str], encoding: str, *, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(_LONGEST)
+    with _open(path, encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        try:
+            names = _distinct(next(reader, []))
+            for values in reader:
+                if values and len(values) != len(names):
+                    raise ValueError(f"expected {len(names)} values, as in the header, got {len(values)}; quote values")
+                if values:  # a blank line is no row
+                    yield dict(zip(names, values, strict=True))
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from error
 
 
-def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def _distinct(names: Sequence[str]) -> Sequence[str]:
+    if not names:
+        raise ValueError("expected a line with the names of the columns, got none")
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected different names of columns, got {_twice(names)!r} twice; rename one")
+    return names
+
+
+def _parquet(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
     with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names
+        names = _distinct(file.schema_arrow.names)
         wanted = list(columns) if set(columns) <= set(names) else names  # all, for the error to list
         for batch in file.iter_batches(_CHUNK, columns=wanted):
             yield from batch.to_pylist()
@@ -140,10 +192,11 @@ def _saved_dataset(path: str, columns: Sequence[str]) -> Iterator[Row]:
     yield from found.select_columns(wanted)
 
 
-_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[Path, Sequence[str], str], Iterator[Row]]] = {
     ".txt": _text,
     ".jsonl": _json_lines,
     ".json": _json,
-    ".csv": _csv,
+    ".csv": partial(_csv, delimiter=","),
+    ".tsv": partial(_csv, delimiter="\t"),
     ".parquet": _parquet,
 }

@@ -107,9 +107,13 @@ def _judgments(path: str, split: str) -> dict[str, dict[str, float]]:
             frame = frame[frame["split"] == split]
     else:
         frame = load_hub(f"{path}-qrels", None, split, streaming=False).to_pandas()
+    scores = pd.to_numeric(frame["score"], errors="coerce")
+    if scores.isna().any():
+        row = int(scores.isna().to_numpy().argmax())
+        raise ValueError(f"{path}: qrels: expected numbers as scores, got {frame['score'].iloc[row]!r} in row {row}")
     qrels: dict[str, dict[str, float]] = defaultdict(dict)
-    for query, document, score in zip(*(frame[column] for column in columns), strict=True):
-        if float(score) > 0:
+    for query, document, score in zip(frame["query-id"], frame["corpus-id"], scores, strict=True):
+        if score > 0:
             qrels[str(query)][str(document)] = float(score)
     return dict(qrels)
 

@@ -1,17 +1,23 @@
-"""Which texts are kept apart for testing, where a corpus has no split of its own."""
+"""Rows to documents: which texts can be used, and which are kept apart for testing where no split says so."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from projhead.data import Document
+from projhead.corpora.readers import Row
+from projhead.corpora.row_ids import RowIds
+from projhead.data import Document, RowText
 
 SPLITS = ("train", "test", "all")
+#: Share of the texts held out, where nothing else is said.
+TEST_FRACTION = 0.1
 
 
-def in_test(text: str, fraction: float = 0.1) -> bool:
+def in_test(text: str, fraction: float = TEST_FRACTION) -> bool:
     """Say whether a text is held out: decided by its own digest, so copies of it are on the same side."""
     return _digest("", text) < fraction * 2**64
 
@@ -40,3 +46,64 @@ def select(documents: Iterable[Document], split: str, fraction: float) -> Iterat
     for document in documents:
         if split == "all" or in_test(document.text, fraction) == (split == "test"):
             yield document
+
+
+def documents_of(
+    rows: Iterator[Row], column: str, id_column: str | None, *, skip_bad: bool, source: str
+) -> Iterator[Document]:
+    """Turn rows into documents.
+
+    Parameters
+    ----------
+    rows : iterator of dict
+        With the columns.
+    column : str
+        The column of the texts.
+    id_column : str or None
+        The column of the ids; where None, the number of the row, from 0.
+    skip_bad : bool
+        Leave out texts that are blank or not UTF-8, rather than refuse them.
+    source : str
+        Where rows come from, for messages.
+
+    Raises
+    ------
+    ValueError
+        If texts are bad and not to be left out (all are counted first), something else than text is in the
+        column, an id is missing or there twice, or there is no text at all.
+    """
+    ids = RowIds(source, id_column or "")
+    bad: Counter[str] = Counter()
+    first = -1
+    good = 0
+    for number, row in enumerate(rows):
+        text = "" if row[column] is None else row[column]
+        if not isinstance(text, str):
+            raise ValueError(f"{source}, row {number}: expected text in column {column!r}, got {text!r:.80}")
+        name = str(number) if id_column is None else ids(row[id_column], number)
+        if reason := _problem(text):
+            first = number if not bad else first
+            bad[reason] += 1
+        elif skip_bad or not bad:  # once refused, the rest is only counted
+            good += 1
+            yield Document(name, RowText(text, source, number))
+    told = " and ".join(f"{count:,} {reason}" for reason, count in sorted(bad.items()))
+    if bad and not skip_bad:
+        raise ValueError(
+            f"{source}: got {told} texts (the first in row {first}, counted from 0); "
+            "repair them, name their encoding (encoding=latin-1), or leave them out with skip_bad=true"
+        )
+    if bad:
+        logging.getLogger(__name__).warning("%s: left out %s texts", source, told)
+    if not good:
+        raise ValueError(f"{source}: expected texts, got none")
+
+
+def _problem(text: str) -> str:
+    if not text.strip():
+        return "blank"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "non-UTF-8"
+    return ""

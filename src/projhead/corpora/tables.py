@@ -7,20 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-#: Ids keep their leading zeros, and words such as "null" stay words.
-_CSV = {
-    "dtype": dict.fromkeys(["_id", "query-id", "corpus-id", "text", "title"], str),
-    "keep_default_na": False,
-    "na_values": [""],
-}
+from projhead.corpora.readers import read_rows
 
-READERS = {
-    ".parquet": pd.read_parquet,
-    ".csv": lambda path: pd.read_csv(path, **_CSV),
-    ".tsv": lambda path: pd.read_csv(path, sep="\t", **_CSV),
-    ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False),
-    ".json": lambda path: pd.read_json(path, dtype=False),
-}
+SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".json")
 
 
 def read_columns(path: str | Path, columns: Sequence[str], name: str | None = None) -> pd.DataFrame:
@@ -31,22 +20,33 @@ def read_columns(path: str | Path, columns: Sequence[str], name: str | None = No
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it cannot be read, or a column is missing.
+        If it cannot be read, a row does not fit its header, or a column is missing or there twice.
     """
     found = Path(path)
     if found.is_dir() and name is not None:
-        candidates = [one for suffix in READERS if (one := found / f"{name}{suffix}").is_file()]
+        candidates = [one for suffix in SUFFIXES if (one := found / f"{name}{suffix}").is_file()]
         if not candidates:
-            raise FileNotFoundError(f"{found}: expected a file {name} ending in one of {', '.join(READERS)}")
+            raise FileNotFoundError(f"{found}: expected a file {name} ending in one of {', '.join(SUFFIXES)}")
         found = candidates[0]
     if not found.is_file():
         raise FileNotFoundError(f"{found}: no such file")
-    if found.suffix not in READERS:
-        raise ValueError(f"{found}: expected one of the endings {', '.join(READERS)}")
+    if found.suffix not in SUFFIXES:
+        raise ValueError(f"{found}: expected one of the endings {', '.join(SUFFIXES)}")
+    if found.suffix == ".parquet":
+        return _parquet(found, columns)
+    rows = list(read_rows(str(found), columns))
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(columns))
+    # Of .csv and .tsv all is text: ids keep their leading zeros, words such as "null" stay words.
+    return frame if found.suffix.startswith(".json") else frame.replace("", float("nan"))
+
+
+def _parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
-        frame = READERS[found.suffix](found)
+        frame = pd.read_parquet(path)
     except Exception as error:  # pandas and pyarrow raise many kinds for a damaged file
-        raise ValueError(f"{found} cannot be read: {error}") from error
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if frame.columns.has_duplicates:
+        raise ValueError(f"{path}: expected different names of columns, got {list(frame.columns)}; rename one")
     if missing := [column for column in columns if column not in frame.columns]:
-        raise ValueError(f"{found}: expected the columns {missing}, got {list(frame.columns)}")
+        raise ValueError(f"{path}: expected the columns {missing}, got {list(frame.columns)}")
     return frame

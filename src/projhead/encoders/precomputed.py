@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from projhead.corpora.readers import read_rows
+from projhead.corpora.row_ids import RowIds
+from projhead.corpora.split import TEST_FRACTION, select
+from projhead.data import Document, RowText
 from projhead.persistence.files import sha256_of
 from projhead.vectors import Vectors, unit_rows
 
@@ -20,7 +25,10 @@ _BLOCK = 65_536
 
 
 class Precomputed:
-    """Rows of a file as an encoder that knows only the texts they were made from.
+    """Rows of a file as an encoder that knows only the texts they were made from, and as the corpus of those.
+
+    A vector belongs to its row. A text that two rows have, with different vectors, is told apart by the row it comes
+    from (`RowText`, as `documents` and files of texts give); alone it is refused.
 
     Parameters
     ----------
@@ -30,6 +38,9 @@ class Precomputed:
     texts : str, optional
         A file with one text per row in the same order: .txt (one a line), or .jsonl, .json, .csv, .parquet with a
         column ``text``. Without it a digest of the row stands in for its text.
+    id_column : str, optional
+        The column with the ids of rows, in the file of texts, or in that of the vectors (.parquet); the number of the
+        row, from 0, where not given.
     name : str, optional
         What to call the encoder that made the vectors.
 
@@ -46,9 +57,11 @@ class Precomputed:
         If it holds something else than rows of finite floats, or a row is all zero.
     """
 
-    def __init__(self, path: str, *, texts: str | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, path: str, *, texts: str | None = None, id_column: str | None = None, name: str | None = None
+    ) -> None:
         self.path, self.texts = str(Path(path).absolute()), texts and str(Path(texts).absolute())
-        self.name = name or Path(path).stem
+        self.id_column, self.name = id_column, name or Path(path).stem
         self.rows = _load(Path(path))
         _check(self.rows, self.path)
         self.dimension = int(self.rows.shape[1])
@@ -59,19 +72,38 @@ class Precomputed:
         return sha256_of(Path(self.path))[:16]
 
     @cached_property
-    def _texts(self) -> list[str]:
+    def _texts(self) -> list[RowText]:
         if self.texts is None:
-            return [hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows]
-        texts = [str(row["text"] or "") for row in read_rows(self.texts, ["text"])]
-        if len(texts) != len(self.rows):
-            raise ValueError(
-                f"{self.texts}: expected {len(self.rows):,} texts, one per row of {self.path}, got {len(texts):,}"
-            )
+            names = (hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows)
+        else:
+            names = (str(row["text"] or "") for row in read_rows(self.texts, ["text"]))
+        texts = [RowText(text, self._source, number) for number, text in enumerate(names)]
+        self._expect_all(len(texts), "texts", self._source)
         return texts
 
     @cached_property
-    def _positions(self) -> dict[str, int]:
-        return {text: position for position, text in enumerate(self._texts)}
+    def _ids(self) -> list[str]:
+        if self.id_column is None:
+            return [str(number) for number in range(len(self.rows))]
+        check, found = RowIds(self._source, self.id_column), read_rows(self._source, [self.id_column])
+        ids = [check(row[self.id_column], number) for number, row in enumerate(found)]
+        self._expect_all(len(ids), "ids", self._source)
+        return ids
+
+    @property
+    def _source(self) -> str:
+        return self.texts or self.path
+
+    def _expect_all(self, found: int, what: str, file: str) -> None:
+        if found != len(self.rows):
+            raise ValueError(f"{file}: expected {len(self.rows):,} {what}, one per row of {self.path}, got {found:,}")
+
+    @cached_property
+    def _rows_of(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = defaultdict(list)
+        for number, text in enumerate(self._texts):
+            found[text].append(number)
+        return dict(found)
 
     def texts_or_rows(self) -> list[str]:
         """Return the text of each row; where there are no texts, a digest of the row stands in.
@@ -83,22 +115,44 @@ class Precomputed:
         """
         return list(self._texts)
 
+    def documents(self, split: str) -> Iterator[Document]:
+        """Stream ids and texts of the rows of split "train", "test" or "all", in their order.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many texts or ids as rows, or an id is missing or there twice.
+        """
+        return select(map(Document, self._ids, self._texts), split, TEST_FRACTION)
+
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return the unit rows (n, d), float32, of texts that the file has vectors of.
 
         Raises
         ------
         ValueError
-            If there is no vector of a text: the encoder itself is not here.
+            If there is no vector of a text, as the encoder itself is not here, or there are several.
         """
-        unknown = [text for text in texts if text not in self._positions]
+        unknown = [text for text in texts if text not in self._rows_of]
         if unknown:
             hint = "" if self.texts else "; name the file of their texts with encoder.texts=<file>"
             raise ValueError(
                 f"{self.path} has no vectors of {len(unknown):,} of {len(texts):,} texts (the first is "
                 f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts{hint}"
             )
-        return unit_rows(self.rows[[self._positions[text] for text in texts]])
+        return unit_rows(self.rows[[self._row_of(text) for text in texts]])
+
+    def _row_of(self, text: str) -> int:
+        first, *others = rows = self._rows_of[text]
+        if others and isinstance(text, RowText) and text.row in rows and os.path.abspath(text.source) == self._source:
+            return text.row
+        for other in others:
+            if not np.array_equal(self.rows[first], self.rows[other]):
+                raise ValueError(
+                    f"{self.path} has different vectors of the text {text[:80]!r}, in rows {first} and {other}: "
+                    f"a vector belongs to its row; take the documents from {self._source}"
+                )
+        return first
 
 
 def _check(rows: NDArray[Any], path: str) -> None:

@@ -228,7 +228,7 @@ def _load(
     local = Path(path).is_dir()
     if not local and (path.startswith((".", "/", "~")) or path.count("/") > 1):
         raise FileNotFoundError(f"{path}: expected the folder of a model; no such folder")
-    problem = "" if local or local_files_only else _hub_problem(path, revision)
+    problem = "" if local or local_files_only else hub_problem(path, revision)
     kept = local_files_only or bool(problem)  # what was downloaded before will do
     settings = {} if attention is None else {"attn_implementation": attention}
     try:
@@ -246,7 +246,7 @@ def _load(
         ) from error
 
 
-def _hub_problem(path: str, revision: str | None) -> str:
+def hub_problem(path: str, revision: str | None) -> str:
     """Ask the hub for the model once (its loader tries for minutes); return "" where all is well."""
     from huggingface_hub import HfApi
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from projhead.exporters.onnx import export_graph
+from projhead.exporters.tracing import export_graph
 from projhead.reducers.base import Reducer
 from projhead.students.assemble import dense_modules
 from projhead.vectors import Vectors, unit_rows

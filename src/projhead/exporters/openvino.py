@@ -10,8 +10,10 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
-from projhead.exporters.onnx import calibration, in_dtype, prompt_of, whole_graph, write_tokenizer
+from projhead.exporters.tokenizer import prompt_of, write_tokenizer
+from projhead.exporters.tracing import whole_graph
 from projhead.persistence.export_record import write_record
+from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.

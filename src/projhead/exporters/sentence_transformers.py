@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from sentence_transformers import SentenceTransformer
 
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
 from projhead.exporters.layout import write_long_lived
 from projhead.vectors import Vectors
 
@@ -58,7 +57,7 @@ rows = model.encode(texts)
         """Write a student into the existing empty `folder`; return what reads the folder back."""
         # A copy: the network is the teacher's too.
         student = copy.deepcopy(subject).to(getattr(torch, self.dtype))
-        with _no_bars():
+        with no_weight_bars():
             student.save_pretrained(str(folder), create_model_card=False)
         write_long_lived(student, folder)
         if self.dtype != "float32":
@@ -71,17 +70,3 @@ def _compute_in_float32(path: Path) -> None:
     if path.is_file():
         config = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar for each file it writes."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -8,9 +8,11 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.stock_onnx import GRAPH, StockOnnxEncoder
-from projhead.exporters.onnx import DTYPES, calibration, fast_tokenizer, in_dtype, whole_graph
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
+from projhead.exporters.tokenizer import fast_tokenizer
+from projhead.exporters.tracing import whole_graph
 from projhead.persistence.export_record import write_record
+from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.vectors import Vectors
 
 

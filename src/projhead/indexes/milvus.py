@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -24,6 +25,8 @@ from projhead.vectors import Vectors
 #: Rows sent at once, and the most neighbors that Milvus answers with.
 _BATCH, _MOST = 1000, 16_384
 _FILE, _RECORD = "milvus.db", "collection.json"
+#: Names that we give: a record, which may be a stranger's, can name no other collection to us.
+_OURS, _MARK = r"projhead_[0-9a-f]{12}", r"[0-9a-f]{32}"
 
 
 class MilvusIndex(BaseIndex):
@@ -31,10 +34,14 @@ class MilvusIndex(BaseIndex):
 
     Needs ``pip install 'projhead[milvus]'``. Without a `uri` milvus-lite keeps the rows in the index's own folder,
     of which it works on a copy, so that what is saved changes only by `save`. With one they are in a collection of
-    that server: the folder then holds ids and the collection's name. Rows that an interrupted `add` left there are
-    taken back by the next `load`. The server's own files are outside our checksums.
+    that server: the folder then holds ids and the collection's name. The server's own files are outside our checksums.
 
-    The token comes from the environment variable ``MILVUS_TOKEN`` and is written nowhere.
+    Every row there carries the mark of the `build` or `add` that it came with, and a search sees the marks that its
+    record names: `load` and `search` write nothing, a copy of the folder sees its own rows, and what another process
+    adds is not seen before it is saved. `save` deletes what an interrupted `add` left.
+
+    An index on a server is loaded from the host that you name, by `uri` or the environment variable ``MILVUS_URI``,
+    never from one that its files name. The token comes from ``MILVUS_TOKEN``, goes there only, and is written nowhere.
 
     Parameters
     ----------
@@ -46,6 +53,8 @@ class MilvusIndex(BaseIndex):
         Milvus's settings of that kind, such as ``{"M": 16, "efConstruction": 200}`` and ``{"ef": 64}``.
     """
 
+    unrecorded = ("uri",)
+
     def __init__(
         self,
         uri: str | None = None,
@@ -53,9 +62,8 @@ class MilvusIndex(BaseIndex):
         build_params: dict[str, Any] | None = None,
         search_params: dict[str, Any] | None = None,
     ) -> None:
-        if uri is not None and (urlsplit(uri).username or urlsplit(uri).password or "token" in urlsplit(uri).query):
-            raise ValueError("uri: it would be written to disk with the index; put the token into MILVUS_TOKEN instead")
-        self.uri, self.index_type = uri, index_type
+        self.uri = None if uri is None else _server(uri)
+        self.index_type = index_type
         self.build_params, self.search_params = build_params, search_params
 
     def _client(self, address: str) -> Any:
@@ -86,8 +94,12 @@ class MilvusIndex(BaseIndex):
 
         self._connect()
         self.collection = f"projhead_{uuid.uuid4().hex[:12]}"
-        schema = self.client.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("place", DataType.INT64, is_primary=True)
+        self._marks: list[str] = []
+        self._saved: set[str] = set()
+        schema = self.client.create_schema(auto_id=True, enable_dynamic_field=False)
+        schema.add_field("number", DataType.INT64, is_primary=True, auto_id=True)
+        schema.add_field("mark", DataType.VARCHAR, max_length=32)
+        schema.add_field("place", DataType.INT64)
         schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=rows.dimension)
         params = self.client.prepare_index_params()
         params.add_index(
@@ -97,12 +109,14 @@ class MilvusIndex(BaseIndex):
         self._insert(rows, 0)
 
     def _insert(self, rows: Rows, place: int) -> None:
+        mark = uuid.uuid4().hex
         for block in unit_blocks(rows):
             for start in range(0, len(block), _BATCH):
                 part = block[start : start + _BATCH]
-                batch = [{"place": place + number, "embedding": row} for number, row in enumerate(part)]
+                batch = [{"mark": mark, "place": place + number, "embedding": row} for number, row in enumerate(part)]
                 self.client.insert(self.collection, batch)
                 place += len(part)
+        self._marks.append(mark)
 
     def _add(self, rows: Rows) -> None:
         self._insert(rows, self.ids.n_places)
@@ -113,7 +127,11 @@ class MilvusIndex(BaseIndex):
 
     def _remove(self, places: Places) -> None:
         for start in range(0, len(places), _BATCH):
-            self.client.delete(self.collection, ids=places[start : start + _BATCH].tolist())
+            some = places[start : start + _BATCH].tolist()
+            self.client.delete(self.collection, filter=f"{self._ours()} and place in {some}")
+
+    def _ours(self) -> str:
+        return f"mark in {json.dumps(self._marks)} and place >= 0"
 
     def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
         if top_k > _MOST:
@@ -135,48 +153,81 @@ class MilvusIndex(BaseIndex):
         return scores, places
 
     def _filter(self, filter_ids: Places | None) -> str:
+        gone = self._gone().tolist()
         if filter_ids is not None:
-            return f"place in {filter_ids.tolist()}"
-        gone = self._gone().tolist() if self.uri else []
-        return f"place not in {gone}" if gone else ""
+            return f"{self._ours()} and place in {filter_ids.tolist()}"
+        return f"{self._ours()} and place not in {gone}" if gone else self._ours()
 
     def _gone(self) -> Places:
         return np.flatnonzero(self.ids.array < 0)
 
     def _write(self, folder: Path) -> None:
-        (folder / _RECORD).write_text(json.dumps({"collection": self.collection}), encoding="utf-8")
         if self.uri is None:
             self.client.close()
             _release(self._path)
             shutil.copytree(self._path, folder / _FILE, ignore=shutil.ignore_patterns("LOCK"))
             self.client = self._client(self._path)
             self.client.load_collection(self.collection)
+        else:
+            self._keep()
+        record = {"collection": self.collection, "marks": self._marks, "server": self.uri is not None}
+        (folder / _RECORD).write_text(json.dumps(record), encoding="utf-8")
+
+    def _keep(self) -> None:
+        """Tell the server which marks are saved, by a row without a place, so that no `save` takes them for left over.
+
+        Raises
+        ------
+        ValueError
+            If another process took rows away meanwhile.
+        """
+        zeros = [0.0] * self.dimension
+        new = [{"mark": mark, "place": -1, "embedding": zeros} for mark in self._marks if mark not in self._saved]
+        if new:
+            self.client.insert(self.collection, new)
+        self._saved.update(self._marks)
+        self._check_count("load the index and do it again")
 
     def _replaced(self, folder: Path) -> None:
         if self.uri is None:
             return
-        self._remove(self._gone())
-        record = folder / _RECORD
-        old = json.loads(record.read_text(encoding="utf-8"))["collection"] if record.is_file() else self.collection
+        old = _record(folder)["collection"] if (folder / _RECORD).is_file() else self.collection
         if old != self.collection:
             self.client.drop_collection(old)
+            return
+        self._remove(self._gone())
+        kept = self._query("place == -1", "mark")
+        self.client.delete(self.collection, filter=f"mark not in {json.dumps([row['mark'] for row in kept])}")
 
     def _read(self, folder: Path) -> None:
+        record = _record(folder)
+        self.collection, self._marks, self._saved = record["collection"], record["marks"], set(record["marks"])
+        self.uri = self._named(folder) if record["server"] else None
         self._connect(folder)
-        self.collection = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["collection"]
+        if not self.client.has_collection(self.collection):
+            raise ValueError(f"{self.uri or folder}: expected the collection {self.collection}, got none of that name")
         self.client.load_collection(self.collection)
-        if self.uri and self._count() != len(self.ids):  # an add or a deletion was cut off
-            self.client.delete(self.collection, filter=f"place >= {self.ids.n_places}")
-            self._remove(self._gone())
+        self._check_count("build the index again")
+
+    def _named(self, folder: Path) -> str:
+        """Return the host that the user names: a record, which may be a stranger's, is not asked."""
+        named = self.uri or os.environ.get("MILVUS_URI")
+        if not named:
+            raise ValueError(f"{folder} is of a Milvus server: name it, as in MILVUS_URI=http://localhost:19530")
+        return _server(named)
+
+    def _check_count(self, do: str) -> None:
         if (found := self._count()) != len(self.ids):
             raise ValueError(
-                f"{self.uri or folder}: expected {len(self.ids):,} rows in {self.collection}, found {found:,}; "
-                "another program changed them: build the index again"
+                f"{self.uri or 'milvus'}: expected {len(self.ids):,} rows in {self.collection}, found {found:,}; "
+                f"another program changed them: {do}"
             )
 
     def _count(self) -> int:
-        rows = self.client.query(self.collection, filter="", output_fields=["count(*)"], consistency_level="Strong")
-        return int(rows[0]["count(*)"])
+        return int(self._query(self._filter(None), "count(*)")[0]["count(*)"])
+
+    def _query(self, condition: str, field: str) -> Any:
+        return self.client.query(self.collection, filter=condition, output_fields=[field], consistency_level="Strong")
 
     def _nbytes(self) -> int:
         return self.footprint(self.ids.n_places, self.dimension).memory
@@ -185,6 +236,28 @@ class MilvusIndex(BaseIndex):
         """Return what the rows themselves take: Milvus keeps its own account of what it adds."""
         size = n * (4 * dimension + 8)
         return Footprint(size, size)
+
+
+def _server(uri: str) -> str:
+    """Return the address of a server, refusing what is none and what would tell a token."""
+    parts = urlsplit(uri)
+    if parts.username or parts.password or "token" in parts.query:
+        raise ValueError("uri: it would be printed and logged; put the token into MILVUS_TOKEN instead")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"uri: expected a server such as http://localhost:19530, got {uri!r:.100}; "
+            "leave it out to keep the rows in the index's own folder"
+        )
+    return uri
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    if "marks" not in record:
+        raise ValueError(f"{folder} was written by an older projhead, whose rows have no marks: build the index again")
+    if not re.fullmatch(_OURS, record["collection"]) or not all(re.fullmatch(_MARK, one) for one in record["marks"]):
+        raise ValueError(f"{folder}: expected a collection such as projhead_0123456789ab, got {record!r:.200}: refused")
+    return record
 
 
 def _release(path: str) -> None:

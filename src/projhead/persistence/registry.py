@@ -24,9 +24,12 @@ def spec_of(instance: object) -> dict[str, Any]:
     """Describe `instance` as ``{"class": ..., "parameters": {...}}``; arguments JSON cannot hold are left out.
 
     An argument that is itself an object of the same package (an encoder inside an encoder) becomes a record too.
+    What the class names as `unrecorded` (a host, say) is for the user to give at each call: no record holds or sets it.
     """
     kept = {}
     for name, value in parameters_of(instance).items():
+        if name in _unrecorded(type(instance)):
+            continue
         if _package(value) == _package(instance):
             kept[name] = spec_of(value)
             continue
@@ -36,6 +39,10 @@ def spec_of(instance: object) -> dict[str, Any]:
             continue
         kept[name] = value
     return {"class": f"{type(instance).__module__}.{type(instance).__qualname__}", "parameters": kept}
+
+
+def _unrecorded(cls: type) -> tuple[str, ...]:
+    return getattr(cls, "unrecorded", ())
 
 
 def _package(instance: object) -> str:
@@ -72,6 +79,7 @@ def build(spec: Any, package: str) -> Any:
     parameters = {
         name: build(value, package) if isinstance(value, dict) and set(value) == {"class", "parameters"} else value
         for name, value in spec["parameters"].items()
+        if name not in _unrecorded(cls)
     }
     try:
         return cls(**parameters)

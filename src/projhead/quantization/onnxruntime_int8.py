@@ -5,14 +5,12 @@ Their operators are ONNX Runtime's (domain com.microsoft) or are replaced by tho
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from projhead.quantization.tables import tables_in_int8
+from projhead.quiet import quiet
 
 #: Weights of a column that share a scale, of 4 or 8 bits.
 _BLOCK = 32
@@ -30,7 +28,7 @@ def quantize_dynamic(model: Any) -> Any:
 
     with TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
-        with _quiet():
+        with quiet("root"):
             quantize_dynamic(model, path, per_channel=True, weight_type=QuantType.QInt8)
         return onnx.load(path)
 
@@ -47,14 +45,3 @@ def quantize_weights(model: Any, bits: int) -> Any:
     )
     quantizer.process()
     return tables_in_int8(quantizer.model.model)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep it from advising on the root logger to do what is done already."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(disabled)

@@ -197,7 +197,7 @@ class LearnedReducer(Reducer):
             weight[: len(start)] = start
             codec, weight = (None, weight) if self.codec is None else start_codec(self.codec, rows, weight)
             head.initialize(torch.from_numpy(weight).float())  # type: ignore[operator]
-            twin = None if codec is None else codec.twin()
+            fake_quantized = None if codec is None else codec.fake_quantized()
             # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
             coverage = 0.0 if queries is None else min(len(queries) / n, 1.0)
             n_queries = round(coverage * self.n_queries)
@@ -206,7 +206,7 @@ class LearnedReducer(Reducer):
                 self.loss or NeighborKL(),
                 self.optimizer or default_optimizer,
                 nested=self.nested,
-                codec=twin,
+                codec=fake_quantized,
                 raw_codes=self.raw_codes,
                 distortion_weight=self.distortion_weight,
                 query_weight=coverage,
@@ -232,7 +232,7 @@ class LearnedReducer(Reducer):
             trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
         self.head_ = head.cpu().requires_grad_(False).eval()
         self._training = {"steps": trainer.global_step, **take_best(trainer, module)}
-        self.codec_ = None if codec is None or twin is None else codec.load_trained(twin)
+        self.codec_ = None if codec is None or fake_quantized is None else codec.load_trained(fake_quantized)
         return self
 
     def prefix(self, n_components: int) -> Self:

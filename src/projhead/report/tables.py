@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
+from projhead.printable import printable
 from projhead.report.results import Result
 from projhead.report.rows import frame_of, is_export, is_overlap, leading, metric_name, roles_of
 
@@ -169,6 +170,5 @@ def number(value: float) -> str:
 
 
 def _markdown_safe(text: str) -> str:
-    """Keep a stranger's name from breaking a table, or from being HTML."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return " ".join(escaped.split())
+    """Keep a stranger's name from breaking a table, from being HTML, and from ruling the terminal."""
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

@@ -39,7 +39,7 @@ def write_shard(
     folder: Path, manifest: Manifest, documents: Sequence[Document], stored: NDArray[Any], clipped: int
 ) -> Shard:
     """Write the next shard as one Arrow record batch; `stored` are rows or codes (n, items) in the manifest's dtype."""
-    columns: dict[str, pa.Array] = {"id": pa.array([_utf8(document.id) for document in documents], pa.string())}
+    columns: dict[str, pa.Array] = {"id": pa.array([_id(document) for document in documents], pa.string())}
     if manifest.keep_texts:  # large: a shard of long texts may pass 2 GB
         columns["text"] = pa.array([_utf8(document.text) for document in documents], pa.large_string())
     columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(stored.ravel()), stored.shape[1])
@@ -52,6 +52,12 @@ def write_shard(
     ):
         out.write_batch(batch)
     return Shard(path.name, len(documents), path.stat().st_size, sha256_of(path), digest_of(documents), clipped)
+
+
+def _id(document: Document) -> str:
+    if not document.id or _utf8(document.id) != document.id:
+        raise ValueError(f"expected ids in UTF-8, not empty, got {document.id!r:.80}; give each document one")
+    return document.id
 
 
 def _utf8(text: str) -> str:

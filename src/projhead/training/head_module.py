@@ -10,9 +10,9 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.training.samplers import Batch
 from projhead.training.schedule import warm_cosine
-from projhead.twins.base import Twin
 
 #: Validation looks at this many neighbors.
 TOP_K = 10
@@ -32,7 +32,7 @@ class HeadModule(pl.LightningModule):
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
         2022): each has the loss, with what it learns, for itself, and their mean is minimized.
-    codec : Twin, optional
+    codec : FakeQuantized, optional
         What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
         distance of a row to what its code says, moves the codec and not the head (van den Oord et al., "Neural discrete
         representation learning", 2017). It is that of queries too: tables learn few documents by heart, and code others
@@ -56,7 +56,7 @@ class HeadModule(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         *,
         nested: Sequence[int] = (),
-        codec: Twin | None = None,
+        codec: FakeQuantized | None = None,
         raw_codes: bool = False,
         distortion_weight: float = 0.0,
         query_weight: float,

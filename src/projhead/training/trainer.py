@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
+
+from projhead.quiet import quiet
 
 # What Lightning says of every small fit and a user of `fit` cannot act on.
 _CHATTER = (
@@ -67,15 +68,10 @@ def take_best(trainer: pl.Trainer, module: nn.Module) -> dict[str, float]:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch for the fit, leave the caller's random state as it was and no GPU memory cached; quiet Lightning."""
-    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-    level = logger.level
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), warnings.catch_warnings():
-        for message in _CHATTER:
-            warnings.filterwarnings("ignore", message=f".*{message}")
+    chatter = quiet("pytorch_lightning.utilities.rank_zero", ignore=_CHATTER, level=logging.WARNING)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), chatter:
         torch.manual_seed(seed)
-        logger.setLevel(logging.WARNING)
         try:
             yield
         finally:
-            logger.setLevel(level)
             torch.cuda.empty_cache()

@@ -1,11 +1,11 @@
-"""What all twins share."""
+"""What the fake-quantized forms of all codecs share."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 
-class Twin(nn.Module):
+class FakeQuantized(nn.Module):
     """A codec as a torch module: rows (b, k) to what their codes say of them, (b, k), not yet of unit length.
 
     Where a code is a step function of its row the gradient passes it straight (Bengio et al., "Estimating or

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from projhead.training.central import central
+from projhead.corpora.queries import central
 from projhead.vectors import Vectors
 
 

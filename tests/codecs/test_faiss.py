@@ -4,9 +4,9 @@ import faiss
 import numpy as np
 import pytest
 
-from projhead.codecs import rotations
+from projhead.codecs import _faiss
+from projhead.codecs._faiss import matrix_products
 from projhead.codecs.pq import ProductQuantizer
-from projhead.codecs.products import matrix_products
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.indexes.faiss import FaissIndex
 from projhead.vectors import unit_rows
@@ -27,7 +27,7 @@ def test_the_setting_is_put_back_whatever_happens() -> None:
     [
         ("ProductQuantizer", ProductQuantizer(4).fit),
         ("ResidualQuantizer", ResidualQuantizer(2).fit),
-        ("OPQMatrix", lambda rows: rotations.opq_rotation(rows, 4)),
+        ("OPQMatrix", lambda rows: _faiss.opq_rotation(rows, 4)),
         ("IndexIVF", FaissIndex("IVF4,Flat").build),
     ],
 )

@@ -1,0 +1,60 @@
+"""Every form that a float32 graph can be quantized to, and the texts that static forms are calibrated on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from projhead.encoders.texts import clean_texts
+from projhead.quantization.float16 import to_float16
+from projhead.quantization.int8 import quantize
+from projhead.quantization.int8_static import quantize_static
+from projhead.quantization.onnxruntime_int8 import quantize_dynamic, quantize_weights
+from projhead.quantization.tables import tables_in_int8
+
+#: Precisions, and the mean cosine that each reaches with room to spare.
+DTYPES = {
+    "float32": 0.99999,
+    "float16": 0.9999,
+    "int8": 0.997,
+    "int8_static": 0.997,
+    "int8_dynamic": 0.98,
+    "int8_weights": 0.999,
+    "int4_weights": 0.95,
+}
+_QUANTIZERS: dict[str, Callable[[Any, Any], Any]] = {
+    "int8": quantize,
+    "int8_static": quantize_static,
+    "int8_dynamic": lambda model, _: quantize_dynamic(model),
+    "int8_weights": lambda model, _: quantize_weights(model, 8),
+    "int4_weights": lambda model, _: quantize_weights(model, 4),
+}
+#: Texts that int8 is calibrated on, about.
+_CALIBRATION = 256
+
+
+def in_dtype(model: Any, dtype: str, batches: Iterator[dict[str, NDArray[np.int64]]]) -> Any:
+    """Return a float32 graph in one of `DTYPES`; int8 and int8_static are calibrated on the batches of inputs.
+
+    Of a table of tokens, which has no products of activations and weights but its head's, the table is in int8.
+    """
+    if dtype == "float16":
+        return to_float16(model)
+    if dtype in ("int8", "int8_static") and all(node.op_type != "MatMul" for node in model.graph.node):
+        return tables_in_int8(model)
+    return _QUANTIZERS[dtype](model, batches) if dtype in _QUANTIZERS else model
+
+
+def calibration(
+    model: Any, tokenizer: Tokenizer, prompt: str, items: Sequence[str]
+) -> Iterator[dict[str, NDArray[np.int64]]]:
+    """Yield what a graph takes, each (1, t), for some of the texts."""
+    names = [node.name for node in model.graph.input]
+    for text in clean_texts(items)[:: max(len(items) // _CALIBRATION, 1)]:
+        ids = np.array([tokenizer.encode(prompt + text).ids], np.int64)
+        known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        yield {name: known[name] for name in names}

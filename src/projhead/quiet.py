@@ -1,0 +1,24 @@
+"""Other libraries' chatter, which a user cannot act on, kept from the screen."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet(*loggers: str, ignore: Sequence[str] = (), level: int = logging.ERROR) -> Iterator[None]:
+    """Let loggers say nothing below `level`, and warnings that match a pattern of `ignore` nothing at all."""
+    before = {name: logging.getLogger(name).level for name in loggers}
+    with warnings.catch_warnings():
+        for message in ignore:
+            warnings.filterwarnings("ignore", message=f".*{message}")
+        for name in loggers:
+            logging.getLogger(name).setLevel(level)
+        try:
+            yield
+        finally:
+            for name, old in before.items():
+                logging.getLogger(name).setLevel(old)

@@ -1,0 +1,134 @@
+"""Check settings against the signature of what takes them, before anything is computed."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from sklearn.utils._param_validation import InvalidParameterError, make_constraint, validate_parameter_constraints
+
+from projhead.errors import UserError, nearest
+from projhead.settings.kinds import in_words, tightened
+
+
+def check(settings: Mapping[str, Any], takes: Callable[..., Any] | None = None, name: str = "") -> dict[str, Any]:
+    """Check settings, and all nodes with a ``_target_`` in them, against what takes them.
+
+    Parameters
+    ----------
+    settings : mapping
+        Values by name. A node with a ``_target_`` stands for what that builds.
+    takes : callable, optional
+        What is called with them; the node's own ``_target_`` where not given.
+    name : str
+        Of the settings, for messages: ``corpus``.
+
+    Returns
+    -------
+    dict
+        Dotted names of the values that were spelled otherwise than their type, and what they mean: ``no`` is False.
+
+    Raises
+    ------
+    UserError
+        If a setting is unknown, missing or out of its range: name, what was got, what is expected.
+    """
+    meant: dict[str, Any] = {}
+    own = {key: value for key, value in settings.items() if not str(key).startswith("_")}
+    if takes is None and "_target_" in settings:
+        takes = _target(settings["_target_"], name)
+    if takes is not None:
+        _check_names(own, takes, bool(settings.get("_partial_")), name)
+        for key, value in own.items():
+            if not any(_targets(value)):
+                read = _value(takes, key, value, f"{name}.{key}".lstrip("."))
+                if type(read) is not type(value) and isinstance(read, (bool, int, float, str)):
+                    meant[f"{name}.{key}".lstrip(".")] = read
+    nodes = [key for key, value in own.items() if isinstance(value, Mapping) and any(_targets(value))]
+    for key in sorted(nodes, key=lambda key: len(list(_targets(own[key])))):  # what a node borrows is named at its home
+        if isinstance(value := own[key], Mapping):
+            meant |= check(value, None, f"{name}.{key}".lstrip("."))
+    return meant
+
+
+def _targets(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield value
+        for one in value.values():
+            yield from _targets(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _targets(one)
+
+
+def _target(path: Any, name: str) -> Callable[..., Any]:
+    """Return what a ``_target_`` names."""
+    module, _, attribute = str(path).rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{name}._target_: got {path!r}, expected the path of a class or function ({error})") from error
+    if not callable(found):
+        raise UserError(f"{name}._target_: got {path!r}, expected a class or function")
+    return found  # type: ignore[no-any-return]
+
+
+def _check_names(own: Mapping[str, Any], takes: Callable[..., Any], partial: bool, name: str) -> None:
+    parameters = inspect.signature(takes).parameters
+    known = [key for key, one in parameters.items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        for key in own:
+            if key not in known:
+                listed = f"; expected one of {', '.join(known)}" if known else "; there are none"
+                like = nearest(key, known) or (listed if len(known) < 30 else "")
+                raise UserError(f"{f'{name}.{key}'.lstrip('.')}: no such setting{like}")
+    for key in known:
+        given = key in own and own[key] != "???"
+        if not given and (key in own or (parameters[key].default is inspect.Parameter.empty and not partial)):
+            expected = in_words(annotations_of(takes)[key])
+            raise UserError(f"{f'{name}.{key}'.lstrip('.')}: not given, expected {expected}")
+
+
+def _value(takes: Callable[..., Any], key: str, value: Any, name: str) -> Any:
+    """Return a value as its annotation reads it."""
+    adapter, kind = _adapters(takes).get(key, (None, Any))
+    try:
+        read = value if adapter is None else adapter.validate_python(value)
+    except ValidationError:
+        raise UserError(f"{name}: got {value!r}, expected {in_words(kind)}") from None
+    constraints = getattr(takes, "_parameter_constraints", {}).get(key)
+    if constraints is None:
+        return read
+    try:
+        validate_parameter_constraints({key: constraints}, {key: read}, "")
+    except InvalidParameterError:
+        expected = " or ".join(str(make_constraint(one)) for one in constraints)
+        raise UserError(f"{name}: got {value!r}, expected {expected}") from None
+    return read
+
+
+@cache
+def _adapters(takes: Callable[..., Any]) -> dict[str, tuple[TypeAdapter[Any] | None, Any]]:
+    """Return what reads each parameter, and its annotation."""
+    adapters: dict[str, tuple[TypeAdapter[Any] | None, Any]] = {}
+    for key, kind in annotations_of(takes).items():
+        try:
+            adapters[key] = (TypeAdapter(tightened(kind), config=ConfigDict(arbitrary_types_allowed=True)), kind)
+        except (PydanticUserError, TypeError):  # a type that is no setting's, such as one of our own dataclasses
+            adapters[key] = (None, kind)
+    return adapters
+
+
+def annotations_of(takes: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotation of every parameter; Any where there is none, or only type checkers can read it."""
+    try:
+        parameters = inspect.signature(takes, eval_str=True).parameters
+    except NameError:
+        return dict.fromkeys(inspect.signature(takes).parameters, Any)
+    return {key: Any if one.annotation is one.empty else one.annotation for key, one in parameters.items()}
