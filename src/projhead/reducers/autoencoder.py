@@ -52,6 +52,7 @@ class Autoencoder(Reducer):
     """
 
     kind = "autoencoder"
+    role = "baseline"
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from projhead.heads.linear import Linear
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
@@ -42,6 +43,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The fitted projection, before rows are made unit length again.
     teacher_ : Teacher or None
         The encoder whose vectors were seen, None for bare arrays.
+    store_ : EmbeddingStore or None
+        The store that was fitted to, where it was one; not saved.
     training_ : dict
         Numbers of the fit, for the card.
     codec_ : BaseCodec or None
@@ -52,7 +55,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     head_: nn.Module
     #: The name of this kind of reducer in tables.
     kind: str
+    #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
+    role = "subject"
     teacher_: Teacher | None = None
+    store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
 
     @property
@@ -64,8 +70,12 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _n_features_out(self) -> int:
         return int(self.head_.out_features)  # type: ignore[arg-type]
 
-    def _checked(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+    def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool) -> NDArray[Any]:
         """Validate `X` without copying: float16 and memory-mapped rows stay what they are."""
+        if reset:
+            self.store_ = X if isinstance(X, EmbeddingStore) else None
+            self.teacher_ = Teacher(**X.identity) if isinstance(X, EmbeddingStore) else None
+        X = X.rows if isinstance(X, EmbeddingStore) else X
         with warnings.catch_warnings():
             # The sum that scikit-learn tries first as a test of finiteness overflows in float16, harmlessly.
             warnings.filterwarnings("ignore", message="overflow encountered in reduce")

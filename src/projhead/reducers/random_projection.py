@@ -22,6 +22,7 @@ class RandomProjection(Reducer):
     """
 
     kind = "random_projection"
+    role = "baseline"
 
     def __init__(self, n_components: int = 128, *, random_state: int = 0) -> None:
         self.n_components = n_components

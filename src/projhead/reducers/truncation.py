@@ -23,6 +23,7 @@ class Truncation(Reducer):
     """
 
     kind = "truncation"
+    role = "baseline"
 
     def __init__(self, n_components: int = 128) -> None:
         self.n_components = n_components
