@@ -48,7 +48,9 @@ def check(settings: Mapping[str, Any], takes: Callable[..., Any] | None = None, 
             kind = annotations_of(takes).get(key)
             if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
                 meant |= check(value, kind, f"{name}.{key}".lstrip("."))
-            elif not (any(_targets(value)) or (value is None and settings.get("_partial_"))):  # null: the caller decides
+            elif not (
+                any(_targets(value)) or (value is None and settings.get("_partial_"))
+            ):  # null: the caller decides
                 read = _value(takes, key, value, f"{name}.{key}".lstrip("."))
                 if type(read) is not type(value) and isinstance(read, (bool, int, float, str)):
                     meant[f"{name}.{key}".lstrip(".")] = read
