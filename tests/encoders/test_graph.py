@@ -14,7 +14,7 @@ from projhead.encoders import graph
 from projhead.encoders.load import load_encoder
 from projhead.persistence.registry import build, spec_of
 
-WEIGHTS = {"onnx": "model.onnx", "openvino": "openvino_model.bin"}
+WEIGHTS = {"onnx": "onnx/model.onnx", "openvino": "openvino/openvino_model.bin"}
 
 
 @pytest.fixture(scope="module", params=["onnx", "openvino"])

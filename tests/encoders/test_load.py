@@ -24,7 +24,6 @@ FEW_BITS = {
     "openvino_int8": 0.98,
     "onnx_int8_weights": 0.99,
     "onnx_int4_weights": 0.9,
-    "sentence_transformers_onnx_int8": 0.99,
 }
 ALL = [*FLOATS, *FEW_BITS]
 #: What a fuzzer makes texts of: words, other scripts, emoji with joiners, control characters, lone surrogates, markup.

@@ -6,21 +6,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.onnx import OnnxEncoder
+from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.tokenizer import prompt_of, write_tokenizer
-from projhead.exporters.tracing import OPSET, whole_graph
+from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
 from projhead.persistence.export_record import write_record
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.vectors import Vectors
 
 
 class Onnx:
-    """``model.onnx`` with the tokenizer beside it, for plain ONNX Runtime and tokenizers.
+    """``onnx/model.onnx`` with the tokenizer beside it, for ONNX Runtime and all that stands on it.
 
     Inputs are ``input_ids``, ``attention_mask`` (and ``token_type_ids`` where the network reads them), all (b, t)
-    int64 and free in both axes; the output is ``sentence_embedding`` (b, k) float32, of unit length.
+    int64 and free in both axes; the output is ``sentence_embedding`` (b, k) float32, of unit length. The second output,
+    ``last_hidden_state`` (b, t, k), has that row at every token: tools that pool by themselves, such as stock
+    ``SentenceTransformer(folder, backend="onnx")`` and transformers.js, get the same rows.
     ``tokenizer.json`` cuts and pads as the student does; a prompt is in the model's metadata.
 
     Parameters
@@ -47,7 +51,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
-session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
+session = onnxruntime.InferenceSession(f"{folder}/onnx/model.onnx")
 prompt = session.get_modelmeta().custom_metadata_map.get("prompt", "")
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
 known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -79,6 +83,10 @@ rows = session.run(["sentence_embedding"], feed)[0]
         tokenizer = write_tokenizer(subject, folder)
         model = in_dtype(model, self.dtype, calibration(model, tokenizer, prompt, items))
         model.metadata_props.add(key=PROMPT, value=prompt)
-        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
+        path.parent.mkdir()
+        path.write_bytes(serve_pooling_tools(model).SerializeToString())
+        if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
+            write_graph_layout(subject, folder)
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
         return OnnxEncoder(str(folder)).encode

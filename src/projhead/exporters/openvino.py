@@ -7,11 +7,13 @@ from io import BytesIO
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
+from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.tokenizer import prompt_of, write_tokenizer
-from projhead.exporters.tracing import whole_graph
+from projhead.exporters.tracing import serve_pooling_tools, whole_graph
 from projhead.persistence.export_record import write_record
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
@@ -21,7 +23,7 @@ _DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_bf16": 0.997}
 
 
 class OpenVino:
-    """``openvino_model.xml`` and ``.bin`` with the tokenizer beside them; inputs and output as in `Onnx`.
+    """``openvino/openvino_model.xml`` and ``.bin`` with the tokenizer beside them; inputs and outputs as in `Onnx`.
 
     A prompt is in the model's run-time information, at ``projhead/prompt``.
 
@@ -46,7 +48,7 @@ import openvino
 from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
-model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
+model = openvino.Core().read_model(f"{folder}/openvino/openvino_model.xml")
 prompt = model.get_rt_info(["projhead", "prompt"]).value
 compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
@@ -81,10 +83,13 @@ rows = compiled(feed)["sentence_embedding"]
         tokenizer = write_tokenizer(subject, folder)
         if self.dtype != "float32":
             graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, prompt, items))
-        model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
+        model = openvino.Core().read_model(BytesIO(serve_pooling_tools(graph).SerializeToString()))
         model.set_rt_info(prompt, ["projhead", PROMPT])
         if self.dtype == "int8_bf16":
             model.set_rt_info("bf16", ["projhead", PRECISION])
-        openvino.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
+        (folder / "openvino").mkdir()  # where sentence-transformers looks
+        openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
+        if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
+            write_graph_layout(subject, folder)
         write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
         return OpenVinoEncoder(str(folder)).encode
