@@ -19,6 +19,8 @@ from projhead.errors import UserError
         ("budget", "codecs=[float32,rq_8]", "codecs=[float32,rq:8]"),
         ("export", "export=onnx_int8_static", "export=onnx export.dtype=int8_static"),
         ("export", "export=sentence_transformers_fp16", "export=sentence_transformers export.dtype=float16"),
+        ("export", "export=sentence_transformers_onnx", "export=onnx"),
+        ("export", "export=sentence_transformers_onnx_int8", "export=onnx export.dtype=int8"),
         ("evaluate", "task=fidelity", "task=neighbor_overlap"),
         ("evaluate", "task=[sts,fidelity]", "task=[sts,neighbor_overlap]"),
         ("evaluate", "task.fidelity.max_texts=9", "task.neighbor_overlap.max_texts=9"),

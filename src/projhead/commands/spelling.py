@@ -107,14 +107,11 @@ def _codec_name(name: str) -> str:
 
 def _export(value: str) -> Iterator[tuple[str, str]]:
     """Yield ``export=onnx quantization=int8`` for ``export=onnx_int8``."""
-    formats = [one for one in options_of("export") if value.startswith(f"{one}_")]
-    if not formats:
-        yield "export", value
-        return
-    name = max(formats, key=len)
+    value = value.replace("sentence_transformers_onnx", "onnx")  # whose folder stock tools load too
+    name = next((one for one in options_of("export") if value.startswith(f"{one}_")), value)
     yield "export", name
-    form = value.removeprefix(f"{name}_")
-    yield "quantization", _FORMS.get(form, form)
+    if form := value.removeprefix(name).lstrip("_"):
+        yield "quantization", _FORMS.get(form, form)
 
 
 def _expanded(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
