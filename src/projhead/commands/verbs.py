@@ -30,9 +30,25 @@ class MaybePlace:
     path: str | None
 
 
+@dataclass(frozen=True)
+class Paths:
+    """Where everything is written."""
+
+    root: str
+    stores: str
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Of the demo, for each teacher."""
+
+    minilm: Sequence[Count]
+    mpnet: Sequence[Count]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    paths: Node
+    paths: Paths
     run_dir: str
 
 
@@ -155,7 +171,7 @@ class Demo(_Run):
 
     teacher: Literal["minilm", "mpnet"]
     widths: Sequence[Count]
-    of: Node
+    of: Widths
 
 
 VERBS: dict[str, type[_Run]] = {
