@@ -17,6 +17,7 @@ _KEYS = {
     ("index", "path"): "out",
     ("report", "path"): "out",
     ("search", "path"): "index",
+    ("export", "export.dtype"): "quantization",
     ("encode", "dtype"): "store_dtype",
     ("train", "dtype"): "store_dtype",
 }
@@ -34,7 +35,7 @@ _FORMS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _SHORT = {
     ("search", "index"): "index.path",
     ("budget", "queries"): "queries.path",
-    ("export", "quantization"): "export.dtype",
+    ("export", "quantization"): "export.quantization",
 }
 #: Verbs that take a list of codecs.
 _LISTS = {"evaluate", "budget"}
