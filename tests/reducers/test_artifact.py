@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import edit
 
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import load_reducer
@@ -32,16 +35,9 @@ def test_a_reducer_comes_back_whole(artifact: Path, rows: Vectors) -> None:
     ]
 
 
-def _change(artifact: Path, **changes: object) -> None:
-    config = json.loads((artifact / "config.json").read_text())
-    (artifact / "config.json").write_text(json.dumps(config | changes))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "other"}, "format"),
-        ({"version": 2}, "version 1, got 2"),
         ({"reducer": {"class": "os.system", "parameters": {}}}, "refused"),
         ({"head": {"class": "torch.nn.Linear", "parameters": {}}}, "refused"),
         ({"head": {"class": "projhead.heads.linear.Linear",
@@ -49,11 +45,29 @@ def _change(artifact: Path, **changes: object) -> None:
         ({"fitted": {"transform": 1}}, "refused"),
         ({"fitted": {"__class__": 1}}, "refused"),
         ({"teacher": {"name": "x"}}, "teacher"),
-        ({"sha256": "0"}, "sha256"),
     ],
 )  # fmt: skip
 def test_a_tampered_config_is_refused(artifact: Path, changes: dict[str, object], message: str) -> None:
-    _change(artifact, **changes)
+    edit(artifact, "artifact", **changes)
+    with pytest.raises(ValueError, match=message):
+        load_reducer(artifact)
+
+
+@pytest.mark.parametrize(
+    ("edited", "message"),
+    [
+        (lambda raw: raw["body"].update(teacher=None), "it was edited"),
+        (lambda raw: raw["body"]["reducer"]["parameters"].update(n_components=16), "it was edited"),
+        (lambda raw: raw["files"]["model.safetensors"].update(sha256="0"), "it was edited"),
+        (lambda raw: raw.pop("sha256"), "sha256"),
+        (lambda raw: raw.update(format="other"), "format"),
+        (lambda raw: raw.update(version=4), "expected version 3, got 4"),
+    ],
+)
+def test_an_edited_config_is_refused(artifact: Path, edited: Callable[[Any], object], message: str) -> None:
+    raw = json.loads((artifact / "config.json").read_text())
+    edited(raw)
+    (artifact / "config.json").write_text(json.dumps(raw))
     with pytest.raises(ValueError, match=message):
         load_reducer(artifact)
 
