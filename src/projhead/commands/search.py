@@ -21,7 +21,7 @@ def run(cfg: DictConfig) -> float:
         queries = [line.rstrip("\n") for line in sys.stdin]
     else:
         queries = [cfg.query] if isinstance(cfg.query, str) else [str(query) for query in cfg.query]
-    searcher, best = Searcher(Path(cfg.path), filter_ids=cfg.filter_ids), 0.0
+    searcher, best = Searcher(Path(cfg.index.path), filter_ids=cfg.filter_ids), 0.0
     for query in queries:
         print(f"\n{printable(query)}")
         for rank, (score, name, text) in enumerate(searcher(query, cfg.top_k), start=1):

@@ -23,6 +23,7 @@ from projhead.heads.linear import Linear
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.settings.check import check
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
@@ -64,8 +65,14 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _n_features_out(self) -> int:
         return int(self.head_.out_features)  # type: ignore[arg-type]
 
+    def _validate_params(self) -> None:
+        """Check the parameters against the constructor's annotations, as a command line's are."""
+        check(self.get_params(deep=False), type(self))
+
     def _checked(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """Validate `X` without copying: float16 and memory-mapped rows stay what they are."""
+        if reset:
+            self._validate_params()
         with warnings.catch_warnings():
             # The sum that scikit-learn tries first as a test of finiteness overflows in float16, harmlessly.
             warnings.filterwarnings("ignore", message="overflow encountered in reduce")

@@ -24,6 +24,7 @@ from projhead.persistence.registry import parameters_of, spec_of
 from projhead.protocols import Encoder
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.learned import LearnedReducer
+from projhead.settings.ranges import Count, Seed, Weight
 from projhead.training.network_module import NetworkModule
 from projhead.training.samplers import Rows
 from projhead.training.text_data import TextData
@@ -99,17 +100,17 @@ class Distilled:
         loss: Callable[[], nn.Module],
         optimizer: Callable[..., torch.optim.Optimizer],
         trainer: Callable[..., pl.Trainer],
-        row_weight: float,
-        max_tokens: int | None,
-        token_budget: int,
-        n_documents: int,
-        near: int,
-        depth: int,
-        steps_per_epoch: int,
-        validation_rows: int,
+        row_weight: Weight,
+        max_tokens: Count | None,
+        token_budget: Count,
+        n_documents: Count,
+        near: Count,
+        depth: Count,
+        steps_per_epoch: Count,
+        validation_rows: Count,
         callbacks: Mapping[str, pl.Callback] | None = None,
         logger: Mapping[str, Any] | None = None,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> None:
         self.start, self.loss, self.optimizer, self.trainer = start, loss, optimizer, trainer
         self.row_weight, self.max_tokens, self.token_budget = row_weight, max_tokens, token_budget
