@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +31,8 @@ from projhead.vectors import Vectors, unit_rows
 BLOCK = 65_536
 #: Arguments that decide no result, only how much is seen of a fit.
 _BRIEF = ("callbacks", "logger")
+#: What a fit depends on, whose versions an artifact says.
+_LIBRARIES = ("projhead", "torch", "numpy", "scikit-learn", "pytorch-lightning")
 
 
 class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -173,6 +176,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "fitted": scalars,
             "teacher": vars(self.teacher_) if self.teacher_ else None,
             "training": self.training_,
+            "versions": {name: version(name) for name in _LIBRARIES},
         }
         write_artifact(Path(path), json.loads(json.dumps(config)), tensors, card)
 
