@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from tests.conftest import edit
 
+from projhead.data import Document
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
-from projhead.vectors import Vectors
+from projhead.store.store import write_store
+from projhead.vectors import Vectors, unit_rows
 
 
 @pytest.fixture
@@ -99,3 +101,22 @@ def test_missing_and_truncated_files_are_refused(artifact: Path, tmp_path: Path)
     weights.unlink()
     with pytest.raises(ValueError, match="missing"):
         load_reducer(artifact)
+
+
+class _Digits:
+    def __init__(self, revision: str) -> None:
+        self.name, self.revision, self.dimension = "digits", revision, 4
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        return unit_rows([np.random.default_rng([*map(ord, text)]).normal(size=4) for text in texts])
+
+
+def test_a_reducer_fitted_from_a_store_knows_its_teacher(tmp_path: Path) -> None:
+    documents = [Document(str(number), f"text {number}") for number in range(30)]
+    stores = [write_store(tmp_path / revision, _Digits(revision), documents) for revision in ("aa", "bb")]
+    PCA(2).fit(stores[0]).save(tmp_path / "artifact")
+    loaded = load_reducer(tmp_path / "artifact")
+    assert loaded.teacher_ == Teacher("digits", "aa", 4)
+    np.testing.assert_array_equal(loaded.transform(stores[0]), loaded.transform(stores[0].rows))
+    with pytest.raises(ValueError, match=r"of digits \(revision aa\), got those of digits \(revision bb"):
+        loaded.transform(stores[1])

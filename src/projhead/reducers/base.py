@@ -25,6 +25,7 @@ from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
 from projhead.settings.check import check
+from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
@@ -72,8 +73,20 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Check the parameters against the constructor's annotations, as a command line's are."""
         check(self.get_params(deep=False), type(self))
 
-    def _checked(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        """Validate `X` without copying: float16 and memory-mapped rows stay what they are."""
+    def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool) -> NDArray[Any]:
+        """Validate `X` without copying: float16 and memory-mapped rows stay what they are.
+
+        A store says whose rows it holds: a fit keeps that, and another teacher's rows are refused from then on.
+        """
+        if isinstance(X, EmbeddingStore):
+            encoder = X.manifest.encoder
+            teacher = Teacher(encoder["name"], encoder["revision"], encoder["dimension"])
+            if not reset and self.teacher_ is not None and not self.teacher_.is_of(teacher.revision):
+                raise ValueError(
+                    f"{X.folder}: expected vectors of {self.teacher_.name} (revision {self.teacher_.revision}), got "
+                    f"those of {teacher.name} (revision {teacher.revision}); encode with that teacher, or fit again"
+                )
+            self.teacher_, X = teacher if reset else self.teacher_, X.rows
         if reset:
             self._validate_params()
         with warnings.catch_warnings():
