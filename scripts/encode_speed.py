@@ -46,7 +46,7 @@ from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import model_revision
 from projhead.evaluation.results import append_results
 from projhead.exporters.export import sample_texts
-from projhead.persistence.export_record import read_record, write_record
+from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
 from projhead.vectors import Vectors, unit_rows
 
@@ -110,10 +110,10 @@ def export(kind: str, student: SentenceTransformer, folder: Path, texts: list[st
     if exporter.encoder is None:
         raise SystemExit(f"--kinds: expected exports of a student, got {kind}, which is a head alone")
     if folder.exists():  # by an earlier run
-        return float(read_record(folder)["bytes"]) / 1e6
+        return read_record(folder, "export", ()).bytes / 1e6
     exporter.write(student, ready(folder), texts)
     encoder = f"{exporter.encoder.__module__}.{exporter.encoder.__qualname__}"
-    return float(write_record(folder, {"encoder": encoder})["bytes"]) / 1e6
+    return Record.of(folder, "export", {"encoder": encoder}).write(folder).bytes / 1e6
 
 
 def stock(folder: Path, dtype: str) -> Encode:
@@ -171,7 +171,7 @@ def main() -> None:
         check_settings(top, model_revision(subject.student))
         sizes = dict.fromkeys(STOCK, export("sentence_transformers", subject.student, top / "stock", calibration))
         sizes |= {kind: export(kind, subject.student, top / kind, calibration) for kind in args.kinds}
-        sizes |= {folder.name: float(read_record(folder)["bytes"]) / 1e6 for folder in args.folders}
+        sizes |= {folder.name: read_record(folder, "export", ()).bytes / 1e6 for folder in args.folders}
         folders = {kind: top / kind for kind in args.kinds} | {folder.name: folder for folder in args.folders}
         encoders = {name: load_encoder(folder) for name, folder in folders.items()}
         systems = {name: here(stock(top / "stock", dtype)) for name, dtype in STOCK.items()}

@@ -53,7 +53,12 @@ class _Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(_Run):
+class _Loading(_Run):
+    trusted: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(_Loading):
     """``projhead train``."""
 
     encoder: Node
@@ -76,7 +81,7 @@ class Train(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(_Run):
+class Evaluate(_Loading):
     """``projhead evaluate``."""
 
     encoder: Node
@@ -88,7 +93,7 @@ class Evaluate(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export(_Run):
+class Export(_Loading):
     """``projhead export``."""
 
     encoder: Node
@@ -101,7 +106,7 @@ class Export(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encode(_Run):
+class Encode(_Loading):
     """``projhead encode``."""
 
     encoder: Node
@@ -119,7 +124,7 @@ class Encode(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index(_Run):
+class Index(_Loading):
     """``projhead index``."""
 
     index: Node
@@ -131,7 +136,7 @@ class Index(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search(_Run):
+class Search(_Loading):
     """``projhead search``."""
 
     index: Place
@@ -141,7 +146,7 @@ class Search(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget(_Run):
+class Budget(_Loading):
     """``projhead budget``."""
 
     encoder: Node

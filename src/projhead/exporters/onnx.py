@@ -14,7 +14,7 @@ from projhead.encoders.onnx import OnnxEncoder
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.tokenizer import prompt_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
-from projhead.persistence.export_record import write_record
+from projhead.persistence.record import Record
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.vectors import Vectors
 
@@ -92,5 +92,6 @@ rows = session.run(["sentence_embedding"], feed)[0]
         path.write_bytes(serve_pooling_tools(model).SerializeToString())
         if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
             write_graph_layout(subject, folder)
-        write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
+        # The encoder reads nothing without one; parity is added when it is known.
+        Record.of(folder, "export", {}).write(folder)
         return OnnxEncoder(str(folder)).encode

@@ -15,7 +15,7 @@ from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runt
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.tokenizer import prompt_of, write_tokenizer
 from projhead.exporters.tracing import serve_pooling_tools, whole_graph
-from projhead.persistence.export_record import write_record
+from projhead.persistence.record import Record
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
@@ -95,5 +95,6 @@ rows = compiled(feed)["sentence_embedding"]
         openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
         if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
             write_graph_layout(subject, folder)
-        write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
+        # The encoder reads nothing without one; parity is added when it is known.
+        Record.of(folder, "export", {}).write(folder)
         return OpenVinoEncoder(str(folder)).encode
