@@ -121,8 +121,10 @@ def test_the_schema_of_a_verb_is_its_yaml(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_example_of_every_help_composes_and_checks(verb: str) -> None:
+def test_every_example_of_help_and_readme_composes_and_checks(verb: str) -> None:
     examples = re.findall(rf"^  (?:.* \| )?projhead {verb}(?: (.*?))?(?:  .*)?$", help_of(verb), re.MULTILINE)
+    readme = (conf_dir().parent / "README.md").read_text(encoding="utf-8")
+    examples += re.findall(rf"^projhead {verb}(?: (.*?))?(?: +#.*)?$", readme, re.MULTILINE)
     assert examples
     for example in examples:
         words = [word for word in shlex.split(example) if not word.startswith("sweep=")]

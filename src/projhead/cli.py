@@ -51,9 +51,11 @@ def _task(verb: str) -> Callable[[Any], Any]:
         logging.getLogger().setLevel(logging.WARNING)
         with _one_error_path(verb):
             from projhead.commands.compose import checked
+            from projhead.persistence.names import trusting
 
             settings = checked(verb, cfg)
-            return importlib.import_module(f"projhead.commands.{verb}").run(settings)
+            with trusting(settings.get("trusted") or []):
+                return importlib.import_module(f"projhead.commands.{verb}").run(settings)
 
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import product
 from pathlib import Path
@@ -12,10 +11,10 @@ import pytest
 from hydra.utils import instantiate
 from safetensors.numpy import load_file, save_file
 
-from projhead.codecs.base import BaseCodec, _digest, load_codec
+from projhead.codecs.base import BaseCodec, load_codec
 from projhead.commands.conf import options_of
 from projhead.commands.spelling import codec_node
-from projhead.persistence.files import write_json
+from projhead.persistence.record import Record, read_record
 from projhead.vectors import Vectors, unit_rows
 
 #: Largest mean of |x - decoded|^2 of unit rows: from bits and range where values are rounded, else a share of what
@@ -207,25 +206,21 @@ def test_no_changed_byte_gives_another_answer_in_silence(
 
 def test_strange_records_are_refused(fitted: dict[str, BaseCodec], tmp_path: Path) -> None:
     fitted["int8"].save(tmp_path)
-    good = json.loads((tmp_path / "codec.json").read_text())
-    del good["sha256"]
+    good = read_record(tmp_path, "codec", ()).body
 
     def refused(match: str, **changed: object) -> None:
-        record = good | changed
-        write_json(tmp_path / "codec.json", {**record, "sha256": _digest(record, tmp_path / "codec.safetensors")})
+        Record.of(tmp_path, "codec", good | changed).write(tmp_path)
         with pytest.raises(ValueError, match=match):
             load_codec(tmp_path)
 
-    refused("expected a class of projhead.codecs", codec={"class": "os.system", "parameters": {}})
-    refused("expected a class", codec={"class": "projhead.heads.linear.Linear", "parameters": {}})
+    refused("expected one of projhead's codecs", codec={"class": "os.system", "parameters": {}})
+    refused("expected one of projhead's codecs", codec={"class": "projhead.heads.linear.Linear", "parameters": {}})
     refused("does not take", codec=good["codec"] | {"parameters": {"bits": 8, "more": 1}})
     refused("bits: expected 8 or 4, got 3", codec=good["codec"] | {"parameters": {"bits": 3}})
     refused("Can't instantiate|does not take", codec={"class": "projhead.codecs.base.BaseCodec", "parameters": {}})
     refused("expected finite float32 arrays", dimension=191)
     for dimension in (0, -3, 1.5, "x", None, True):
         refused("cannot be a codec: dimension", dimension=dimension)
-    refused("expected version 1, got 2", version=2)
-    refused("expected a record of format", format="projhead-artifact")
     other = load_file(tmp_path / "codec.safetensors")
     other["step"][0] = np.nan
     save_file(other, tmp_path / "codec.safetensors")

@@ -46,7 +46,7 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("train codec=[int8,binary]", "codec: got int8, binary, expected one of"),
         ("train codec=pq:many", "codec.n_bytes: got 'many', expected a whole number"),
         ("evaluate codecs=[int8,pg:8]", "codecs: got 'pg:8', expected some of"),
-        ("export artifact=x quantization=int8 export=head_onnx", "export.dtype: no such setting"),
+        ("export artifact=x quantization=int8 export=head_onnx", "export.quantization: no such setting"),
         ("budget recall=nan", "recall: got nan"),
         ("export artifact=x min_mean_cosine=-1", "min_mean_cosine: got -1"),
     ],

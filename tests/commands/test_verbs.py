@@ -72,7 +72,7 @@ def test_train_compares_the_head_with_every_pca_form_and_keeps_what_it_made(run:
     values = {row.reducer: row.value for row in rows if row.metric == "overlap@10" and not row.baseline}
     best = max(value for name, value in values.items() if name.startswith("pca"))
     assert difference.value == pytest.approx(values["learned"] - best)
-    assert json.loads((run / "artifact" / "config.json").read_text())["teacher"]["dimension"] == 384
+    assert json.loads((run / "artifact" / "config.json").read_text())["body"]["teacher"]["dimension"] == 384
     assert (run / "logs" / "csv" / "metrics.csv").read_text().count("\n") >= 3
     assert list((run / "logs" / "tensorboard").glob("events.out*"))
 
@@ -200,7 +200,7 @@ def test_a_sweep_runs_every_combination(root: Path) -> None:
              f"encoder.path={root / 'vectors.npy'}", f"run_dir={root / 'sweep'}", root=root)  # fmt: skip
     found = {
         (config["kind"], config["reducer"]["parameters"]["n_components"])
-        for config in (json.loads(path.read_text()) for path in (root / "sweep").glob("*/artifact/config.json"))
+        for config in (json.loads(path.read_text())["body"] for path in (root / "sweep").glob("*/artifact/config.json"))
     }
     assert found == {("pca", 2), ("pca", 4), ("truncation", 2), ("truncation", 4)}
 

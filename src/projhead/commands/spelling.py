@@ -17,6 +17,7 @@ _KEYS = {
     ("index", "path"): "out",
     ("report", "path"): "out",
     ("search", "path"): "index",
+    ("export", "export.dtype"): "quantization",
     ("encode", "dtype"): "store_dtype",
     ("train", "dtype"): "store_dtype",
 }
@@ -34,7 +35,7 @@ _FORMS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _SHORT = {
     ("search", "index"): "index.path",
     ("budget", "queries"): "queries.path",
-    ("export", "quantization"): "export.dtype",
+    ("export", "quantization"): "export.quantization",
 }
 #: Verbs that take a list of codecs.
 _LISTS = {"evaluate", "budget"}
@@ -117,8 +118,8 @@ def _export(value: str) -> Iterator[tuple[str, str]]:
         return
     name = max(formats, key=len)
     yield "export", name
-    form = value.removeprefix(f"{name}_")
-    yield "quantization", _FORMS.get(form, form)
+    if form := value.removeprefix(name).lstrip("_"):
+        yield "quantization", _FORMS.get(form, form)
 
 
 def _expanded(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:

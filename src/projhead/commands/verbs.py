@@ -30,14 +30,35 @@ class MaybePlace:
     path: str | None
 
 
+@dataclass(frozen=True)
+class Paths:
+    """Where everything is written."""
+
+    root: str
+    stores: str
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Of the demo, for each teacher."""
+
+    minilm: Sequence[Count]
+    mpnet: Sequence[Count]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    paths: Node
+    paths: Paths
     run_dir: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(_Run):
+class _Loading(_Run):
+    trusted: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(_Loading):
     """``projhead train``."""
 
     encoder: Node
@@ -60,7 +81,7 @@ class Train(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(_Run):
+class Evaluate(_Loading):
     """``projhead evaluate``."""
 
     encoder: Node
@@ -72,7 +93,7 @@ class Evaluate(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export(_Run):
+class Export(_Loading):
     """``projhead export``."""
 
     encoder: Node
@@ -85,7 +106,7 @@ class Export(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encode(_Run):
+class Encode(_Loading):
     """``projhead encode``."""
 
     encoder: Node
@@ -103,7 +124,7 @@ class Encode(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index(_Run):
+class Index(_Loading):
     """``projhead index``."""
 
     index: Node
@@ -115,7 +136,7 @@ class Index(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search(_Run):
+class Search(_Loading):
     """``projhead search``."""
 
     index: Place
@@ -125,7 +146,7 @@ class Search(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget(_Run):
+class Budget(_Loading):
     """``projhead budget``."""
 
     encoder: Node
@@ -155,7 +176,7 @@ class Demo(_Run):
 
     teacher: Literal["minilm", "mpnet"]
     widths: Sequence[Count]
-    of: Node
+    of: Widths
 
 
 VERBS: dict[str, type[_Run]] = {

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
 from projhead.encoders.texts import clean_texts
-from projhead.persistence.export_record import read_record
+from projhead.persistence.record import read_record
 from projhead.vectors import Vectors, unit_rows
 
 OUTPUT = "sentence_embedding"
@@ -73,7 +73,7 @@ class GraphEncoder(ABC):
             if number is not None and number < 1:
                 raise ValueError(f"{name}: expected a positive number, got {number}")
         folder = Path(self.path)
-        digests = read_record(folder)["sha256"]
+        digests = {name: mark["sha256"] for name, mark in read_record(folder, "export", ()).files.items()}
         files = [file if file in digests else Path(file).name for file in self.files]  # at the top once
         wanted = (*files, _TOKENIZER)
         if missing := sorted(set(wanted) - set(digests)):

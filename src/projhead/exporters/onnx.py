@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
@@ -13,9 +14,12 @@ from projhead.encoders.onnx import OnnxEncoder
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.tokenizer import prompt_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
-from projhead.persistence.export_record import write_record
+from projhead.persistence.record import Record
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.vectors import Vectors
+
+#: What the network's weights can be.
+Quantization = Literal["float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"]
 
 
 class Onnx:
@@ -29,7 +33,7 @@ class Onnx:
 
     Parameters
     ----------
-    dtype : {"float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"}
+    quantization : {"float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"}
         Of the network. float16 (see `projhead.quantization.float16`) is for GPUs: half the size.
         int8 (see `projhead.quantization.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter
         of the size, three times the speed. int8_static (see `projhead.quantization.int8_static`) is somewhat faster and
@@ -41,7 +45,7 @@ class Onnx:
     Raises
     ------
     ValueError
-        If the dtype is another.
+        If the quantization is another.
     """
 
     title = "One ONNX graph from token ids to unit rows, the projection head inside"
@@ -60,11 +64,11 @@ rows = session.run(["sentence_embedding"], feed)[0]
 """
     encoder = OnnxEncoder
 
-    def __init__(self, dtype: str = "float32", opset: int = OPSET) -> None:
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-        self.dtype, self.opset = dtype, opset
-        self.min_mean_cosine = DTYPES[dtype]
+    def __init__(self, quantization: Quantization = "float32", opset: int = OPSET) -> None:
+        if quantization not in DTYPES:
+            raise ValueError(f"quantization: expected one of {', '.join(DTYPES)}, got {quantization!r}")
+        self.quantization, self.opset = quantization, opset
+        self.min_mean_cosine = DTYPES[quantization]
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
@@ -81,12 +85,13 @@ rows = session.run(["sentence_embedding"], feed)[0]
         prompt = prompt_of(subject)
         model = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
-        model = in_dtype(model, self.dtype, calibration(model, tokenizer, prompt, items))
+        model = in_dtype(model, self.quantization, calibration(model, tokenizer, prompt, items))
         model.metadata_props.add(key=PROMPT, value=prompt)
         path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
         path.parent.mkdir()
         path.write_bytes(serve_pooling_tools(model).SerializeToString())
         if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
             write_graph_layout(subject, folder)
-        write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
+        # The encoder reads nothing without one; parity is added when it is known.
+        Record.of(folder, "export", {}).write(folder)
         return OnnxEncoder(str(folder)).encode

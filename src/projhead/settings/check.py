@@ -107,6 +107,8 @@ def _value(takes: Callable[..., Any], key: str, value: Any, name: str) -> Any:
         read = value if adapter is None else adapter.validate_python(value)
     except ValidationError:
         raise UserError(f"{name}: got {value!r}, expected {in_words(kind)}") from None
+    if _foreign(takes) and isinstance(read, (int, float)) and not isinstance(read, bool) and read < 0 and read != -1:
+        raise UserError(f"{name}: got {value!r}, expected {in_words(kind)}, not below 0 (or -1, where that means all)")
     constraints = getattr(takes, "_parameter_constraints", {}).get(key)
     if constraints is None:
         return read
@@ -116,6 +118,11 @@ def _value(takes: Callable[..., Any], key: str, value: Any, name: str) -> Any:
         expected = " or ".join(str(make_constraint(one)) for one in constraints)
         raise UserError(f"{name}: got {value!r}, expected {expected}") from None
     return read
+
+
+def _foreign(takes: Callable[..., Any]) -> bool:
+    """Say whether a class is of a library whose annotations name no ranges."""
+    return takes.__module__.split(".")[0] in ("torch", "pytorch_lightning")
 
 
 @cache

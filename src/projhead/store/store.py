@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
 from projhead.persistence.files import locked, write_json
+from projhead.persistence.leftovers import leftover, remove
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
 from projhead.protocols import Encoder
@@ -33,7 +33,7 @@ from projhead.store.shard import add_text, digest_of, read_shard, write_shard
 from projhead.vectors import Vectors
 
 #: What a process killed while writing may leave behind.
-_LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER})\.\d+\.tmp"
+_LEFTOVER = leftover(rf"{SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER}")
 #: Documents encoded between two steps of the progress bar.
 _WINDOW = 4096
 #: Codes decoded at once.
@@ -303,8 +303,7 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
             raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
     for name in names:
         if re.fullmatch(_LEFTOVER, name):
-            one = folder / name
-            shutil.rmtree(one) if one.is_dir() else one.unlink()
+            remove(folder / name)
     if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)
