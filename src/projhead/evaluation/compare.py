@@ -16,7 +16,7 @@ from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows, teacher_of
-from projhead.persistence.export_record import NAME
+from projhead.persistence.record import holds
 from projhead.protocols import Codec, Encoder, Task
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.report.comparison import Comparison
@@ -78,7 +78,7 @@ def compare(
     source = Remembered(_kept(teacher, stores, show_progress))
     entered = [Candidate("teacher", "reference", source), *_entered([_fitted(one, train) for one in flat], source)]
     for path in (Path(one) for one in candidates if isinstance(one, str | Path)):
-        if (path / NAME).is_file():
+        if holds(path, "export"):
             student = _kept(load_encoder(path), stores, show_progress)
             entered.append(Candidate(f"export:{path.name}", "subject", student))
         else:
