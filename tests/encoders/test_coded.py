@@ -48,7 +48,7 @@ def test_each_collection_is_fitted_for_itself_or_all_to_the_calibration(rows: Ve
     alone.stored(alone.encode_document(TEXTS[100:]))
     np.testing.assert_array_equal(alone.stored(alone.encode_document(TEXTS[:100])), first)
     calibrated = Coded(encoder, Binary(), Calibration("others", [str(number) for number in range(400, 600)]))
-    assert (alone.stored_as, calibrated.stored_as) == ("binary", "binary (others)")
+    assert (alone.fitted_to, calibrated.fitted_to) == ("", "others")
     expected = Binary().fit(rows[400:])
     for part in (slice(0, 100), slice(100, 400)):
         stored = calibrated.stored(calibrated.encode_document(TEXTS[part]))
@@ -82,4 +82,4 @@ def test_widths_that_cannot_be_stored_are_refused_before_anything_is_encoded(row
 def test_what_learns_nothing_needs_no_calibration(rows: Vectors) -> None:
     coded = Coded(Numbered(rows), Cast(), Calibration("unknown", ["no number"]))
     np.testing.assert_allclose(coded.stored(coded.encode_document(TEXTS)), rows[:400], atol=1e-7)
-    assert coded.stored_as == "float32"
+    assert (coded.codec.name, coded.fitted_to) == ("float32", "")

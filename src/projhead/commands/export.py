@@ -13,13 +13,13 @@ from projhead.commands.run_folder import run_folder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.evaluation.candidates import commit, teacher_of
-from projhead.evaluation.results import Result, append_results, read_results
+from projhead.evaluation.measurements import commit, teacher_of
 from projhead.exporters.export import export, sample_texts
 from projhead.exporters.parity import both_sides
 from projhead.protocols import Corpus, Encoder, Exporter
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer, load_reducer
+from projhead.report.results import Result, append_results, read_results
 from projhead.report.tables import markdown
 from projhead.students.assemble import assemble
 
@@ -36,7 +36,7 @@ def run(cfg: DictConfig) -> float:
     record = export(
         exporter,
         subject,
-        Path(cfg.path),
+        Path(cfg.out),
         items,
         read(items),
         teacher=teacher_of(encoder),
@@ -45,11 +45,11 @@ def run(cfg: DictConfig) -> float:
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
     unit = "texts" if exporter.encoder else "vectors"
-    rows = _rows(f"export/{Path(cfg.path).name}", unit, record, teacher_of(encoder), reducer)
+    rows = _rows(f"export/{Path(cfg.out).name}", unit, record, teacher_of(encoder), reducer)
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]
     print(
-        f"{cfg.path}: {record['bytes'] / 1e6:.1f} MB; over {parity['n']} items the cosine to the fp32 student is "
+        f"{cfg.out}: {record['bytes'] / 1e6:.1f} MB; over {parity['n']} items the cosine to the fp32 student is "
         f"{parity['mean_cosine']:.5f} on average and {parity['worst_cosine']:.5f} at worst, "
         f"{parity['overlap_at_10']:.1%} of the 10 nearest stay"
     )

@@ -5,9 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from projhead.persistence.export_record import NAME, read_record
+from projhead.persistence.record import read_record
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder
+from projhead.store.store import EmbeddingStore
+
+
+def encoder_of(store: EmbeddingStore) -> Encoder:
+    """Return the encoder that wrote a store: the one at hand, or built again from what the store records.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be built, or is not what it was.
+    """
+    if store.encoder is None:
+        record = store.manifest.encoder
+        if record["spec"] is None:
+            raise ValueError(f"{store.folder}: its encoder cannot be built from a record ({record['name']})")
+        encoder: Encoder = build(record["spec"], "encoder")
+        if encoder.revision != record["revision"]:
+            raise ValueError(
+                f"{store.folder} was encoded by {record['name']} at revision {record['revision']}, "
+                f"which is now {encoder.revision}: encode again"
+            )
+        store.encoder = encoder
+    return store.encoder
 
 
 def load_encoder(
@@ -49,10 +72,10 @@ def load_encoder(
         If a file is damaged, altered or of another version, the export is a head alone, or the encoder has no such
         setting.
     """
-    encoder = read_record(Path(path)).get("encoder")
+    encoder = read_record(Path(path), "export", ()).body.get("encoder")
     if encoder is None:
         raise ValueError(
-            f"{Path(path) / NAME} names no encoder: a head alone reads vectors, not texts (its README.md shows how); "
+            f"{path} names no encoder: a head alone reads vectors, not texts (its README.md shows how); "
             "export a student, with export=sentence_transformers, onnx_int8, ... "
             "(once more, if an older projhead wrote it)"
         )

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,12 +24,16 @@ from projhead.heads.linear import Linear
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.settings.check import check
+from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
 BLOCK = 65_536
 #: Arguments that decide no result, only how much is seen of a fit.
 _BRIEF = ("callbacks", "logger")
+#: What a fit depends on, whose versions an artifact says.
+_LIBRARIES = ("projhead", "torch", "numpy", "scikit-learn", "pytorch-lightning")
 
 
 class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -42,6 +47,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The fitted projection, before rows are made unit length again.
     teacher_ : Teacher or None
         The encoder whose vectors were seen, None for bare arrays.
+    store_ : EmbeddingStore or None
+        The store that was fitted to, where it was one; not saved.
     training_ : dict
         Numbers of the fit, for the card.
     codec_ : BaseCodec or None
@@ -52,7 +59,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     head_: nn.Module
     #: The name of this kind of reducer in tables.
     kind: str
+    #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
+    role = "subject"
     teacher_: Teacher | None = None
+    store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
 
     @property
@@ -64,8 +74,28 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _n_features_out(self) -> int:
         return int(self.head_.out_features)  # type: ignore[arg-type]
 
-    def _checked(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        """Validate `X` without copying: float16 and memory-mapped rows stay what they are."""
+    def _validate_params(self) -> None:
+        """Check the parameters against the constructor's annotations, as a command line's are."""
+        check(self.get_params(deep=False), type(self))
+
+    def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool) -> NDArray[Any]:
+        """Validate `X` without copying: float16 and memory-mapped rows stay what they are.
+
+        A store says whose rows it holds: a fit keeps that, and another teacher's rows are refused from then on.
+        """
+        if reset:
+            self.store_ = X if isinstance(X, EmbeddingStore) else None
+        if isinstance(X, EmbeddingStore):
+            encoder = X.manifest.encoder
+            teacher = Teacher(encoder["name"], encoder["revision"], encoder["dimension"])
+            if not reset and self.teacher_ is not None and not self.teacher_.is_of(teacher.revision):
+                raise ValueError(
+                    f"{X.folder}: expected vectors of {self.teacher_.name} (revision {self.teacher_.revision}), got "
+                    f"those of {teacher.name} (revision {teacher.revision}); encode with that teacher, or fit again"
+                )
+            self.teacher_, X = teacher if reset else self.teacher_, X.rows
+        if reset:
+            self._validate_params()
         with warnings.catch_warnings():
             # The sum that scikit-learn tries first as a test of finiteness overflows in float16, harmlessly.
             warnings.filterwarnings("ignore", message="overflow encountered in reduce")
@@ -166,6 +196,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "fitted": scalars,
             "teacher": vars(self.teacher_) if self.teacher_ else None,
             "training": self.training_,
+            "versions": {name: version(name) for name in _LIBRARIES},
         }
         write_artifact(Path(path), json.loads(json.dumps(config)), tensors, card)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from projhead.reducers.base import Reducer, blocks
+from projhead.settings.ranges import Count
 
 
 class PCA(Reducer):
@@ -37,12 +38,14 @@ class PCA(Reducer):
         Variance along each axis (mean square where uncentered), with n - 1 degrees of freedom where centered.
     """
 
+    role = "baseline"
+
     @property
     def kind(self) -> str:  # type: ignore[override]
         """The name of this form in tables."""
         return "pca" + ("" if self.center else "_uncentered") + ("_whitened" if self.whiten else "")
 
-    def __init__(self, n_components: int = 128, *, center: bool = True, whiten: bool = False) -> None:
+    def __init__(self, n_components: Count = 128, *, center: bool = True, whiten: bool = False) -> None:
         self.n_components = n_components
         self.center = center
         self.whiten = whiten

@@ -9,12 +9,14 @@ from projhead.data import Document
 from projhead.protocols import Encoder
 from projhead.store.one_side import OneSide
 from projhead.store.shard import fingerprint
-from projhead.store.store import store_path, write_store
+from projhead.store.store import EmbeddingStore, store_path, write_store
 from projhead.vectors import Vectors, unit_rows
 
 
 class Cached:
-    """Keep the vectors of every list of texts as a float16 store on disk, as `train` does, found again by fingerprint.
+    """Keep the vectors of every list of texts as a store on disk, as `train` does, found again by fingerprint.
+
+    A store that was opened is not opened, nor are its texts compared, again.
 
     Parameters
     ----------
@@ -24,10 +26,15 @@ class Cached:
         Folder of the stores.
     show_progress : bool
         Show a bar also where `encode` is not asked to, as tasks do not.
+    dtype : {"float16", "float32"}
+        Of the vectors on disk.
     """
 
-    def __init__(self, encoder: Encoder, root: str | Path, *, show_progress: bool = False) -> None:
-        self.encoder, self.root, self.show_progress = encoder, Path(root), show_progress
+    def __init__(
+        self, encoder: Encoder, root: str | Path, *, show_progress: bool = False, dtype: str = "float16"
+    ) -> None:
+        self.encoder, self.root, self.show_progress, self.dtype = encoder, Path(root), show_progress, dtype
+        self._stores: dict[Path, EmbeddingStore] = {}
         self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
         self.two_sided = encoder.two_sided
 
@@ -46,14 +53,16 @@ class Cached:
     def _rows(self, side: OneSide, texts: Sequence[str], show_progress: bool) -> Vectors:
         if not texts:
             return side.encode(texts)
-        store = write_store(
-            store_path(self.root, side, fingerprint(texts), "float16"),
-            side,
-            (Document(str(number), text) for number, text in enumerate(texts)),
-            name="texts",
-            dtype="float16",
-            keep_texts=False,
-            total=len(texts),
-            show_progress=show_progress or self.show_progress,
-        )
-        return unit_rows(store.rows)
+        place = store_path(self.root, side, fingerprint(texts), self.dtype)
+        if place not in self._stores:
+            self._stores[place] = write_store(
+                place,
+                side,
+                (Document(str(number), text) for number, text in enumerate(texts)),
+                name="texts",
+                dtype=self.dtype,
+                keep_texts=False,
+                total=len(texts),
+                show_progress=show_progress or self.show_progress,
+            )
+        return unit_rows(self._stores[place].rows)

@@ -1,0 +1,152 @@
+"""Result rows: one number each, appended to a jsonl file that every table and picture is made from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+#: Of what is compared: the full-width teacher, what is asked about, what that is compared with.
+ROLES = ("reference", "subject", "baseline")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measured number and everything needed to know what it is.
+
+    Attributes
+    ----------
+    task, metric : str
+        Such as ``"retrieval/scifact"`` and ``"ndcg@10"``; sizes and speeds are rows too (``"export/onnx"``,
+        ``"megabytes"``).
+    value, low, high : float
+        The number and its 95% interval (both ends the value itself where there is none).
+    reducer : str
+        ``"teacher"``, ``"learned"``, ``"pca"``, ...
+    n_components : int
+        Width of the vectors.
+    n : int
+        How many queries, pairs or texts were measured.
+    baseline : str
+        Where not empty, `value` is the difference to that reducer (or codec), and the interval a paired one.
+    codec, bytes_per_vector, index : str, int, str
+        How vectors were stored and searched.
+    seed, encoder, revision, commit : int, str, str, str
+        Where it comes from: the training seed, the teacher and its digest, the projhead version.
+    role : str
+        ``"reference"`` (the full-width teacher), ``"subject"`` or ``"baseline"``.
+    fitted_to : str
+        What the codec was fitted to: a corpus, ``"trained"`` with the head, or, where empty, what it stores.
+    variant : int
+        Which of several of one name, width and seed that are not the same, from 1.
+    """
+
+    task: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    reducer: str
+    n_components: int
+    n: int
+    encoder: str
+    revision: str
+    baseline: str = ""
+    codec: str = "float32"
+    bytes_per_vector: int = 0
+    index: str = "exact"
+    seed: int = 0
+    commit: str = ""
+    role: str = "subject"
+    fitted_to: str = ""
+    variant: int = 1
+
+
+def named(reducer: str, variant: int) -> str:
+    """Return what a reducer is called in tables: of several that share a name all but the first are numbered."""
+    return reducer if variant == 1 else f"{reducer} #{variant}"
+
+
+def append_results(path: Path, results: Iterable[Result]) -> None:
+    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
+    with path.open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            lines = lines if file.read(1) == b"\n" else "\n" + lines
+        file.write(lines.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_results(path: Path) -> list[Result]:
+    """Read all rows of a jsonl file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file.
+    ValueError
+        If a line is not a result row; the line is named.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file; expected result rows that 'train', 'evaluate' or 'export' wrote"
+        )
+    results = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            results.append(_checked(_modern(json.loads(line))))
+        except (ValueError, TypeError) as error:
+            found = f"{line[:100]!r} ({error})"
+            raise ValueError(f"{path}, line {number}: expected a result row, got {found}; remove that line") from error
+    return results
+
+
+#: What compared heads were called before rows had roles.
+_OLD_BASELINES = {
+    "pca",
+    "pca_uncentered",
+    "pca_whitened",
+    "pca_power",
+    "autoencoder",
+    "random_projection",
+    "truncation",
+}
+
+
+def _modern(record: dict[str, object]) -> dict[str, object]:
+    """Give a row of an older version its role, and what it wrote into names: ``"pca #2"``, ``"int8 (trained)"``."""
+    if not isinstance(record, dict) or "role" in record:
+        return record
+    if name := re.fullmatch(r"(.+) #(\d+)", str(record.get("reducer"))):
+        record |= {"reducer": name[1], "variant": int(name[2])}
+    if stored := re.fullmatch(r"(\S+) \((.+)\)", str(record.get("codec"))):
+        record |= {"codec": stored[1], "fitted_to": stored[2]}
+    kind = record.get("reducer")
+    role = "reference" if kind == "teacher" else "baseline" if kind in _OLD_BASELINES else "subject"
+    return record | {"role": role}
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
+
+
+def _checked(record: dict[str, object]) -> Result:
+    """Make a row of what a file says, every field of its kind and every number finite."""
+    result = Result(**record)  # type: ignore[arg-type]
+    for field in fields(Result):
+        value = getattr(result, field.name)
+        if not isinstance(value, _KINDS[str(field.type)]) or isinstance(value, bool):
+            raise ValueError(f"{field.name}: expected {field.type}, got {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{field.name}: expected a finite number, got {value}")
+    if result.role not in ROLES:
+        raise ValueError(f"role: expected one of {', '.join(ROLES)}, got {result.role!r}")
+    return result
