@@ -135,6 +135,11 @@ class Collection:
                 f"{store.folder} was encoded by {other['name']} at revision {other['revision']}, the index's by "
                 f"{mine['name']} at {mine['revision']}: encode it with that"
             )
+        if store.manifest.side != self.stores[0].manifest.side:
+            raise ValueError(
+                f"{store.folder} holds side {store.manifest.side} of {other['name']}, the index side "
+                f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
+            )
         twice = set(self.ids) & set(store.ids)
         if twice:
             raise ValueError(

@@ -31,6 +31,7 @@ from projhead.evaluation.planning import (
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.store.cached import Cached
+from projhead.store.side import BOTH
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
@@ -98,11 +99,12 @@ def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
             name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode_document(texts)
     if cfg.queries.path is not None:
         asked = EmbeddingStore.open(cfg.queries.path)
-        if asked.manifest.encoder["revision"] not in (revision, f"{revision}-query"):
-            name = asked.manifest.encoder["name"]
+        kind = asked.manifest
+        if kind.encoder["revision"] != revision or kind.side not in ("query", BOTH):
             raise ValueError(
-                f"{cfg.queries.path}: expected queries of the rows' own teacher, revision {revision}, got some of "
-                f"{name}; encode them with it and side=query"
+                f"{cfg.queries.path}: expected queries of the rows' own teacher, revision {revision}, got side "
+                f"{kind.side} of {kind.encoder['name']}, revision {kind.encoder['revision']}; encode them with it and "
+                "side=query"
             )
         return name, revision, rows, unit_rows(asked.rows[: cfg.n_queries])
     held = np.random.default_rng(1).permutation(len(rows))
