@@ -55,7 +55,7 @@ class Reduced:
                 f"{encoder.name} gives width {encoder.dimension}"
             )
         self.name = f"{encoder.name} + {self.fitted.kind}"
-        self.dimension, self.two_sided = int(self.fitted.n_components), encoder.two_sided
+        self.dimension, self.two_sided = self.fitted.n_components_, encoder.two_sided
 
     @cached_property
     def revision(self) -> str:
