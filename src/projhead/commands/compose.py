@@ -73,7 +73,7 @@ def understood(error: BaseException, verb: str) -> BaseException:
 
 
 def _unknown(key: str, said: str, verb: str) -> UserError:
-    known = list(_keys(_defaults(verb)))
+    known = list(_keys(composed(verb)))
     here = [one for one in known if one.rpartition(".")[0] == key.rpartition(".")[0]]
     if "defaults list" in said or "config group" in said:
         return UserError(f"{key}: no group of projhead {verb}{nearest(key, known)}")
@@ -87,14 +87,15 @@ def _elsewhere(key: str, known: Sequence[str]) -> str:
     return f"; did you mean {' or '.join(found[:3])}?" if found else ""
 
 
-def _defaults(verb: str) -> DictConfig:
+def composed(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Return the settings that a verb has with some overrides."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     if GlobalHydra.instance().is_initialized():
-        return compose(verb)
+        return compose(verb, list(overrides))
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose(verb)
+        return compose(verb, list(overrides))
 
 
 def _keys(cfg: Any, name: str = "") -> Iterator[str]:

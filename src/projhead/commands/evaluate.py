@@ -18,7 +18,8 @@ from projhead.encoders.load import load_encoder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.evaluation.candidates import Candidate, paths_of, result_rows, teacher_of
-from projhead.evaluation.results import Result, append_results
+from projhead.evaluation.results import Result, append_results, expect_rows
+from projhead.persistence.ours import expect_ours
 from projhead.protocols import Codec, Corpus, Encoder, Task
 from projhead.reducers.base import load_reducer
 from projhead.report.tables import markdown
@@ -31,6 +32,8 @@ Measure = Callable[[str, int, Encoder], list[Candidate]]
 def run(cfg: DictConfig) -> float:
     """Measure, print and save; return the mean of what was asked for over all tasks and metrics."""
     folder = run_folder()
+    expect_ours(folder, "an evaluation", ours=(folder / "results.jsonl").is_file())
+    expect_rows(folder / "results.jsonl")
     tasks = list(instantiate(cfg.task, _convert_="all").values())
     artifacts, exports = paths_of(cfg.artifact), paths_of(cfg.exported)
     codecs: list[Codec] = list(instantiate(cfg.codec).values())

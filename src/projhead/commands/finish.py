@@ -58,6 +58,21 @@ def finish(
         head.save(part / "artifact", teacher=teacher, card=card + markdown(rows))
 
 
+def expect_held_out(n: int) -> None:
+    """Refuse, before anything is trained, to compare reducers on too few rows.
+
+    Raises
+    ------
+    ValueError
+        If there are not two: the one has no neighbor.
+    """
+    if n < 2:
+        raise ValueError(
+            f"expected at least 2 held-out vectors to compare reducers on, got {n}; "
+            "give more texts, or hold out more of them with corpus.test_fraction=0.2"
+        )
+
+
 def _compare(
     reducer: Reducer,
     baselines: dict[str, Reducer],
@@ -71,8 +86,6 @@ def _compare(
 ) -> list[Result]:
     """Measure how much of the held-out vectors' neighborhoods each reducer keeps; all are stored in the codec."""
     top_k = [k for k in _TOP_K if k < len(test)]
-    if not top_k:
-        raise ValueError(f"expected at least 2 held-out vectors to compare reducers on, got {len(test)}")
 
     def system(name: str, fitted: Reducer, rivals: Sequence[Candidate] = ()) -> Candidate:
         queries = documents = fitted.transform(own)

@@ -43,6 +43,7 @@ class Train(_Run):
     seed: Seed
     dtype: Stored
     max_test_rows: Count
+    overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,7 @@ class Report(_Run):
 
     results: Names
     path: str
+    overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True)

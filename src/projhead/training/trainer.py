@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
 from projhead.quiet import quiet
+from projhead.training.checkpoints import WholeCheckpoints
 
 # What Lightning says of every small fit and a user of `fit` cannot act on.
 _CHATTER = (
@@ -42,7 +43,8 @@ def make_trainer(
     needed = {"max_epochs": -1, "reload_dataloaders_every_n_epochs": 1, "num_sanity_val_steps": 0}
     if trainer is not None:
         loggers = list((logger or {}).values())
-        return trainer(callbacks=list((callbacks or {}).values()), logger=loggers or False, **needed)
+        callbacks_ = list((callbacks or {}).values())
+        return trainer(callbacks=callbacks_, logger=loggers or False, plugins=[WholeCheckpoints()], **needed)
     return pl.Trainer(
         max_steps=max_steps,
         devices=1,
