@@ -8,7 +8,7 @@ TEACHER ?= minilm
 
 # The real 768-d teacher, 768 -> 64, 128, 256: make demo TEACHER=mpnet
 demo: $(VENV)/.installed-demo $(if $(filter mpnet,$(TEACHER)),$(VENV)/.installed-mpnet)
-	$(BIN)/projhead demo encoder=$(TEACHER)
+	$(BIN)/projhead demo teacher=$(TEACHER)
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile

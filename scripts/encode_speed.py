@@ -38,14 +38,15 @@ from encode_measure import Encode, Timed, here, measure, padding, peak_memory
 from encode_peers import build_peers
 from encode_table import LEAST, Run, markdown, results
 from projhead import PCA, SentenceTransformerEncoder, assemble, load_encoder, load_reducer
-from projhead.cli import conf_dir
+from projhead.commands.conf import conf_dir
+from projhead.commands.spelling import spelled
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import model_revision
 from projhead.evaluation.results import append_results
 from projhead.exporters.export import sample_texts
-from projhead.persistence.export_record import read_record, write_record
+from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
 from projhead.vectors import Vectors, unit_rows
 
@@ -70,7 +71,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--column", default="text")
     parser.add_argument("--max-words", type=int, default=80, help="of docstrings")
     parser.add_argument("--n", type=int, default=2000, help="texts to measure on")
-    parser.add_argument("--kinds", nargs="+", default=KINDS, help="names in conf/export")
+    parser.add_argument("--kinds", nargs="+", default=KINDS, help="onnx_int8 for export=onnx quantization=int8")
     parser.add_argument("--folders", nargs="*", default=[], type=Path, help="other exports to measure beside them")
     parser.add_argument("--peers", nargs="+", metavar="PYTHON", help="and systems, if not all; see encode_peers.py")
     parser.add_argument("--exports", type=Path, help="a folder to keep what is exported in, for a later run")
@@ -105,14 +106,14 @@ def ready(folder: Path) -> Path:
 def export(kind: str, student: SentenceTransformer, folder: Path, texts: list[str]) -> float:
     """Write an export; return its size in MB."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        exporter: Exporter = instantiate(compose("export", [f"export={kind}"]).export)
+        exporter: Exporter = instantiate(compose("export", spelled("export", [f"export={kind}"])[0]).export)
     if exporter.encoder is None:
         raise SystemExit(f"--kinds: expected exports of a student, got {kind}, which is a head alone")
     if folder.exists():  # by an earlier run
-        return float(read_record(folder)["bytes"]) / 1e6
+        return read_record(folder, "export", ()).bytes / 1e6
     exporter.write(student, ready(folder), texts)
     encoder = f"{exporter.encoder.__module__}.{exporter.encoder.__qualname__}"
-    return float(write_record(folder, {"encoder": encoder})["bytes"]) / 1e6
+    return Record.of(folder, "export", {"encoder": encoder}).write(folder).bytes / 1e6
 
 
 def stock(folder: Path, dtype: str) -> Encode:
@@ -170,7 +171,7 @@ def main() -> None:
         check_settings(top, model_revision(subject.student))
         sizes = dict.fromkeys(STOCK, export("sentence_transformers", subject.student, top / "stock", calibration))
         sizes |= {kind: export(kind, subject.student, top / kind, calibration) for kind in args.kinds}
-        sizes |= {folder.name: float(read_record(folder)["bytes"]) / 1e6 for folder in args.folders}
+        sizes |= {folder.name: read_record(folder, "export", ()).bytes / 1e6 for folder in args.folders}
         folders = {kind: top / kind for kind in args.kinds} | {folder.name: folder for folder in args.folders}
         encoders = {name: load_encoder(folder) for name, folder in folders.items()}
         systems = {name: here(stock(top / "stock", dtype)) for name, dtype in STOCK.items()}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,23 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from projhead.cli import VERBS
-from projhead.commands.conf import conf_dir
+from projhead.commands.compose import composed
+from projhead.commands.conf import conf_dir, help_of, options_of
+from projhead.commands.verbs import VERBS as SETTINGS
 
 GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name not in ("hydra", "paths"))
-OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("[!_]*.yaml"))]
+#: What has no default.
+MANDATORY = {
+    "encode": ["out=x"],
+    "export": ["artifact=x"],
+    "report": ["results=x"],
+    "search": ["index=x", "query=x"],
+}
+#: Groups that write over others.
+OVERRIDING = {verb: {"experiment", "sweep", "debug"} if verb == "train" else set() for verb in VERBS}
 #: Groups that not `train` but another verb has.
-HOMES = {"task": "evaluate", "codec": "evaluate", "index": "index", "export": "export"}
+HOMES = {"task": "evaluate", "index": "index", "export": "export"}
 
 
 def _compose(verb: str, *overrides: str) -> DictConfig:
@@ -70,7 +84,7 @@ def test_every_verb_composes(verb: str) -> None:
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_its_target_takes_it(group: str, option: str) -> None:
     verb = HOMES.get(group, "train")
-    override = f"{group}=[{option}]" if group in ("task", "codec") else f"{group}={option}"
+    override = f"{group}=[{option}]" if group == "task" else f"{group}={option}"
     cfg = _compose(verb, override)
     assert _check_targets(cfg) > 0
 
@@ -84,11 +98,39 @@ def test_an_unknown_setting_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_teaches_with_an_example(verb: str) -> None:
-    command = [sys.executable, "-m", "projhead.cli", verb, "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"projhead {verb}" in done.stdout
-    assert "run_dir:" in done.stdout
+def test_help_is_a_screen_with_examples_first_and_the_own_groups_alone(verb: str) -> None:
+    lines = help_of(verb).splitlines()
+    assert any(line.startswith(f"  projhead {verb}") for line in lines[:6])
+    assert max(map(len, lines)) <= 120
+    assert len(lines) <= 110
+    assert not any(line.endswith("=null") and not line.startswith("  ") for line in lines)
+    own = set(re.findall(r"^  ([\w@]+)=", "\n".join(lines), re.MULTILINE))
+    schema = {field.name for field in fields(SETTINGS[verb])}
+    assert schema - own <= {"paths", "baselines", "calibration", "of"}, "a setting without a comment"
+    named = set(re.findall(r"^    (\w+) ", "\n".join(lines), re.MULTILINE))
+    groups = {field.name for field in fields(SETTINGS[verb]) if str(field.type).startswith("Node")} | OVERRIDING[verb]
+    assert named == {one for group in groups for one in options_of(group) if len(options_of(group)) > 1}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_schema_of_a_verb_is_its_yaml(verb: str) -> None:
+    given = {str(name) for name in composed(verb, MANDATORY.get(verb, []), Path("out"))}
+    names = {field.name: field for field in fields(SETTINGS[verb])}
+    assert given <= set(names)
+    assert {name for name, field in names.items() if field.default is MISSING} <= given
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_example_of_help_and_readme_composes_and_checks(verb: str) -> None:
+    examples = re.findall(rf"^  (?:.* \| )?projhead {verb}(?: (.*?))?(?:  .*)?$", help_of(verb), re.MULTILINE)
+    readme = (conf_dir().parent / "README.md").read_text(encoding="utf-8")
+    examples += re.findall(rf"^projhead {verb}(?: (.*?))?(?: +#.*)?$", readme, re.MULTILINE)
+    assert examples
+    for example in examples:
+        words = [word for word in shlex.split(example) if not word.startswith("sweep=")]
+        if "-m" in words:
+            words = [word.split(",")[0] for word in words if word != "-m"]
+        composed(verb, words, Path("out"))
 
 
 def test_the_front_page_names_every_verb_and_does_not_load_torch() -> None:
@@ -98,7 +140,7 @@ def test_the_front_page_names_every_verb_and_does_not_load_torch() -> None:
 
 
 def test_an_error_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "projhead.cli", "search", f"path={tmp_path / 'none'}", "query=x"]
+    command = [sys.executable, "-m", "projhead.cli", "search", f"index={tmp_path / 'none'}", "query=x"]
     command += [f"run_dir={tmp_path / 'run'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

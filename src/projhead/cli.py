@@ -14,7 +14,7 @@ from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn
 
-from projhead.commands.conf import conf_dir
+from projhead.commands.conf import conf_dir, help_of
 from projhead.errors import UserError, mendable, nearest
 
 VERBS = {
@@ -51,9 +51,11 @@ def _task(verb: str) -> Callable[[Any], Any]:
         logging.getLogger().setLevel(logging.WARNING)
         with _one_error_path(verb):
             from projhead.commands.compose import checked
+            from projhead.persistence.names import trusting
 
             settings = checked(verb, cfg)
-            return importlib.import_module(f"projhead.commands.{verb}").run(settings)
+            with trusting(settings.get("trusted") or []):
+                return importlib.import_module(f"projhead.commands.{verb}").run(settings)
 
     return run
 
@@ -131,10 +133,17 @@ def main() -> None:
         print(f"projhead: no verb {verb!r}, expected one of {', '.join(VERBS)}{nearest(verb, VERBS)}", file=sys.stderr)
         raise SystemExit(2)
     signal.signal(signal.SIGTERM, _terminated(verb))
+    if {"-h", "--help"} & set(rest):
+        print(help_of(verb))
+        return
     with _one_error_path(verb):
         import hydra
 
+        from projhead.commands.spelling import spelled
+
         _check_options(rest)
+        rest, notes = spelled(verb, rest)
+        print("".join(f"projhead {verb}: {note}\n" for note in notes), file=sys.stderr, end="")
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out of Hydra as they are, and are told in one way
         sys.argv = [f"projhead {verb}", *rest]
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(_task(verb))()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import re
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from safetensors.numpy import load_file, save_file
 
-from projhead.cli import conf_dir
-from projhead.codecs.base import BaseCodec, _digest, load_codec
-from projhead.persistence.files import write_json
+from projhead.codecs.base import BaseCodec, load_codec
+from projhead.commands.conf import options_of
+from projhead.commands.spelling import codec_node
+from projhead.persistence.record import Record, read_record
 from projhead.vectors import Vectors, unit_rows
 
-NAMES = sorted(path.stem for path in (conf_dir() / "codec").glob("*.yaml"))
 #: Largest mean of |x - decoded|^2 of unit rows: from bits and range where values are rounded, else a share of what
 #: the best single point (the mean row, made unit length) loses.
 LOST = {"float32": 1e-12, "float16": 2.0**-22, "bfloat16": 2.0**-16, "float8": 2.0**-8, "int8": 1e-4, "int4": 0.03}
@@ -37,10 +36,16 @@ SHARE = {
     "prq_32": 0.05,
     "itq_128": 0.6,
 }
+NAMES = [*LOST, *SHARE]
+
+
+def spelled(name: str) -> str:
+    """Return what the command line says for a codec's name."""
+    return re.sub(r"_(\d+)$", r":\1", name.removeprefix("rotated_"))
 
 
 def build(name: str) -> BaseCodec:
-    codec = instantiate(OmegaConf.load(conf_dir() / "codec" / f"{name}.yaml"))
+    codec = instantiate(codec_node(spelled(name))[1])
     assert isinstance(codec, BaseCodec)
     return codec
 
@@ -59,11 +64,14 @@ def fitted(wide: Vectors) -> dict[str, BaseCodec]:
     return {name: build(name).fit(wide) for name in NAMES}
 
 
+def test_every_yaml_is_here() -> None:
+    assert {spelled(name).partition(":")[0] for name in NAMES} == set(options_of("codec"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_its_name_is_that_of_its_yaml(name: str, fitted: dict[str, BaseCodec]) -> None:
     assert fitted[name].name == name
     assert fitted[name].learns == bool(fitted[name].state)
-    assert (conf_dir() / "codec" / f"{name}.yaml").read_text().startswith(f"# @package codec.{name}\n")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -198,25 +206,21 @@ def test_no_changed_byte_gives_another_answer_in_silence(
 
 def test_strange_records_are_refused(fitted: dict[str, BaseCodec], tmp_path: Path) -> None:
     fitted["int8"].save(tmp_path)
-    good = json.loads((tmp_path / "codec.json").read_text())
-    del good["sha256"]
+    good = read_record(tmp_path, "codec", ()).body
 
     def refused(match: str, **changed: object) -> None:
-        record = good | changed
-        write_json(tmp_path / "codec.json", {**record, "sha256": _digest(record, tmp_path / "codec.safetensors")})
+        Record.of(tmp_path, "codec", good | changed).write(tmp_path)
         with pytest.raises(ValueError, match=match):
             load_codec(tmp_path)
 
-    refused("expected a class of projhead.codecs", codec={"class": "os.system", "parameters": {}})
-    refused("expected a class", codec={"class": "projhead.heads.linear.Linear", "parameters": {}})
+    refused("expected one of projhead's codecs", codec={"class": "os.system", "parameters": {}})
+    refused("expected one of projhead's codecs", codec={"class": "projhead.heads.linear.Linear", "parameters": {}})
     refused("does not take", codec=good["codec"] | {"parameters": {"bits": 8, "more": 1}})
     refused("bits: expected 8 or 4, got 3", codec=good["codec"] | {"parameters": {"bits": 3}})
     refused("Can't instantiate|does not take", codec={"class": "projhead.codecs.base.BaseCodec", "parameters": {}})
     refused("expected finite float32 arrays", dimension=191)
     for dimension in (0, -3, 1.5, "x", None, True):
         refused("cannot be a codec: dimension", dimension=dimension)
-    refused("expected version 1, got 2", version=2)
-    refused("expected a record of format", format="projhead-artifact")
     other = load_file(tmp_path / "codec.safetensors")
     other["step"][0] = np.nan
     save_file(other, tmp_path / "codec.safetensors")

@@ -5,15 +5,12 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
-from projhead.cli import conf_dir
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.commands import budget
+from projhead.commands.compose import composed
 from projhead.data import Footprint
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.bootstrap import Estimate
@@ -40,12 +37,7 @@ def one_thread() -> None:
 
 
 def run(folder: Path, *overrides: str) -> float:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("budget", [*overrides, f"run_dir={folder}"], return_hydra_config=True)
-    OmegaConf.set_readonly(cfg.hydra, False)
-    cfg.hydra.runtime.output_dir = str(folder)
-    HydraConfig.instance().set_config(cfg)
-    return budget.run(cfg)
+    return budget.run(composed("budget", overrides, folder))
 
 
 def test_the_smallest_that_reaches_the_target_is_on_top(
@@ -58,7 +50,7 @@ def test_the_smallest_that_reaches_the_target_is_on_top(
     pca.teacher_ = Teacher(teacher.name, teacher.revision, 32)
     pca.save(tmp_path / "pca")
     kept = run(tmp_path / "run", "encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", "rows=2_000_000",
-               "memory=70MB", "recall=0.9", f"artifact={tmp_path / 'pca'}", "codec=[float32,int8,binary]")  # fmt: skip
+               "memory=70MB", "recall=0.9", f"artifact={tmp_path / 'pca'}", "codecs=[float32,int8,binary]")  # fmt: skip
     said = capsys.readouterr().out
     lines = [line for line in said.splitlines() if line.startswith("| ") and "width" not in line]
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -82,7 +74,12 @@ def test_an_artifact_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path
     pca.teacher_ = Teacher("other", "0" * 16, 32)
     pca.save(tmp_path / "pca")
     with pytest.raises(ValueError, match="was fitted to other, the sample is another teacher's: give its own"):
-        run(tmp_path, "encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", f"artifact={tmp_path / 'pca'}")
+        run(
+            tmp_path / "run",
+            "encoder=precomputed",
+            f"encoder.path={tmp_path / 'rows.npy'}",
+            f"artifact={tmp_path / 'pca'}",
+        )
 
 
 def test_what_is_kept_is_recall_of_exact_neighbors(rows: Vectors) -> None:

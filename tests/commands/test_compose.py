@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from projhead.commands.compose import checked, understood
-from projhead.commands.conf import conf_dir
+from projhead.commands.compose import composed, understood
 from projhead.errors import mendable
 
 
-@pytest.fixture(autouse=True)
-def _conf() -> Iterator[None]:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        yield
-
-
 def _checked(verb: str, *overrides: str) -> DictConfig:
-    cfg = compose(verb, list(overrides), return_hydra_config=True)
-    cfg.hydra.runtime.output_dir = "out"
-    HydraConfig.instance().set_config(cfg)
-    del cfg.hydra
-    return checked(verb, cfg)
+    return composed(verb, overrides, Path("out"))
 
 
 @pytest.mark.parametrize(
@@ -47,14 +34,19 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("train n_components=${none}", "Interpolation key 'none' not found"),
         ("train n_components=0", "n_components: got 0, expected a whole number of at least 1"),
         ("train n_components=abc", "n_components: got 'abc'"),
-        ("train corpus=file", "corpus.path: not given, expected text"),
+        ("train corpus=file", "corpus.path: not given; expected Your own texts"),
         ("train corpus=file corpus.path=x corpus.skip_bad=maybe", "corpus.skip_bad: got 'maybe', expected yes or no"),
         ("train optimizer.lr=abc", "optimizer.lr: got 'abc', expected a number"),
         ("train +trainer.precison=16", "trainer.precison: no such setting; did you mean precision?"),
         ("train trainer.max_steps=many", "trainer.max_steps: got 'many', expected a whole number"),
-        ("encode", "path: not given, expected text"),
-        ("encode path=x split=dev", "split: got 'dev', expected train, test or all"),
-        ("search path=x query=y top_k=10**12", "top_k: got '10**12'"),
+        ("encode", "out: not given; expected the store to write, or to go on with"),
+        ("encode out=x split=dev", "split: got 'dev', expected train, test or all"),
+        ("search index=x query=y top_k=10**12", "top_k: got '10**12'"),
+        ("search query=x", "index.path: not given; expected index=...: a folder that 'index' wrote"),
+        ("train codec=[int8,binary]", "codec: got int8, binary, expected one of"),
+        ("train codec=pq:many", "codec.n_bytes: got 'many', expected a whole number"),
+        ("evaluate codecs=[int8,pg:8]", "codecs: got 'pg:8', expected some of"),
+        ("export artifact=x quantization=int8 export=head_onnx", "export.quantization: no such setting"),
         ("budget recall=nan", "recall: got nan"),
         ("export artifact=x min_mean_cosine=-1", "min_mean_cosine: got -1"),
     ],
@@ -70,6 +62,6 @@ def test_a_mistake_is_one_line(line: str, said: str) -> None:
 
 
 def test_words_for_no_mean_no() -> None:
-    assert _checked("encode", "path=x", "keep_texts=no").keep_texts is False
+    assert _checked("encode", "out=x", "keep_texts=no").keep_texts is False
     assert _checked("train", "reducer=pca", "reducer.center=off").reducer.center is False
-    assert _checked("search", "path=x", "query=5").query == "5"
+    assert _checked("search", "index=x", "query=5").query == "5"

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 
-from projhead.cli import conf_dir
 from projhead.commands import encode, index, search
+from projhead.commands.compose import composed
 from projhead.commands.search import Searcher
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
@@ -23,9 +21,7 @@ TEXTS = [f"text {number}" for number in range(600)]
 
 
 def run(command: object, verb: str, *overrides: str) -> float:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose(verb, [*overrides, "run_dir=."], return_hydra_config=True)
-    HydraConfig.instance().set_config(cfg)
+    cfg = composed(verb, overrides, Path("."))
     return command.run(cfg)  # type: ignore[attr-defined]
 
 
@@ -47,7 +43,7 @@ def found(path: Path, text: str, top_k: int = 3, **options: object) -> list[tupl
 
 @pytest.mark.parametrize("kind", ["index=exact", "index=faiss", "index=rescore", "index=exact codec=int8"])
 def test_a_store_is_indexed_and_found(kind: str, stores: Path) -> None:
-    rows = run(index, "index", f"store={stores / 'one'}", f"path={stores / 'index'}", *kind.split())
+    rows = run(index, "index", f"store={stores / 'one'}", f"out={stores / 'index'}", *kind.split())
     assert rows == 400
     score, name, text = found(stores / "index", TEXTS[123])[0]
     assert (name, text) == (f"doc {TEXTS[123]}", TEXTS[123])
@@ -56,18 +52,18 @@ def test_a_store_is_indexed_and_found(kind: str, stores: Path) -> None:
 
 def test_an_index_grows_shrinks_and_looks_among_some(stores: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = stores / "index"
-    run(index, "index", f"store={stores / 'one'}", f"path={path}")
-    assert run(index, "index", f"path={path}", f"add={stores / 'two'}") == 600
+    run(index, "index", f"store={stores / 'one'}", f"out={path}")
+    assert run(index, "index", f"out={path}", f"add={stores / 'two'}") == 600
     assert found(path, TEXTS[555])[0][2] == TEXTS[555]
     (stores / "gone.txt").write_text(f"doc {TEXTS[555]}\ndoc {TEXTS[7]}\n")
-    assert run(index, "index", f"path={path}", f"delete={stores / 'gone.txt'}") == 598
+    assert run(index, "index", f"out={path}", f"delete={stores / 'gone.txt'}") == 598
     assert TEXTS[555] not in [text for _, _, text in found(path, TEXTS[555], 20)]
     assert found(path, TEXTS[556])[0][2] == TEXTS[556]
-    assert run(index, "index", f"path={path}", "delete=[doc text 3,doc text 4]") == 596
+    assert run(index, "index", f"out={path}", "delete=[doc text 3,doc text 4]") == 596
     some = [f"doc {text}" for text in TEXTS[500:510]]
     assert {name for _, name, _ in found(path, TEXTS[502], 50, filter_ids=some)} == set(some)
     best = run(
-        search, "search", f"path={path}", f"query='{TEXTS[502]}'", "top_k=2", f"filter_ids=[{some[2]},{some[3]}]"
+        search, "search", f"index={path}", f"query='{TEXTS[502]}'", "top_k=2", f"filter_ids=[{some[2]},{some[3]}]"
     )
     assert best == pytest.approx(1, abs=1e-5)
     assert "deleted 2 rows" in capsys.readouterr().out
@@ -75,7 +71,7 @@ def test_an_index_grows_shrinks_and_looks_among_some(stores: Path, capsys: pytes
 
 def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows: Vectors) -> None:
     path = stores / "index"
-    build = (f"store={stores / 'one'}", f"path={path}")
+    build = (f"store={stores / 'one'}", f"out={path}")
     run(index, "index", *build)
     np.save(stores / "other.npy", rows[:, ::-1])
     (stores / "few.txt").write_text("\n".join(TEXTS))
@@ -93,7 +89,7 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
         ((build[0], "codec=int8"), r"stores rows in its own way, got codec=int8: leave the codec out"),
     ):
         with pytest.raises(ValueError, match=message):
-            run(index, "index", f"path={path}", *overrides)
+            run(index, "index", f"out={path}", *overrides)
     assert len(load_index(path)) == 400
     with pytest.raises(ValueError, match="documents: 'x' is not in the index"):
         Searcher(path, filter_ids=["x"])
@@ -103,7 +99,7 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
 
 
 def test_a_store_written_again_is_told(stores: Path) -> None:
-    run(index, "index", f"store={stores / 'two'}", f"path={stores / 'index'}")
+    run(index, "index", f"store={stores / 'two'}", f"out={stores / 'index'}")
     encoder = Precomputed(str(stores / "rows.npy"), texts=str(stores / "texts.txt"))
     for file in (stores / "two").iterdir():
         file.unlink()
@@ -117,12 +113,12 @@ def test_ids_of_vectors_made_elsewhere_reach_the_search(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.eye(4, dtype=np.float32))
     (tmp_path / "t.csv").write_text("key,text\na,same\nb,other\nc,same\nd,last\n")
     vectors = ["encoder=precomputed", f"encoder.path={tmp_path / 'v.npy'}"]
-    run(encode, "encode", *vectors, f"path={tmp_path / 'numbered'}")
+    run(encode, "encode", *vectors, f"out={tmp_path / 'numbered'}")
     assert EmbeddingStore.open(tmp_path / "numbered").ids == ["0", "1", "2", "3"]
     run(encode, "encode", *vectors, f"encoder.texts={tmp_path / 't.csv'}", "encoder.id_column=key",
-        f"path={tmp_path / 'store'}")  # fmt: skip
-    run(index, "index", f"store={tmp_path / 'store'}", f"path={tmp_path / 'index'}")
-    run(index, "index", f"path={tmp_path / 'index'}", "delete=[a]")
+        f"out={tmp_path / 'store'}")  # fmt: skip
+    run(index, "index", f"store={tmp_path / 'store'}", f"out={tmp_path / 'index'}")
+    run(index, "index", f"out={tmp_path / 'index'}", "delete=[a]")
     searcher = Searcher(tmp_path / "index")
     assert searcher("other", 1) == [(1.0, "b", "other")]
     assert len(searcher.index) == 3
@@ -134,9 +130,9 @@ def test_what_a_terminal_would_obey_is_shown_as_text(tmp_path: Path, capsys: pyt
     rows = [{"key": "id\x1b[2J", "text": "first\x1b]0;title\x07\nline"}, {"key": "b", "text": "other"}]
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
     run(encode, "encode", "encoder=precomputed", f"encoder.path={tmp_path / 'v.npy'}", "encoder.id_column=key",
-        f"encoder.texts={tmp_path / 't.jsonl'}", f"path={tmp_path / 'store'}")  # fmt: skip
-    run(index, "index", f"store={tmp_path / 'store'}", f"path={tmp_path / 'index'}")
+        f"encoder.texts={tmp_path / 't.jsonl'}", f"out={tmp_path / 'store'}")  # fmt: skip
+    run(index, "index", f"store={tmp_path / 'store'}", f"out={tmp_path / 'index'}")
     capsys.readouterr()
-    run(search, "search", f"path={tmp_path / 'index'}", "query=other")
+    run(search, "search", f"index={tmp_path / 'index'}", "query=other")
     shown = capsys.readouterr().out
     assert shown == "\nother\n   1  1.000  b  other\n   2  0.000  id\\x1b[2J  first\\x1b]0;title\\x07 line\n"

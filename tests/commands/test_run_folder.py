@@ -13,13 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
-from projhead.cli import conf_dir
 from projhead.commands import train
-from projhead.commands.compose import checked
+from projhead.commands.compose import composed
 from projhead.errors import UserError
 from projhead.evaluation.results import read_results
 from projhead.reducers.base import load_reducer
@@ -31,15 +27,8 @@ SMALL = ["n_components=4", "head=linear", "reducer.blend=1",
 
 
 def run(folder: Path, *overrides: str) -> float:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("train", [*overrides, f"run_dir={folder}"], return_hydra_config=True)
-    OmegaConf.set_readonly(cfg.hydra, False)
-    cfg.hydra.runtime.output_dir = str(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    HydraConfig.instance().set_config(cfg)
-    OmegaConf.set_struct(cfg, False)
-    del cfg["hydra"]
-    return train.run(checked("train", cfg))
+    return train.run(composed("train", overrides, folder))
 
 
 @pytest.fixture
@@ -75,13 +64,14 @@ def test_a_first_try_that_fails_stands_in_no_ones_way(tmp_path: Path, vectors: l
 
 
 def test_a_run_goes_on_with_its_own_settings(tmp_path: Path, vectors: list[str]) -> None:
-    run(tmp_path / "whole", *vectors, "seed=3")
-    run(tmp_path / "run", *vectors, "seed=3", "trainer.max_steps=5")
-    for made in ("artifact", "results.jsonl", "baselines"):
+    run(tmp_path / "run", *vectors, "seed=3")
+    whole = head(tmp_path / "run")
+    for made in ("artifact", "baselines", "checkpoints/last.ckpt"):  # as after a kill at the half
         path = tmp_path / "run" / made
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    run(tmp_path / "run", "trainer.max_steps=10")  # what is given goes before what was
-    np.testing.assert_allclose(head(tmp_path / "run"), head(tmp_path / "whole"), atol=1e-6)
+    run(tmp_path / "run", "max_test_rows=30")  # what is given goes before what was
+    np.testing.assert_allclose(head(tmp_path / "run"), whole, atol=1e-6)
+    assert read_results(tmp_path / "run" / "results.jsonl")[0].n == 30
     run(tmp_path / "run")  # finished: only told
     with pytest.raises(UserError, match=r"another run_dir, or overwrite=true"):
         run(tmp_path / "run", "n_components=5")
@@ -97,8 +87,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    run(tmp_path / "whole", *vectors, "trainer.max_steps=15")
-    run(tmp_path / "run", *vectors, "trainer.max_steps=10")
+    run(tmp_path / "run", *vectors)
+    whole = head(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "artifact")
     last = tmp_path / "run" / "checkpoints" / ("best.ckpt" if damage == "best" else "last.ckpt")
     content = bytearray(last.read_bytes())
@@ -109,10 +99,10 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
         last.with_name("last-before.ckpt").write_bytes(b"")
     capsys.readouterr()
     with caplog.at_level(logging.WARNING):
-        run(tmp_path / "run", "trainer.max_steps=15")
+        run(tmp_path / "run")
     assert f"{last} is damaged (" in caplog.text
     assert ("last-before.ckpt" in capsys.readouterr().out) == (damage not in ("both", "best"))
-    np.testing.assert_allclose(head(tmp_path / "run"), head(tmp_path / "whole"), atol=1e-6)
+    np.testing.assert_allclose(head(tmp_path / "run"), whole, atol=1e-6)
 
 
 def test_damaged_settings_are_named_and_may_be_given_again(

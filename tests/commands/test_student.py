@@ -61,7 +61,7 @@ def test_a_smaller_student_is_an_encoder_and_an_artifact_for_every_other_verb(
         *own,
         *texts,
         "export=sentence_transformers",
-        f"path={tmp_path / 'st'}",
+        f"out={tmp_path / 'st'}",
         paths,
     )
     projhead(tmp_path / "evaluate-run", "evaluate", *own, "task=neighbor_overlap",

@@ -31,7 +31,7 @@ def test_judged_queries_follow_the_chosen_sentences_and_pairs_find_them(minilm: 
                 "path": str(folder), "keep": 1,
             },
             "paths": {"stores": str(tmp_path / "stores")},
-            "dtype": "float32",
+            "store_dtype": "float32",
         }
     )  # fmt: skip
     vectors = teacher_vectors(cfg, minilm)

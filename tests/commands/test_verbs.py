@@ -72,7 +72,7 @@ def test_train_compares_the_head_with_every_pca_form_and_keeps_what_it_made(run:
     values = {row.reducer: row.value for row in rows if row.metric == "overlap@10" and not row.baseline}
     best = max(value for name, value in values.items() if name.startswith("pca"))
     assert difference.value == pytest.approx(values["learned"] - best)
-    assert json.loads((run / "artifact" / "config.json").read_text())["teacher"]["dimension"] == 384
+    assert json.loads((run / "artifact" / "config.json").read_text())["body"]["teacher"]["dimension"] == 384
     assert (run / "logs" / "csv" / "metrics.csv").read_text().count("\n") >= 3
     assert list((run / "logs" / "tensorboard").glob("events.out*"))
 
@@ -91,16 +91,17 @@ def test_a_finished_run_is_not_trained_again_and_other_settings_are_refused(run:
 def test_encode_index_and_search_find_the_text_itself(run: Path, root: Path) -> None:
     teacher = ["encoder.max_seq_length=32", f"artifact={run / 'artifact'}"]
     corpus = ["corpus=file", f"corpus.path={root / 'texts.txt'}"]
-    projhead("encode", *teacher, *corpus, f"path={root / 'store'}", root=root)
+    projhead("encode", *teacher, *corpus, f"out={root / 'store'}", root=root)
     store = EmbeddingStore.open(root / "store")
     assert [document.text for document in store.documents([0, 100])] == [TEXTS[0], TEXTS[100]]
     np.testing.assert_allclose(np.linalg.norm(store.rows.astype(np.float32), axis=1), 1, atol=1e-3)
-    projhead("index", f"store={root / 'store'}", f"path={root / 'texts-index'}", 'index.factory="IVF4,Flat"',
+    projhead("index", f"store={root / 'store'}", f"out={root / 'texts-index'}", 'index.factory="IVF4,Flat"',
              "index.nprobe=4", root=root)  # fmt: skip
-    said = projhead("search", f"path={root / 'texts-index'}", f"query='{TEXTS[100]}'", "top_k=3", root=root)
+    said = projhead("search", f"index={root / 'texts-index'}", f"query='{TEXTS[100]}'", "top_k=3", root=root)
     first = next(line for line in said.splitlines() if line.strip().startswith("1  "))
     assert TEXTS[100] in first
     assert float(first.split()[1]) == pytest.approx(1, abs=2e-3)
+    assert not (root / "search").exists()  # which only reads
 
 
 def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_them(run: Path, root: Path) -> None:
@@ -113,7 +114,7 @@ def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_the
     spearman = {row.reducer: row for row in rows if row.metric == "spearman" and not row.baseline}
     assert {"teacher", "learned", "pca", "pca_uncentered", "pca_whitened"} <= set(spearman)
     assert next(row.value for row in rows if (row.reducer, row.metric) == ("teacher", "overlap@10")) == 1
-    projhead("report", f"results={root / 'evaluation'}", f"path={root / 'report'}", root=root)
+    projhead("report", f"results={root / 'evaluation'}", f"out={root / 'report'}", root=root)
     assert f"{spearman['learned'].value:.3f}" in (root / "report" / "index.html").read_text()
 
 
@@ -121,7 +122,7 @@ def test_evaluate_stores_documents_with_codecs_and_report_draws_them_by_bytes(ru
     (root / "more.txt").write_text("\n".join([*TEXTS, *(f"{text}, they say" for text in TEXTS[:60])]))
     said = projhead(
         "evaluate", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", "task=[neighbor_overlap]",
-        f"task.neighbor_overlap.path={root / 'texts.txt'}", "codec=[int8,pq_32]", "corpus@calibration=file",
+        f"task.neighbor_overlap.path={root / 'texts.txt'}", "codecs=[int8,pq:32]", "corpus@calibration=file",
         f"calibration.path={root / 'more.txt'}", "calibration.test_fraction=0.1",
         f"run_dir={root / 'coded'}", root=root,
     )  # fmt: skip
@@ -148,26 +149,26 @@ def test_evaluate_stores_documents_with_codecs_and_report_draws_them_by_bytes(ru
     best = max(row.value for (name, codec), row in rows.items() if name.startswith("pca") and codec == "int8 (more)")
     paired = next(row for row in differences if (row.metric, row.codec) == ("overlap@10", "int8 (more)"))
     assert paired.value == pytest.approx(rows["learned", "int8 (more)"].value - best)
-    projhead("report", f"results={root / 'coded'}", f"path={root / 'coded-report'}", root=root)
+    projhead("report", f"results={root / 'coded'}", f"out={root / 'coded-report'}", root=root)
     assert "bytes per vector" in (root / "coded-report" / "index.html").read_text()
 
 
 def test_export_writes_students_that_encode_and_evaluate_take(minilm: MiniLM, run: Path, root: Path) -> None:
     corpus = ["corpus=file", f"corpus.path={root / 'texts.txt'}"]
-    for kind in ("onnx_fp32", "sentence_transformers"):
+    for kind in ("onnx", "sentence_transformers"):
         projhead("export", "encoder.max_seq_length=32", f"artifact={run / 'artifact'}", *corpus, f"export={kind}",
-                 f"path={root / kind}", root=root)  # fmt: skip
+                 f"out={root / kind}", root=root)  # fmt: skip
     student = ["encoder=exported", f"encoder.path={root / 'sentence_transformers'}"]
-    projhead("encode", *student, *corpus, f"path={root / 'by-student'}", "dtype=float32", root=root)
+    projhead("encode", *student, *corpus, f"out={root / 'by-student'}", "store_dtype=float32", root=root)
     teacher = ["encoder.max_seq_length=32", f"artifact={run / 'artifact'}"]
-    projhead("encode", *teacher, *corpus, f"path={root / 'by-teacher'}", "dtype=float32", root=root)
+    projhead("encode", *teacher, *corpus, f"out={root / 'by-teacher'}", "store_dtype=float32", root=root)
     by_student, by_teacher = (EmbeddingStore.open(root / name).rows for name in ("by-student", "by-teacher"))
     np.testing.assert_allclose(by_student, by_teacher, atol=1e-5)
-    folders = [root / "onnx_fp32", root / "sentence_transformers"]
+    folders = [root / "onnx", root / "sentence_transformers"]
     rows = evaluate(minilm, [NeighborOverlap(str(root / "texts.txt"))], [], folders, root / "stores")
     overlap = {row.reducer: row.value for row in rows if row.metric == "overlap@10"}
-    assert overlap["export:onnx_fp32"] == pytest.approx(overlap["export:sentence_transformers"], abs=1e-3)
-    assert 0.1 < overlap["export:onnx_fp32"] < 0.9
+    assert overlap["export:onnx"] == pytest.approx(overlap["export:sentence_transformers"], abs=1e-3)
+    assert 0.1 < overlap["export:onnx"] < 0.9
 
 
 def test_vectors_without_an_encoder_train_and_export(root: Path) -> None:
@@ -175,7 +176,7 @@ def test_vectors_without_an_encoder_train_and_export(root: Path) -> None:
     projhead("train", *vectors, "n_components=6", "head=linear", "trainer.max_steps=10", "reducer.steps_per_epoch=5",
              f"run_dir={root / 'vectors'}", root=root)  # fmt: skip
     said = projhead("export", *vectors, f"artifact={root / 'vectors' / 'artifact'}", "export=head_faiss",
-                    f"path={root / 'head'}", root=root)  # fmt: skip
+                    f"out={root / 'head'}", root=root)  # fmt: skip
     assert "100.0% of the 10 nearest stay" in said
     assert (root / "head" / "head.vt").is_file()
 
@@ -199,7 +200,7 @@ def test_a_sweep_runs_every_combination(root: Path) -> None:
              f"encoder.path={root / 'vectors.npy'}", f"run_dir={root / 'sweep'}", root=root)  # fmt: skip
     found = {
         (config["kind"], config["reducer"]["parameters"]["n_components"])
-        for config in (json.loads(path.read_text()) for path in (root / "sweep").glob("*/artifact/config.json"))
+        for config in (json.loads(path.read_text())["body"] for path in (root / "sweep").glob("*/artifact/config.json"))
     }
     assert found == {("pca", 2), ("pca", 4), ("truncation", 2), ("truncation", 4)}
 
@@ -234,13 +235,13 @@ def test_a_head_trained_through_its_codec_becomes_a_faiss_index_of_these_codes(r
     vectors = ["encoder=precomputed", f"encoder.path={root / 'vectors.npy'}"]
     run = root / "coded"
     said = projhead(
-        "train", *vectors, "n_components=24", "head=linear", "codec=pq_16", "codec.pq_16.n_bytes=4",
+        "train", *vectors, "n_components=24", "head=linear", "codec=pq:4",
         "trainer.max_steps=20", f"run_dir={run}", root=root,
     )  # fmt: skip
     assert "through pq_4: 4 bytes a vector" in said
     assert {row.bytes_per_vector for row in read_results(run / "results.jsonl")} == {4}
     projhead(
-        "export", *vectors, f"artifact={run / 'artifact'}", "export=faiss_codes", f"path={root / 'codes'}", root=root
+        "export", *vectors, f"artifact={run / 'artifact'}", "export=faiss_codes", f"out={root / 'codes'}", root=root
     )
     reducer = load_reducer(run / "artifact")
     assert reducer.codec_ is not None

@@ -18,7 +18,6 @@ from projhead.exporters.export import export
 from projhead.exporters.onnx import Onnx
 from projhead.exporters.openvino import OpenVino
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
-from projhead.exporters.sentence_transformers_onnx import SentenceTransformersOnnx
 from projhead.protocols import Exporter
 from projhead.reducers.pca import PCA
 from projhead.students.assemble import assemble
@@ -33,7 +32,6 @@ EXPORTERS: dict[str, Exporter] = {
     "openvino_int8": OpenVino("int8"),
     "openvino_int8_bf16": OpenVino("int8_bf16"),
     "sentence_transformers": SentenceTransformersFolder(),
-    "sentence_transformers_onnx_int8": SentenceTransformersOnnx("int8"),
 }
 #: Mean cosines: random weights of a tiny network are far from robust.
 LEAST = {"onnx_int4_weights": 0.9}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from collections.abc import Callable
@@ -12,9 +11,10 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders import graph
 from projhead.encoders.load import load_encoder
+from projhead.persistence.record import read_record
 from projhead.persistence.registry import build, spec_of
 
-WEIGHTS = {"onnx": "model.onnx", "openvino": "openvino_model.bin"}
+WEIGHTS = {"onnx": "onnx/model.onnx", "openvino": "openvino/openvino_model.bin"}
 
 
 @pytest.fixture(scope="module", params=["onnx", "openvino"])
@@ -87,7 +87,7 @@ def test_odd_texts_get_the_rows_of_what_is_left_of_them(exported: Path) -> None:
 
 def test_a_record_builds_it_again_and_a_copy_has_its_revision(exported: Path, folder: Path) -> None:
     encoder = load_encoder(str(exported), token_budget=100)
-    again = build(spec_of(encoder), "projhead.encoders")
+    again = build(spec_of(encoder), "encoder")
     assert (again.path, again.token_budget) == (encoder.path, 100)
     assert load_encoder(str(folder)).revision == encoder.revision
 
@@ -109,9 +109,9 @@ def test_damaged_files_are_refused(file: str, damage: str, kind: str, folder: Pa
 
 
 def test_folders_that_are_no_export_of_the_kind_are_refused(kind: str, folder: Path) -> None:
-    record = json.loads((folder / "export.json").read_text())
-    record["sha256"].pop(WEIGHTS[kind])
-    (folder / "export.json").write_text(json.dumps(record))
+    record = read_record(folder, "export", ())
+    record.files.pop(WEIGHTS[kind])
+    record.write(folder)
     with pytest.raises(ValueError, match="another kind of export"):
         load_encoder(str(folder))
     (folder / "export.json").unlink()

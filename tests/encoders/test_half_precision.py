@@ -33,7 +33,7 @@ def test_rows_are_near_those_of_float32_and_the_revision_says_so(
     np.testing.assert_allclose(rows, exact, atol=near)
     assert np.abs(rows - exact).max() > near / 500  # it was computed in halves
     assert half.revision == f"{teacher.revision}-{dtype}"
-    assert build(spec_of(half), "projhead.encoders").revision == half.revision
+    assert build(spec_of(half), "encoder").revision == half.revision
 
 
 def test_what_the_files_hold_is_computed_in_where_nothing_is_said(

@@ -17,7 +17,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.load import load_encoder
-from projhead.persistence.files import sha256_of
+from projhead.persistence.record import Record
 from projhead.persistence.registry import build, spec_of
 
 CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
@@ -60,7 +60,7 @@ def test_cuda_is_asked_for_first(
     assert captured.providers == [(CUDA, {}), (CPU, {})]
     assert (encoder.threads, encoder.token_budget) == (1, 16_384)
     np.testing.assert_allclose(encoder.encode(odd_texts), student.encode(odd_texts), atol=1e-5)
-    assert build(spec_of(encoder), "projhead.encoders").device == "cuda"
+    assert build(spec_of(encoder), "encoder").device == "cuda"
 
 
 @pytest.mark.parametrize("token_budget", [30, 100, 4096])
@@ -118,9 +118,7 @@ def test_tensorrt_needs_a_limit_of_tokens(captured: Captured, exports: Callable[
     folder = Path(shutil.copytree(exports("onnx"), tmp_path / "copy"))
     tokenizer = json.loads((folder / "tokenizer.json").read_text()) | {"truncation": None}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-    record = json.loads((folder / "export.json").read_text())
-    record["sha256"]["tokenizer.json"] = sha256_of(folder / "tokenizer.json")
-    (folder / "export.json").write_text(json.dumps(record))
+    Record.of(folder, "export", {"encoder": "encoder/OnnxEncoder"}).write(folder)
     with pytest.raises(ValueError, match=r"expected a tokenizer that cuts texts.*device=cuda"):
         load_encoder(folder, device="tensorrt")
 

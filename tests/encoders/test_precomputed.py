@@ -65,7 +65,7 @@ def test_revision_is_of_the_content_and_a_record_builds_it_again(
     monkeypatch.chdir(tmp_path)
     encoder = Precomputed("v.npy", name="api")
     monkeypatch.chdir("/")
-    again = build(spec_of(encoder), "projhead.encoders")
+    again = build(spec_of(encoder), "encoder")
     assert (again.name, again.revision) == ("api", encoder.revision)
     rows = rows.copy()
     rows[0, 0] += 1e-6

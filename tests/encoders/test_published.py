@@ -113,4 +113,4 @@ def test_the_real_mpnet_ranks_as_people_do() -> None:
     query, near, far = encoder.encode(["How do I open a file?", "Opening and reading files", "A cat sleeps on the mat"])
     assert encoder.dimension == 768
     assert query @ near > query @ far + 0.3
-    assert build(spec_of(encoder), "projhead.encoders").revision == encoder.revision
+    assert build(spec_of(encoder), "encoder").revision == encoder.revision

@@ -39,7 +39,7 @@ def test_a_record_builds_it_again_from_its_artifact(
     monkeypatch.chdir(tmp_path)
     encoder = Reduced(minilm, "artifact")
     monkeypatch.chdir("/")
-    again = build(spec_of(encoder), "projhead.encoders")
+    again = build(spec_of(encoder), "encoder")
     assert again.revision == encoder.revision
     np.testing.assert_array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
 

@@ -143,7 +143,7 @@ def test_a_record_builds_the_same_encoder_from_anywhere(
     monkeypatch.chdir(folder.parent)
     encoder = SentenceTransformerEncoder(folder.name, device="cpu", max_seq_length=64, token_budget=100)
     monkeypatch.chdir(tmp_path)
-    again = build(spec_of(encoder), "projhead.encoders")
+    again = build(spec_of(encoder), "encoder")
     assert (again.revision, again.token_budget, again.path) == (minilm.revision, 100, str(folder))
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from projhead.exporters.export import export, sample_texts
-from projhead.persistence.export_record import read_record
+from projhead.persistence.record import read_record
 from projhead.reducers.artifact import Teacher
 from projhead.vectors import Vectors, unit_rows
 
@@ -42,12 +41,13 @@ def run(path: Path, noise: float = 0.01, **settings: Any) -> dict[str, Any]:
 
 def test_the_record_says_what_was_written_and_measured(tmp_path: Path) -> None:
     record = run(tmp_path / "x")
-    assert record == json.loads((tmp_path / "x" / "export.json").read_text())
+    written = read_record(tmp_path / "x", "export", ())
+    assert record == {**written.body, "bytes": written.bytes}
     assert record["exporter"]["parameters"] == {"noise": 0.01}
     assert record["teacher"] == {"name": "a/b", "revision": "feed", "dimension": 5}
     assert (record["reducer"], record["dimension"], record["parity"]["n"]) == ("pca", 5, 30)
-    assert record["sha256"]["deep/model.safetensors"] == hashlib.sha256(b"weights").hexdigest()
-    assert set(record["sha256"]) == {"head.npy", "deep/model.safetensors"}
+    assert written.files["deep/model.safetensors"]["sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert set(written.files) == {"head.npy", "deep/model.safetensors"}
 
 
 def test_parity_is_measured_on_what_calibration_did_not_see(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_below_the_threshold_nothing_is_left_and_an_older_export_stays(tmp_path:
     older = run(tmp_path / "x")
     with pytest.raises(ValueError, match=r"expected at least 0\.9999999"):
         run(tmp_path / "x", min_mean_cosine=0.9999999)
-    assert read_record(tmp_path / "x") == older
+    assert read_record(tmp_path / "x", "export", ()).body == {k: v for k, v in older.items() if k != "bytes"}
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
     assert run(tmp_path / "x", noise=1.0, min_mean_cosine=0.1)["parity"]["mean_cosine"] < 0.99
 

@@ -28,7 +28,7 @@ def test_plain_openvino_and_tokenizers_give_the_students_rows(
     assert record["parity"]["worst_cosine"] > 0.99999
     np.testing.assert_allclose(run_usage(path, blocked=BLOCKED, texts=repr(texts)), reference, atol=1e-5)
     assert "library_name: openvino\n" in (path / "README.md").read_text()
-    assert str(tmp_path).encode() not in (path / "openvino_model.xml").read_bytes()
+    assert str(tmp_path).encode() not in (path / "openvino" / "openvino_model.xml").read_bytes()
 
 
 def test_int8_is_a_quarter_of_the_size_and_near(
@@ -39,7 +39,7 @@ def test_int8_is_a_quarter_of_the_size_and_near(
     assert record["parity"]["mean_cosine"] >= 0.998
     assert record["parity"]["worst_cosine"] >= 0.99
     whole = sum(parameter.nbytes for parameter in student.parameters())
-    assert sum((path / f"openvino_model.{end}").stat().st_size for end in ("xml", "bin")) <= 0.27 * whole
+    assert sum((path / "openvino" / f"openvino_model.{end}").stat().st_size for end in ("xml", "bin")) <= 0.27 * whole
     rows = load_encoder(path).encode(texts)
     np.testing.assert_allclose(run_usage(path, blocked=BLOCKED, texts=repr(texts)), rows, atol=1e-5)
     assert Counter(_products(path))["u8"] == 36  # activations are codes too, not the weights alone
@@ -47,7 +47,7 @@ def test_int8_is_a_quarter_of_the_size_and_near(
 
 def _products(folder: Path) -> list[str]:
     """Return what each product takes, as OpenVINO runs it."""
-    compiled = openvino_runtime().compile_model(folder / "openvino_model.xml", "CPU")
+    compiled = openvino_runtime().compile_model(folder / "openvino" / "openvino_model.xml", "CPU")
     nodes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
     facts = [(str(node["layerType"].value), str(node["runtimePrecision"].value)) for node in nodes]
     return [precision for layer, precision in facts if layer == "FullyConnected"]

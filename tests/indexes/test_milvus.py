@@ -133,9 +133,9 @@ def test_a_record_names_no_host_and_the_token_goes_where_the_user_says(
         load_index(tmp_path / "index")
     assert len(MilvusIndex(uri).load(tmp_path / "index")) == 50
     evil = {"class": "projhead.indexes.milvus.MilvusIndex", "parameters": {"uri": "http://evil.example:19530"}}
-    assert registry.build(evil, "projhead.indexes").uri is None  # a stranger's record
+    assert registry.build(evil, "index").uri is None  # a stranger's record
     rescore = {"class": "projhead.indexes.rescore.RescoreIndex", "parameters": {"first": evil}}
-    assert registry.build(rescore, "projhead.indexes").first.uri is None
+    assert registry.build(rescore, "index").first.uri is None
 
 
 @pytest.mark.parametrize("uri_", ["/home/someone/file.db", "file.db", "file:///etc/passwd", "localhost:19530"])

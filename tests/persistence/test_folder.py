@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -21,7 +20,7 @@ from projhead.indexes.faiss import FaissIndex
 from projhead.indexes.faiss_binary import FaissBinaryIndex
 from projhead.indexes.milvus import MilvusIndex
 from projhead.indexes.rescore import RescoreIndex
-from projhead.persistence import folder
+from projhead.persistence.record import Record, read_record
 from projhead.vectors import Vectors
 
 STAGES = ["build", "add", "writing", "before the switch", "switching", "after the switch"]
@@ -29,7 +28,7 @@ STAGES = ["build", "add", "writing", "before the switch", "switching", "after th
 KILLED = """
 import os, signal, sys
 import numpy as np
-import projhead.persistence.folder as folder
+import projhead.persistence.record as record
 from projhead.indexes.base import load_index
 
 def dies(*arguments, **options):
@@ -47,7 +46,7 @@ def change(path, where, rows):
         write = index._write
         index._write = lambda path: (write(path), dies())
     if where == "before the switch":
-        folder.write_json = dies
+        record.write_json = dies
     if where == "after the switch":
         index._replaced = dies
     if where == "switching":
@@ -166,22 +165,17 @@ def test_missing_and_strange_files_and_records_are_refused(rows: Vectors, tmp_pa
     with pytest.raises(ValueError, match="more is damaged"):
         load_index(tmp_path / "index")
     (data / "more").unlink()
-    good = json.loads((tmp_path / "index" / "index.json").read_text())
-    del good["sha256"]
+    good = read_record(tmp_path / "index", "index", ())
 
     def refused(match: str, **changed: object) -> None:
-        record = good | changed
-        text = json.dumps({**record, "sha256": folder._digest(record)})
-        (tmp_path / "index" / "index.json").write_text(text)
+        Record("index", good.body | changed, good.files).write(tmp_path / "index")
         with pytest.raises(ValueError, match=match):
             load_index(tmp_path / "index")
 
-    refused("expected a class of projhead.indexes", index={"class": "os.system", "parameters": {}})
     refused(
-        "is not an index: refused", index={"class": "projhead.indexes.rows.ArrayRows", "parameters": {"array": [[1]]}}
+        "expected one of projhead's indexes, got 'os.system': refused", index={"class": "os.system", "parameters": {}}
     )
-    refused("expected version 2, got 1", version=1)
-    refused("damaged", format="projhead-store")
+    refused("is not an index: refused", index={"class": "index/ArrayRows", "parameters": {"array": [[1]]}})
     refused("expected data in a folder such as data-00000", data="../index/data-00000")
     shutil.rmtree(data)
     refused("damaged")

@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import edit
 
+from projhead.data import Document
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
-from projhead.vectors import Vectors
+from projhead.store.store import write_store
+from projhead.vectors import Vectors, unit_rows
 
 
 @pytest.fixture
@@ -32,16 +37,9 @@ def test_a_reducer_comes_back_whole(artifact: Path, rows: Vectors) -> None:
     ]
 
 
-def _change(artifact: Path, **changes: object) -> None:
-    config = json.loads((artifact / "config.json").read_text())
-    (artifact / "config.json").write_text(json.dumps(config | changes))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "other"}, "format"),
-        ({"version": 2}, "version 1, got 2"),
         ({"reducer": {"class": "os.system", "parameters": {}}}, "refused"),
         ({"head": {"class": "torch.nn.Linear", "parameters": {}}}, "refused"),
         ({"head": {"class": "projhead.heads.linear.Linear",
@@ -49,11 +47,29 @@ def _change(artifact: Path, **changes: object) -> None:
         ({"fitted": {"transform": 1}}, "refused"),
         ({"fitted": {"__class__": 1}}, "refused"),
         ({"teacher": {"name": "x"}}, "teacher"),
-        ({"sha256": "0"}, "sha256"),
     ],
 )  # fmt: skip
 def test_a_tampered_config_is_refused(artifact: Path, changes: dict[str, object], message: str) -> None:
-    _change(artifact, **changes)
+    edit(artifact, "artifact", **changes)
+    with pytest.raises(ValueError, match=message):
+        load_reducer(artifact)
+
+
+@pytest.mark.parametrize(
+    ("edited", "message"),
+    [
+        (lambda raw: raw["body"].update(teacher=None), "it was edited"),
+        (lambda raw: raw["body"]["reducer"]["parameters"].update(n_components=16), "it was edited"),
+        (lambda raw: raw["files"]["model.safetensors"].update(sha256="0"), "it was edited"),
+        (lambda raw: raw.pop("sha256"), "sha256"),
+        (lambda raw: raw.update(format="other"), "format"),
+        (lambda raw: raw.update(version=4), "expected version 3, got 4"),
+    ],
+)
+def test_an_edited_config_is_refused(artifact: Path, edited: Callable[[Any], object], message: str) -> None:
+    raw = json.loads((artifact / "config.json").read_text())
+    edited(raw)
+    (artifact / "config.json").write_text(json.dumps(raw))
     with pytest.raises(ValueError, match=message):
         load_reducer(artifact)
 
@@ -85,3 +101,22 @@ def test_missing_and_truncated_files_are_refused(artifact: Path, tmp_path: Path)
     weights.unlink()
     with pytest.raises(ValueError, match="missing"):
         load_reducer(artifact)
+
+
+class _Digits:
+    def __init__(self, revision: str) -> None:
+        self.name, self.revision, self.dimension = "digits", revision, 4
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        return unit_rows([np.random.default_rng([*map(ord, text)]).normal(size=4) for text in texts])
+
+
+def test_a_reducer_fitted_from_a_store_knows_its_teacher(tmp_path: Path) -> None:
+    documents = [Document(str(number), f"text {number}") for number in range(30)]
+    stores = [write_store(tmp_path / revision, _Digits(revision), documents) for revision in ("aa", "bb")]
+    PCA(2).fit(stores[0]).save(tmp_path / "artifact")
+    loaded = load_reducer(tmp_path / "artifact")
+    assert loaded.teacher_ == Teacher("digits", "aa", 4)
+    np.testing.assert_array_equal(loaded.transform(stores[0]), loaded.transform(stores[0].rows))
+    with pytest.raises(ValueError, match=r"of digits \(revision aa\), got those of digits \(revision bb"):
+        loaded.transform(stores[1])

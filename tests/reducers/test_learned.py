@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from tests.conftest import edit
 
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.codecs.binary import Binary
@@ -17,7 +17,6 @@ from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.heads.linear import Linear
-from projhead.persistence.files import write_json
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
@@ -204,12 +203,11 @@ def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> 
     with pytest.raises(ValueError, match="float16 has nothing that training could move"):
         LearnedReducer(16, codec=Cast("float16")).fit(rows)
     LearnedReducer(16, codec=ProductQuantizer(4), max_steps=2).fit(rows).save(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
     for changed, said in (
         ({"class": "projhead.codecs.pq.ProductQuantizer", "parameters": {"n_bytes": 8}}, "its codec does not fit"),
-        ({"class": "projhead.heads.linear.Linear", "parameters": {}}, "expected a class of projhead.codecs"),
+        ({"class": "projhead.heads.linear.Linear", "parameters": {}}, "expected one of projhead's codecs"),
         ({"class": "projhead.codecs.cast.Cast", "parameters": {}}, "its codec does not fit"),
     ):
-        write_json(tmp_path / "config.json", config | {"codec": changed})
+        edit(tmp_path, "artifact", codec=changed)
         with pytest.raises(ValueError, match=said):
             load_reducer(tmp_path)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+import projhead.store.cached
 from projhead.store.cached import Cached
 from projhead.vectors import Vectors, unit_rows
 
@@ -34,6 +36,14 @@ def test_the_same_texts_are_encoded_once(tmp_path: Path) -> None:
     assert encoder.asked == texts
     again[:] = 0  # a caller's own copy
     np.testing.assert_array_equal(Cached(encoder, tmp_path).encode(texts), first)
+
+
+def test_a_store_is_opened_once_in_the_dtype_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = Cached(Counting("r1"), tmp_path, dtype="float32")
+    first = cached.encode(["b", "a"])
+    np.testing.assert_allclose(first, Counting("r1").encode(["b", "a"]), atol=1e-7)
+    monkeypatch.setattr(projhead.store.cached, "write_store", None)
+    np.testing.assert_array_equal(cached.encode(["b", "a"]), first)
 
 
 def test_other_texts_order_or_revision_are_encoded_anew(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from projhead.data import Document
 from projhead.encoders.minilm import MiniLM
 from projhead.persistence.registry import build
+from projhead.store.manifest import Manifest
 from projhead.store.shard import fingerprint
 from projhead.store.store import EmbeddingStore, store_path, write_store
 from projhead.vectors import Vectors, unit_rows
@@ -30,11 +31,11 @@ class Hashing:
     name, dimension = "hashing", WIDTH
 
     def __init__(self, revision: str = "0123456789abcdef", fail_after: float = np.inf, kill: bool = False) -> None:
-        self.revision, self.fail_after, self.kill, self.done = revision, fail_after, kill, 0
+        self.revision, self._fail_after, self.kill, self.done = revision, fail_after, kill, 0
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         self.done += len(texts)
-        if self.done > self.fail_after:
+        if self.done > self._fail_after:
             if self.kill:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise RuntimeError("interrupted")
@@ -109,7 +110,7 @@ def test_real_text_with_a_teacher_that_its_record_builds_again(minilm: MiniLM, t
     )
     np.testing.assert_array_equal(store.rows, minilm.encode(texts))
     assert store.texts == ["a dog barks", "", "lone ? surrogate"]
-    again = build(store.manifest.encoder["spec"], "projhead.encoders")
+    again = build(store.manifest.encoder["spec"], "encoder")
     assert again.revision == store.manifest.encoder["revision"]
 
 
@@ -164,11 +165,11 @@ import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
 sys.path.insert(0, {folder!r})
-import projhead.store.manifest
+import projhead.persistence.record
 import projhead.store.shard
 from test_store import Hashing, _write
 
-manifest_json, atomic_file, calls = projhead.store.manifest.write_json, projhead.store.shard.atomic_file, 0
+manifest_json, atomic_file, calls = projhead.persistence.record.write_json, projhead.store.shard.atomic_file, 0
 
 def second_time():
     global calls
@@ -189,7 +190,7 @@ def killed_within_the_shard(path):
             os.kill(os.getpid(), signal.SIGKILL)
 
 if {where!r} == "manifest":
-    projhead.store.manifest.write_json = killed_before_the_manifest
+    projhead.persistence.record.write_json = killed_before_the_manifest
 if {where!r} == "shard":
     projhead.store.shard.atomic_file = killed_within_the_shard
 _write(Path({path!r}), Hashing(fail_after=30 if {where!r} == "encode" else 1000, kill=True))
@@ -203,8 +204,8 @@ def test_after_a_kill_the_same_call_goes_on_and_ends_with_the_same_bytes(tmp_pat
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     left = _files(tmp_path / "s")
-    assert json.loads(left["manifest.json"])["complete"] is False
-    assert len(json.loads(left["manifest.json"])["shards"]) == 1
+    assert json.loads(left["manifest.json"])["body"]["complete"] is False
+    assert len(json.loads(left["manifest.json"])["body"]["shards"]) == 1
     assert ("data-00001.arrow" in left) == (where == "manifest")
     assert any(name.endswith(".tmp") for name in left) == (where == "shard")
     encoder = Hashing()
@@ -308,10 +309,9 @@ def test_damage_is_told_when_going_on(tmp_path: Path) -> None:
 def test_a_shard_that_is_not_what_the_manifest_says_is_refused(tmp_path: Path) -> None:
     _write(tmp_path / "s")
     _write(tmp_path / "t", dtype="float32")
-    manifest = json.loads((tmp_path / "s" / "manifest.json").read_text())
-    other = json.loads((tmp_path / "t" / "manifest.json").read_text())
-    manifest["shards"] = other["shards"]
-    (tmp_path / "t" / "manifest.json").write_text(json.dumps(manifest))
+    manifest, other = Manifest.read(tmp_path / "s"), Manifest.read(tmp_path / "t")
+    manifest.shards = other.shards
+    manifest.write(tmp_path / "t")
     with pytest.raises(ValueError, match=r"embedding as fixed_size_list<item: halffloat>\[16\]"):
         EmbeddingStore.open(tmp_path / "t")
 

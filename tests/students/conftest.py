@@ -29,7 +29,7 @@ def data(teacher: SentenceTransformerEncoder, few_words: Callable[[int, int, int
 def reducer(data: Texts) -> LearnedReducer:
     """The teacher's head, 32 to 8, whose first 4 serve alone too."""
     head = partial(ResidualMLP, hidden_features=16)
-    return LearnedReducer(8, nested=[4], head=head, n_documents=64, max_steps=30).fit(data.rows)
+    return LearnedReducer(8, nested=[4], head=head, n_documents=64, max_steps=30, blend=1).fit(data.rows)
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -15,14 +14,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from projhead.codecs._fake_quantize import FakeQuantized
-from projhead.persistence import registry as spec
-from projhead.persistence.files import atomic_folder, read_json, sha256_of, write_json
+from projhead.persistence.folder import in_place
+from projhead.persistence.names import trusting
+from projhead.persistence.record import Record, read_record
+from projhead.persistence.registry import build, spec_of
 from projhead.protocols import Codec
 from projhead.vectors import Vectors, unit_rows
 
-_FORMAT, _VERSION = "projhead-codec", 1
-_KEYS = {"codec", "dimension", "sha256"}
-_CONFIG, _STATE = "codec.json", "codec.safetensors"
+_KEYS = {"codec", "dimension"}
+_STATE = "codec.safetensors"
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
 _BLOCK = 65_536
@@ -209,33 +209,35 @@ class BaseCodec(ABC):
     def save(self, path: str | Path) -> None:
         """Write the fitted codec as a folder, whole or not at all, in place of an older one."""
         dimension = self._fitted()
-        with atomic_folder(Path(path)) as folder:
+        with in_place(Path(path), "codec") as folder:
             save_file({name: np.ascontiguousarray(array) for name, array in self.state.items()}, folder / _STATE)
-            record = {"format": _FORMAT, "version": _VERSION, "codec": spec.spec_of(self), "dimension": dimension}
-            write_json(folder / _CONFIG, {**record, "sha256": _digest(record, folder / _STATE)})
+            Record.of(folder, "codec", {"codec": spec_of(self), "dimension": dimension}).write(folder)
 
 
-def load_codec(path: str | Path) -> BaseCodec:
+def load_codec(path: str | Path, *, trusted: Sequence[str] = ()) -> BaseCodec:
     """Load what `BaseCodec.save` wrote.
+
+    Parameters
+    ----------
+    path : path
+    trusted : sequence of str
+        Packages of the user's own whose classes the record may name: their code is run.
 
     Raises
     ------
     FileNotFoundError
         If there is none.
     ValueError
-        If it is damaged, of another version, names a class that is not a codec of projhead's, or holds arrays that
-        do not fit it.
+        If it is damaged, of another version, names a class that is neither projhead's codec nor `trusted`, or holds
+        arrays that do not fit it.
     """
-    config, file = Path(path) / _CONFIG, Path(path) / _STATE
-    record = read_json(config, _FORMAT, _VERSION, _KEYS, "name the folder of one, or fit and save it again")
-    said = record.pop("sha256")
-    if not file.is_file() or _digest(record, file) != said:
-        raise ValueError(f"{path} is damaged: the sha256 in {_CONFIG} is not that of its files; fit and save again")
-    codec = spec.build(record["codec"], "projhead.codecs")
+    record = read_record(Path(path), "codec", _KEYS).body
+    with trusting(trusted):
+        codec = build(record["codec"], "codec")
     if not isinstance(codec, BaseCodec):
-        raise ValueError(f"{config}: {record['codec']['class']} is not a codec: refused")
+        raise ValueError(f"{path}: {record['codec']['class']} is not a codec: refused")
     try:
-        return codec.restore(load_file(file), record["dimension"])
+        return codec.restore(load_file(Path(path) / _STATE), record["dimension"])
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path} cannot be a codec: {error}; fit and save again") from error
 
@@ -262,11 +264,6 @@ def fitted_copy(codec: C, rows: NDArray[Any]) -> C:
     fresh = copy(codec)
     fresh.fit(sample_rows(rows))
     return fresh
-
-
-def _digest(record: dict[str, Any], file: Path) -> str:
-    """Return the sha256 of a record and the file beside it, so that no byte of either changes unnoticed."""
-    return hashlib.sha256(f"{json.dumps(record, sort_keys=True)} {sha256_of(file)}".encode()).hexdigest()
 
 
 def _positive(value: Any) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from projhead.codecs._faiss import itq_directions
 from projhead.codecs._fake_quantize import FakeQuantized, straight_through
 from projhead.codecs.base import BaseCodec, State
+from projhead.settings.ranges import Count, Seed
 from projhead.vectors import Vectors
 
 
@@ -31,7 +32,7 @@ class Binary(BaseCodec):
         Seed of the rotation.
     """
 
-    def __init__(self, n_bits: int | None = None, random_state: int = 0) -> None:
+    def __init__(self, n_bits: Count | None = None, random_state: Seed = 0) -> None:
         if n_bits is not None and (type(n_bits) is not int or n_bits < 1):
             raise ValueError(f"n_bits: expected a positive whole number, got {n_bits!r}")
         self.n_bits, self.random_state = n_bits, random_state

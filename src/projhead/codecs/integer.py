@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from projhead.codecs._fake_quantize import FakeQuantized, straight_through
 from projhead.codecs.base import BaseCodec, State
+from projhead.settings.ranges import Share
 from projhead.vectors import Vectors
 
 #: Scale of a dimension that is always zero: any other value there is outside.
@@ -32,7 +33,7 @@ class Integer(BaseCodec):
         The share of a dimension's absolute values that are inside; those outside take the nearest end.
     """
 
-    def __init__(self, bits: int = 8, quantile: float = 0.9999) -> None:
+    def __init__(self, bits: Literal[4, 8] = 8, quantile: Share = 0.9999) -> None:
         if bits not in (4, 8):
             raise ValueError(f"bits: expected 8 or 4, got {bits!r}")
         if not 0 < quantile <= 1:

@@ -8,6 +8,7 @@ import numpy as np
 
 from projhead.codecs._faiss import itq_directions
 from projhead.codecs.binary import Binary
+from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 
@@ -24,7 +25,7 @@ class ITQ(Binary):
 
     n_bits: int
 
-    def __init__(self, n_bits: int = 256) -> None:
+    def __init__(self, n_bits: Count = 256) -> None:
         super().__init__(n_bits)
         self.name = f"itq_{n_bits}"
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from projhead.codecs._faiss import matrix_products, opq_rotation
 from projhead.codecs._fake_quantize import FakeQuantized, straight_through
 from projhead.codecs.base import BaseCodec, State
+from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 _CENTROIDS = 256  # a byte each
@@ -32,7 +33,7 @@ class ProductQuantizer(BaseCodec):
         Learn a rotation: OPQ, some twenty times slower to fit.
     """
 
-    def __init__(self, n_bytes: int = 32, rotate: bool = False) -> None:
+    def __init__(self, n_bytes: Count = 32, rotate: bool = False) -> None:
         if type(n_bytes) is not int or n_bytes < 1:
             raise ValueError(f"n_bytes: expected a positive whole number, got {n_bytes!r}")
         self.n_bytes, self.rotate = n_bytes, rotate

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, State
 from projhead.codecs.binary import _orthonormal
+from projhead.settings.ranges import Seed
 from projhead.vectors import Vectors
 
 
@@ -27,7 +28,7 @@ class RaBitQ(BaseCodec):
 
     name = "rabitq"
 
-    def __init__(self, random_state: int = 0) -> None:
+    def __init__(self, random_state: Seed = 0) -> None:
         self.random_state = random_state
 
     def _quantizer(self, dimension: int) -> Any:

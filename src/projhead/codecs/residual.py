@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from projhead.codecs._faiss import matrix_products, opq_rotation
 from projhead.codecs.base import BaseCodec, State
 from projhead.codecs.pq import FakeQuantizedSums
+from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 _CENTROIDS = 256  # a byte each
@@ -38,7 +39,7 @@ class ResidualQuantizer(BaseCodec):
         Candidates that the choice of centroids keeps from stage to stage.
     """
 
-    def __init__(self, n_bytes: int = 16, n_splits: int = 1, beam: int = 5) -> None:
+    def __init__(self, n_bytes: Count = 16, n_splits: Count = 1, beam: Count = 5) -> None:
         for name, value in (("n_bytes", n_bytes), ("n_splits", n_splits), ("beam", beam)):
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name}: expected a positive whole number, got {value!r}")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from projhead.codecs.base import BaseCodec, State
+from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 
@@ -27,7 +28,7 @@ class Sparse(BaseCodec):
 
     learns = False
 
-    def __init__(self, n_bytes: int = 128) -> None:
+    def __init__(self, n_bytes: Count = 128) -> None:
         if type(n_bytes) is not int or n_bytes < 4 or n_bytes % 4:
             raise ValueError(f"n_bytes: expected a multiple of 4, got {n_bytes!r}")
         self.n_bytes = n_bytes

@@ -44,7 +44,7 @@ def run(cfg: DictConfig) -> float:
     memory, n = size_of(cfg.memory), int(cfg.rows)
     name, revision, sample, queries = _sample(cfg)
     reducers = [_reducer(path, revision) for path in paths_of(cfg.artifact)]
-    codecs: list[BaseCodec] = list(instantiate(cfg.codec).values())
+    codecs: list[BaseCodec] = list(instantiate(cfg.codecs).values())
     outcomes = recommended(_outcomes(n, codecs, reducers, sample, queries), memory, cfg.recall)
     table = _table(outcomes, memory, cfg.recall)
     best = outcomes[0]
@@ -61,7 +61,7 @@ def run(cfg: DictConfig) -> float:
         "Disk without the store."
     )
     print(f"\n{head}\n\n{table}\n\nrecommended: the first, {verdict} {goal}:")
-    print(f"  projhead index store=<store{_of(best)}> path=<index> {best.plan.command(lists(n))}")
+    print(f"  projhead index store=<store{_of(best)}> out=<index> {best.plan.command(lists(n))}")
     folder = run_folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "budget.md").write_text(f"{head}\n\n{table}\n", encoding="utf-8")
@@ -98,10 +98,12 @@ def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
             corpus: Corpus = instantiate(cfg.corpus)
             texts = [document.text for document in islice(corpus.documents("all"), int(cfg.max_rows))]
             name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode(texts)
-    if cfg.queries is not None:
-        asked = EmbeddingStore.open(cfg.queries)
+    if cfg.queries.path is not None:
+        asked = EmbeddingStore.open(cfg.queries.path)
         if asked.manifest.encoder["revision"] != revision:
-            raise ValueError(f"{cfg.queries} is of {asked.manifest.encoder['name']}: encode the queries like the rows")
+            raise ValueError(
+                f"{cfg.queries.path} is of {asked.manifest.encoder['name']}: encode the queries like the rows"
+            )
         return name, revision, rows, unit_rows(asked.rows[: cfg.n_queries])
     held = np.random.default_rng(1).permutation(len(rows))
     if len(rows) < 4 * TOP_K:
@@ -147,7 +149,7 @@ def _outcomes(
             found.append(outcome)
             exact = exact or outcome
     if not found:
-        raise ValueError("no codec can store rows of these widths: choose others with codec=[...]")
+        raise ValueError("no codec can store rows of these widths: choose others with codecs=[...]")
     return found
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from projhead.commands.conf import conf_dir, options_of
+from projhead.commands.conf import comment_of, conf_dir, head_of, options_of
+from projhead.commands.spelling import codec_node, spelled
 from projhead.commands.verbs import VERBS
 from projhead.errors import UserError, nearest
 from projhead.settings.check import check
 
 #: Groups of which several can be chosen.
-_SEVERAL = {"task", "codec"}
+_SEVERAL = {"task"}
 
 
 def checked(verb: str, cfg: DictConfig) -> DictConfig:
@@ -29,6 +35,7 @@ def checked(verb: str, cfg: DictConfig) -> DictConfig:
     UserError
         If a setting is unknown, missing or out of its range.
     """
+    _expand_codecs(cfg)
     for given in OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task)):
         group, choice = given.key_or_group, given.value()
         if isinstance(choice, list) and group not in _SEVERAL and options_of(group):
@@ -41,9 +48,47 @@ def checked(verb: str, cfg: DictConfig) -> DictConfig:
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {error.msg}" if error.full_key else str(error)) from error
     OmegaConf.set_struct(cfg, False)
+    for name in sorted(OmegaConf.missing_keys(cfg)):
+        raise UserError(f"{name}: not given{_about(verb, name)}")
     for name, value in check(settings, VERBS[verb]).items():
         OmegaConf.update(cfg, name, value)
     return cfg
+
+
+def composed(verb: str, overrides: Sequence[str], folder: Path) -> DictConfig:
+    """Return the checked settings of a verb that runs in this process, as its command line would have them."""
+    words, notes = spelled(verb, overrides)
+    print("\n".join(notes), file=sys.stderr, end="\n" if notes else "")
+    with _hydra():
+        cfg = compose(verb, [*words, f"run_dir={folder}"], return_hydra_config=True)
+    OmegaConf.set_readonly(cfg.hydra, False)
+    cfg.hydra.runtime.output_dir = str(folder)
+    HydraConfig.instance().set_config(cfg)
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    return checked(verb, cfg)
+
+
+def _expand_codecs(cfg: DictConfig) -> None:
+    """Put nodes in the place of a list of codecs' names."""
+    if "codecs" not in cfg or OmegaConf.is_dict(cfg.codecs):
+        return
+    names = cfg.codecs if OmegaConf.is_list(cfg.codecs) else [cfg.codecs]
+    own = {f"own_{number}": one for number, one in enumerate(names) if OmegaConf.is_dict(one)}
+    named = dict(codec_node(str(one)) for one in names if not OmegaConf.is_dict(one))
+    OmegaConf.set_struct(cfg, False)
+    cfg.codecs = {**named, **own}
+
+
+def _about(verb: str, name: str) -> str:
+    """Return what the yaml beside a setting says that it is."""
+    group, _, key = name.partition(".")
+    choice = HydraConfig.get().runtime.choices.get(group)
+    chosen = conf_dir() / group / f"{choice}.yaml"
+    said = comment_of(name, conf_dir() / f"{verb}.yaml")
+    if chosen.is_file():
+        said = said or comment_of(key, chosen) or head_of(chosen)[0]
+    return f"; expected {said}" if said else ""
 
 
 def understood(error: BaseException, verb: str) -> BaseException:
@@ -73,7 +118,7 @@ def understood(error: BaseException, verb: str) -> BaseException:
 
 
 def _unknown(key: str, said: str, verb: str) -> UserError:
-    known = list(_keys(composed(verb)))
+    known = list(_keys(_defaults(verb)))
     here = [one for one in known if one.rpartition(".")[0] == key.rpartition(".")[0]]
     if "defaults list" in said or "config group" in said:
         return UserError(f"{key}: no group of projhead {verb}{nearest(key, known)}")
@@ -87,15 +132,16 @@ def _elsewhere(key: str, known: Sequence[str]) -> str:
     return f"; did you mean {' or '.join(found[:3])}?" if found else ""
 
 
-def composed(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """Return the settings that a verb has with some overrides."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
+def _defaults(verb: str) -> DictConfig:
+    with _hydra():
+        return compose(verb)
 
+
+def _hydra() -> AbstractContextManager[Any]:
+    """Let configs be composed, where Hydra does not run already."""
     if GlobalHydra.instance().is_initialized():
-        return compose(verb, list(overrides))
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose(verb, list(overrides))
+        return nullcontext()
+    return initialize_config_dir(str(conf_dir()), version_base="1.3")
 
 
 def _keys(cfg: Any, name: str = "") -> Iterator[str]:

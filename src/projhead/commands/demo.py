@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from projhead.commands.compose import composed
 from projhead.commands.run_folder import run_folder
 from projhead.evaluation.results import read_results
 
@@ -26,7 +25,7 @@ _QUERIES = (
 def run(cfg: DictConfig) -> float:
     """Run everything; return the head's share of the full-width teacher's nDCG@10 at the middle width."""
     started, folder = time.perf_counter(), run_folder()
-    teacher, widths = f"encoder={cfg.encoder}", list(cfg.widths)
+    teacher, widths = f"encoder={cfg.teacher}", list(cfg.widths)
     middle = widths[len(widths) // 2]
     _say("Train a head at each width, beside every PCA form")
     for width in widths:
@@ -37,26 +36,27 @@ def run(cfg: DictConfig) -> float:
     _verb(folder / "evaluate", "evaluate", teacher, f"artifact=[{','.join(artifacts)}]")
     _say("Write the encoder with the head inside, for stock tools")
     student = folder / "students"
-    for export in ("sentence_transformers", "onnx_int8"):
+    for export, form in (("sentence_transformers", ()), ("onnx", ("quantization=int8",))):
         _verb(
             folder / f"export-{export}",
             "export",
             teacher,
             f"artifact={artifact}",
             f"export={export}",
-            f"path={student / export}",
+            *form,
+            f"out={student / export}",
         )
     _say("Measure the quantized student as it will be used")
-    _verb(folder / "evaluate-students", "evaluate", teacher, f"exported={student / 'onnx_int8'}", "task=retrieval")
+    _verb(folder / "evaluate-students", "evaluate", teacher, f"exported={student / 'onnx'}", "task=retrieval")
     _say("Encode with the quantized student, index, and search")
     store, index = folder / "store", folder / "index"
-    encoder = ("encoder=exported", f"encoder.path={student / 'onnx_int8'}")
-    _verb(folder / "encode", "encode", *encoder, "split=test", f"path={store}")
-    _verb(folder / "index-run", "index", f"store={store}", f"path={index}")
+    encoder = ("encoder=exported", f"encoder.path={student / 'onnx'}")
+    _verb(folder / "encode", "encode", *encoder, "split=test", f"out={store}")
+    _verb(folder / "index-run", "index", f"store={store}", f"out={index}")
     queries = ",".join(f"'{query}'" for query in _QUERIES)
-    _verb(folder / "search", "search", f"path={index}", f"query=[{queries}]", "top_k=3")
+    _verb(folder / "search", "search", f"index={index}", f"query=[{queries}]", "top_k=3")
     _say("Put it all on one page")
-    _verb(folder / "report-run", "report", f"results={folder}", f"path={folder / 'report'}")
+    _verb(folder / "report-run", "report", f"results={folder}", f"out={folder / 'report'}")
     kept = _retention(folder / "evaluate" / "results.jsonl", middle)
     seconds = time.perf_counter() - started
     print(
@@ -73,13 +73,8 @@ def _say(text: str) -> None:
 def _verb(folder: Path, verb: str, *overrides: str) -> Any:
     """Run another verb in this process, as its command line would."""
     print(f"\n$ projhead {verb} {shlex.join(overrides)}\n", flush=True)
-    cfg = compose(verb, [*overrides, f"run_dir={folder}"], return_hydra_config=True)
-    OmegaConf.set_readonly(cfg.hydra, False)
-    cfg.hydra.runtime.output_dir = str(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    HydraConfig.instance().set_config(cfg)
-    OmegaConf.set_struct(cfg, False)
-    del cfg["hydra"]
+    cfg = composed(verb, overrides, folder)
     return importlib.import_module(f"projhead.commands.{verb}").run(cfg)
 
 

@@ -25,11 +25,11 @@ def run(cfg: DictConfig) -> int:
     again = cfg.count and getattr(corpus, "path", "") != "-"
     total = sum(1 for _ in corpus.documents(cfg.split)) if again else None
     store = write_store(
-        Path(cfg.path),
+        Path(cfg.out),
         encoder,
         corpus.documents(cfg.split),
         name=corpus.name,
-        dtype=cfg.dtype,
+        dtype=cfg.store_dtype,
         codec=_codec(cfg),
         calibration_rows=cfg.calibration_rows,
         shard_rows=cfg.shard_rows,
@@ -38,13 +38,13 @@ def run(cfg: DictConfig) -> int:
         show_progress=True,
     )
     size = sum((store.folder / shard.file).stat().st_size for shard in store.manifest.shards)
-    codec, stored = store.manifest.codec, str(cfg.dtype)
+    codec, stored = store.manifest.codec, str(cfg.store_dtype)
     if codec:
         stored, clipped = codec["name"], store.manifest.clipped
         print(f"{stored} fitted to {codec['fitted_to']}; {clipped:,} values lay outside its range")
     print(
         f"{len(store):,} rows of {store.dimension} {stored} in {store.folder} ({size / 1e6:,.1f} MB)\n"
-        f"search it: projhead index store={store.folder} path=<index>"
+        f"search it: projhead index store={store.folder} out=<index>"
     )
     return len(store)
 
@@ -57,14 +57,9 @@ def _own_rows(encoder: Encoder) -> TypeGuard[Precomputed]:
 
 def _codec(cfg: DictConfig) -> BaseCodec | None:
     """Return the codec asked for, new or fitted before."""
-    codecs = cfg.get("codec")  # absent where the group is null
-    if cfg.fitted_codec is not None:
-        if codecs is not None:
-            raise ValueError(f"expected codec or fitted_codec, got {'+'.join(codecs)} and {cfg.fitted_codec}")
-        return load_codec(cfg.fitted_codec)
-    if codecs is None:
-        return None
-    if len(codecs) > 1:
-        raise ValueError(f"codec: expected one, got {'+'.join(codecs)}")
-    codec: BaseCodec = next(iter(instantiate(codecs).values()))
+    if cfg.fitted_codec is None:
+        return None if cfg.get("codec") is None else instantiate(cfg.codec)  # absent where the group is null
+    codec = load_codec(cfg.fitted_codec)
+    if cfg.get("codec") is not None:
+        raise ValueError(f"expected codec or fitted_codec, got {instantiate(cfg.codec).name} and {cfg.fitted_codec}")
     return codec

@@ -36,7 +36,7 @@ def run(cfg: DictConfig) -> float:
     expect_rows(folder / "results.jsonl")
     tasks = list(instantiate(cfg.task, _convert_="all").values())
     artifacts, exports = paths_of(cfg.artifact), paths_of(cfg.exported)
-    codecs: list[Codec] = list(instantiate(cfg.codec).values())
+    codecs: list[Codec] = list(instantiate(cfg.codecs).values())
     corpus: Corpus | None = instantiate(cfg.calibration)
     calibration = None if corpus is None else _calibration(corpus)
     encoder: Encoder = instantiate(cfg.encoder)

@@ -35,7 +35,7 @@ def run(cfg: DictConfig) -> float:
     record = export(
         exporter,
         subject,
-        Path(cfg.path),
+        Path(cfg.out),
         items,
         read(items),
         teacher=teacher_of(encoder),
@@ -44,11 +44,11 @@ def run(cfg: DictConfig) -> float:
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
     unit = "texts" if exporter.encoder else "vectors"
-    rows = _rows(f"export/{Path(cfg.path).name}", unit, record, teacher_of(encoder), reducer)
+    rows = _rows(f"export/{Path(cfg.out).name}", unit, record, teacher_of(encoder), reducer)
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]
     print(
-        f"{cfg.path}: {record['bytes'] / 1e6:.1f} MB; over {parity['n']} items the cosine to the fp32 student is "
+        f"{cfg.out}: {record['bytes'] / 1e6:.1f} MB; over {parity['n']} items the cosine to the fp32 student is "
         f"{parity['mean_cosine']:.5f} on average and {parity['worst_cosine']:.5f} at worst, "
         f"{parity['overlap_at_10']:.1%} of the 10 nearest stay"
     )

@@ -17,7 +17,7 @@ from projhead.store.store import EmbeddingStore
 
 def run(cfg: DictConfig) -> int:
     """Build an index, or change the one at `path`; return the number of rows in it."""
-    path, started = Path(cfg.path), time.perf_counter()
+    path, started = Path(cfg.out), time.perf_counter()
     changes = cfg.add is not None or cfg.delete is not None
     if changes == (cfg.store is not None):
         raise ValueError(
@@ -35,7 +35,7 @@ def run(cfg: DictConfig) -> int:
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(
         f"{len(index):,} rows of {index.dimension} in {path}: {size / 1e6:,.1f} MB on disk, {index.nbytes / 1e6:,.1f} "
-        f"in memory ({seconds:.1f} s)\nask it: projhead search path={path} \"query='...'\""
+        f"in memory ({seconds:.1f} s)\nask it: projhead search index={path} \"query='...'\""
     )
     return len(index)
 
@@ -50,17 +50,15 @@ def _built(cfg: DictConfig) -> BaseIndex:
 
 def _codec(cfg: DictConfig) -> dict[str, Any]:
     """Return the codec asked for as an argument of the index."""
-    codecs = cfg.get("codec")  # absent where the group is null
-    if codecs is None:
+    if cfg.get("codec") is None:  # absent where the group is null
         return {}
+    codec = instantiate(cfg.codec)
     if "codec" not in inspect.signature(get_class(cfg.index._target_)).parameters:
         raise ValueError(
-            f"{cfg.index._target_} stores rows in its own way, got codec={'+'.join(codecs)}: leave the codec out, "
+            f"{cfg.index._target_} stores rows in its own way, got codec={codec.name}: leave the codec out, "
             "or choose index=exact or index=rescore"
         )
-    if len(codecs) > 1:
-        raise ValueError(f"codec: expected one, got {'+'.join(codecs)}")
-    return {"codec": next(iter(instantiate(codecs).values()))}
+    return {"codec": codec}
 
 
 def _add(index: BaseIndex, store: EmbeddingStore, path: Path) -> None:

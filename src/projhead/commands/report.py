@@ -14,7 +14,7 @@ from projhead.report.page import write_report
 def run(cfg: DictConfig) -> int:
     """Write the report; return the number of rows in it."""
     rows, curves = gather(paths_of(cfg.results))
-    page = write_report(rows, curves, Path(cfg.path), overwrite=cfg.overwrite)
+    page = write_report(rows, curves, Path(cfg.out), overwrite=cfg.overwrite)
     print(f"{len(rows)} result rows; open {page}")
     return len(rows)
 

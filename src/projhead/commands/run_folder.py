@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from projhead.commands.compose import checked, composed
+from projhead.commands.compose import composed
 from projhead.errors import UserError
 from projhead.persistence.files import write_json
 from projhead.persistence.ours import expect_ours
@@ -74,7 +74,7 @@ class Run:
         if self.record is not None:
             old = [one for one in self.record["overrides"] if one not in given]
             if old:
-                cfg = checked(self.verb, composed(self.verb, [*old, *given, f"run_dir={self.folder}"]))
+                cfg = composed(self.verb, [*old, *given], self.folder)
             self._compare(cfg)
         return cfg
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, ListConfig
 from projhead.commands.indexed import document_ids, numbers_of, stores_of
 from projhead.data import Document
 from projhead.indexes.base import load_index
-from projhead.persistence import registry as spec
+from projhead.persistence.registry import build
 from projhead.printable import printable
 from projhead.protocols import Encoder
 
@@ -21,7 +21,7 @@ def run(cfg: DictConfig) -> float:
         queries = [line.rstrip("\n") for line in sys.stdin]
     else:
         queries = [cfg.query] if isinstance(cfg.query, str) else [str(query) for query in cfg.query]
-    searcher, best = Searcher(Path(cfg.path), filter_ids=cfg.filter_ids), 0.0
+    searcher, best = Searcher(Path(cfg.index.path), filter_ids=cfg.filter_ids), 0.0
     for query in queries:
         print(f"\n{printable(query)}")
         for rank, (score, name, text) in enumerate(searcher(query, cfg.top_k), start=1):
@@ -53,7 +53,7 @@ class Searcher:
         record = self.index.metadata["encoder"]
         if record["spec"] is None:
             raise ValueError(f"{path}: its encoder cannot be built from a record ({record['name']})")
-        self.encoder: Encoder = spec.build(record["spec"], "projhead.encoders")
+        self.encoder: Encoder = build(record["spec"], "encoder")
         if self.encoder.revision != record["revision"]:
             raise ValueError(
                 f"{path} speaks for {record['name']} at revision {record['revision']}, "

@@ -32,7 +32,7 @@ from projhead.training.checkpoints import last_checkpoint
 from projhead.vectors import unit_rows
 
 #: What decides a run's result.
-_DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components", "seed", "dtype", "student")
+_DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components", "seed", "store_dtype", "student")
 
 
 def run(cfg: DictConfig) -> float:
@@ -123,14 +123,14 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
 
 def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -> Any:
     """Return the vectors of texts from their store, built if it does not exist yet; `Cached` finds it too."""
-    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.dtype)
+    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype)
     print(f"teacher's vectors of {len(texts):,} {name}: {path}")
     store = write_store(
         path,
         encoder,
         (Document(str(number), text) for number, text in enumerate(texts)),
         name=name,
-        dtype=cfg.dtype,
+        dtype=cfg.store_dtype,
         total=len(texts),
         show_progress=True,
         keep_texts=False,
@@ -148,14 +148,13 @@ def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path) -> None:
 
 def _one_codec(cfg: DictConfig, reducer: Reducer) -> BaseCodec | None:
     """Hand the codec that was asked for to the reducer, and return it."""
-    codecs: list[BaseCodec] = list(instantiate(cfg.codec or {}).values())
-    if not codecs:
+    if cfg.codec is None:
         return None
-    if len(codecs) > 1 or reducer.kind != "learned":
-        names = ", ".join(codec.name for codec in codecs)
-        raise ValueError(f"codec: expected one, with reducer=learned, got {names} with {reducer.kind}; sweep with -m")
-    reducer.set_params(codec=codecs[0])
-    return codecs[0]
+    codec: BaseCodec = instantiate(cfg.codec)
+    if reducer.kind != "learned":
+        raise ValueError(f"codec: expected reducer=learned to train through {codec.name}, got {reducer.kind}")
+    reducer.set_params(codec=codec)
+    return codec
 
 
 def _conclude(results: Path, artifact: Path) -> float:

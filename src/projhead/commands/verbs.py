@@ -16,14 +16,49 @@ Split = Literal["train", "test", "all"]
 Stored = Literal["float16", "float32"]
 
 
+@dataclass(frozen=True)
+class Place:
+    """A folder."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class MaybePlace:
+    """A folder, or none."""
+
+    path: str | None
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything is written."""
+
+    root: str
+    stores: str
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Of the demo, for each teacher."""
+
+    minilm: Sequence[Count]
+    mpnet: Sequence[Count]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    paths: Node
+    paths: Paths
     run_dir: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(_Run):
+class _Loading(_Run):
+    trusted: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(_Loading):
     """``projhead train``."""
 
     encoder: Node
@@ -41,38 +76,38 @@ class Train(_Run):
     student: Node | None = None
     n_components: Count
     seed: Seed
-    dtype: Stored
+    store_dtype: Stored
     max_test_rows: Count
     overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(_Run):
+class Evaluate(_Loading):
     """``projhead evaluate``."""
 
     encoder: Node
     task: Node
-    codec: Node
+    codecs: Node
     calibration: Node | None = None
     artifact: Names
     exported: Names
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export(_Run):
+class Export(_Loading):
     """``projhead export``."""
 
     encoder: Node
     corpus: Node
     export: Node
     artifact: str
-    path: str
+    out: str
     min_mean_cosine: Share | None
     max_texts: Count
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encode(_Run):
+class Encode(_Loading):
     """``projhead encode``."""
 
     encoder: Node
@@ -80,17 +115,17 @@ class Encode(_Run):
     codec: Node | None = None
     artifact: str | None
     split: Split
-    dtype: Stored
+    store_dtype: Stored
     calibration_rows: Count
     fitted_codec: str | None
     shard_rows: Count
     keep_texts: bool
     count: bool
-    path: str
+    out: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index(_Run):
+class Index(_Loading):
     """``projhead index``."""
 
     index: Node
@@ -98,31 +133,31 @@ class Index(_Run):
     store: str | None
     add: str | None
     delete: Names | None
-    path: str
+    out: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search(_Run):
+class Search(_Loading):
     """``projhead search``."""
 
-    path: str
+    index: Place
     query: Names
     top_k: Count
     filter_ids: Names | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget(_Run):
+class Budget(_Loading):
     """``projhead budget``."""
 
     encoder: Node
     corpus: Node
-    codec: Node
+    codecs: Node
     rows: Count
     memory: str
     recall: Part
     store: str | None
-    queries: str | None
+    queries: MaybePlace
     artifact: Names
     max_rows: Count
     n_queries: Count
@@ -133,7 +168,7 @@ class Report(_Run):
     """``projhead report``."""
 
     results: Names
-    path: str
+    out: str
     overwrite: bool
 
 
@@ -141,7 +176,9 @@ class Report(_Run):
 class Demo(_Run):
     """``projhead demo``."""
 
+    teacher: Literal["minilm", "mpnet"]
     widths: Sequence[Count]
+    of: Widths
 
 
 VERBS: dict[str, type[_Run]] = {

@@ -20,6 +20,7 @@ from projhead.corpora.prose import prose
 from projhead.corpora.retrieval import RetrievalSet
 from projhead.corpora.split import SPLITS
 from projhead.data import Document
+from projhead.settings.ranges import Count
 
 #: Installed with projhead, directly or through its requirements.
 PACKAGES = (
@@ -71,9 +72,9 @@ class Docstrings:
     def __init__(
         self,
         *,
-        max_train: int = 2500,
-        max_test: int = 1000,
-        max_words: int = 80,
+        max_train: Count = 2500,
+        max_test: Count = 1000,
+        max_words: Count = 80,
         test_packages: Sequence[str] = ("numpy", "scipy", "sklearn"),
     ) -> None:
         self.max_train, self.max_test, self.max_words = max_train, max_test, max_words

@@ -8,6 +8,7 @@ from pathlib import Path
 from projhead.corpora.readers import read_rows
 from projhead.corpora.split import documents_of, sample, select
 from projhead.data import Document
+from projhead.settings.ranges import Count, Part
 
 
 class TextFiles:
@@ -38,8 +39,8 @@ class TextFiles:
         *,
         column: str = "text",
         id_column: str | None = None,
-        test_fraction: float = 0.1,
-        max_documents: int | None = None,
+        test_fraction: Part = 0.1,
+        max_documents: Count | None = None,
         skip_bad: bool = False,
         encoding: str = "utf-8",
     ) -> None:

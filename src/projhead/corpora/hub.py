@@ -9,6 +9,7 @@ from typing import Any
 from projhead.corpora.readers import checked
 from projhead.corpora.split import documents_of, select
 from projhead.data import Document
+from projhead.settings.ranges import Count, Part
 
 
 class HubDataset:
@@ -42,8 +43,8 @@ class HubDataset:
         split: str = "train",
         column: str = "text",
         revision: str | None = None,
-        test_fraction: float = 0.1,
-        max_documents: int | None = None,
+        test_fraction: Part = 0.1,
+        max_documents: Count | None = None,
         skip_bad: bool = False,
     ) -> None:
         self.path, self.configuration, self.hub_split, self.column = path, name, split, column

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from projhead.corpora.files import TextFiles
 from projhead.corpora.retrieval import load_beir
+from projhead.settings.ranges import Count, Seed
 
 #: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows; after a blank line.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[^\sa-z])|(?<=[。\uff01\uff1f])|\n\s*\n")
@@ -48,7 +49,7 @@ class Queries(NamedTuple):
     pairs: NDArray[np.int64] = _NONE.reshape(0, 2)
 
 
-def pseudo_queries(texts: Sequence[str], *, per_text: int = 4, keep: int = 2, seed: int = 0) -> Queries:
+def pseudo_queries(texts: Sequence[str], *, per_text: Count = 4, keep: Count = 2, seed: Seed = 0) -> Queries:
     """Take sentences of the documents, of the length that queries have.
 
     The first sentence, or the title, of each document is always among them: it says most.
@@ -112,7 +113,7 @@ def central(
 
 
 def labeled_queries(
-    texts: Sequence[str], *, path: str, split: str = "train", per_text: int = 4, keep: int = 2, seed: int = 0
+    texts: Sequence[str], *, path: str, split: str = "train", per_text: Count = 4, keep: Count = 2, seed: Seed = 0
 ) -> Queries:
     """Return pseudo-queries of the documents, and a data set's queries with the documents that answer them.
 

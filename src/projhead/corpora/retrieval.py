@@ -14,6 +14,7 @@ from projhead.corpora.hub import load_hub
 from projhead.corpora.split import select
 from projhead.corpora.tables import read_columns
 from projhead.data import Document
+from projhead.settings.ranges import Part
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Beir:
         Share of documents held out (a retrieval set's own splits divide its queries, not its documents).
     """
 
-    def __init__(self, path: str, *, test_fraction: float = 0.1) -> None:
+    def __init__(self, path: str, *, test_fraction: Part = 0.1) -> None:
         self.path, self.test_fraction = path, test_fraction
         self.name = _checked(path)
 

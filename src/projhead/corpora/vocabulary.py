@@ -11,6 +11,7 @@ import numpy as np
 
 from projhead.corpora.split import select
 from projhead.data import Document
+from projhead.settings.ranges import CountOrNone, Part, Seed
 
 #: What stands before a token that begins a word: in byte-level BPE, in SentencePiece.
 _STARTS = ("\u0120", "\u2581")
@@ -56,9 +57,9 @@ class Vocabulary:
         tokenizer: str | None = None,
         *,
         revision: str | None = None,
-        bags: int = 1,
-        seed: int = 0,
-        test_fraction: float = 0.1,
+        bags: CountOrNone = 1,
+        seed: Seed = 0,
+        test_fraction: Part = 0.1,
     ) -> None:
         self.tokenizer, self.revision = tokenizer, revision
         self.bags, self.seed, self.test_fraction = bags, seed, test_fraction

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
 from projhead.encoders.texts import clean_texts
-from projhead.persistence.export_record import read_record
+from projhead.persistence.record import read_record
 from projhead.vectors import Vectors, unit_rows
 
 OUTPUT = "sentence_embedding"
@@ -73,7 +73,9 @@ class GraphEncoder(ABC):
             if number is not None and number < 1:
                 raise ValueError(f"{name}: expected a positive number, got {number}")
         folder = Path(self.path)
-        digests, wanted = read_record(folder)["sha256"], (*self.files, _TOKENIZER)
+        digests = {name: mark["sha256"] for name, mark in read_record(folder, "export", ()).files.items()}
+        files = [file if file in digests else Path(file).name for file in self.files]  # at the top once
+        wanted = (*files, _TOKENIZER)
         if missing := sorted(set(wanted) - set(digests)):
             raise ValueError(f"{folder} is another kind of export: it has no {' and no '.join(missing)}")
         self.name = folder.name
@@ -83,7 +85,7 @@ class GraphEncoder(ABC):
         padding = self._tokenizer.padding or {}
         self._pad_id, self._pad_left = padding.get("pad_id", 0), padding.get("direction") == "left"
         self._tokenizer.no_padding()  # batches are padded here, after their texts are sorted
-        inputs, outputs, self._prompt = self._open(folder / self.files[0])
+        inputs, outputs, self._prompt = self._open(folder / files[0])
         if not set(inputs) <= _INPUTS or len(outputs.get(OUTPUT, [])) != 2:
             raise ValueError(
                 f"{folder}: expected a graph from {', '.join(sorted(_INPUTS))} to {OUTPUT} (b, k), "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from projhead.persistence.export_record import NAME, read_record
+from projhead.persistence.record import read_record
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder
 
@@ -49,14 +49,14 @@ def load_encoder(
         If a file is damaged, altered or of another version, the export is a head alone, or the encoder has no such
         setting.
     """
-    encoder = read_record(Path(path)).get("encoder")
+    encoder = read_record(Path(path), "export", ()).body.get("encoder")
     if encoder is None:
         raise ValueError(
-            f"{Path(path) / NAME} names no encoder: a head alone reads vectors, not texts (its README.md shows how); "
+            f"{path} names no encoder: a head alone reads vectors, not texts (its README.md shows how); "
             "export a student, with export=sentence_transformers, onnx_int8, ... "
             "(once more, if an older projhead wrote it)"
         )
     settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device, "dtype": dtype}
     given = {name: value for name, value in settings.items() if value is not None}
-    student: Encoder = build({"class": encoder, "parameters": {"path": str(path), **given}}, "projhead.encoders")
+    student: Encoder = build({"class": encoder, "parameters": {"path": str(path), **given}}, "encoder")
     return student

@@ -19,10 +19,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class OnnxEncoder(GraphEncoder):
-    """A folder with ``model.onnx``, as ``projhead export export=onnx_...`` writes it; see `GraphEncoder`.
+    """A folder with ``onnx/model.onnx``, as ``projhead export export=onnx`` writes it; see `GraphEncoder`.
 
     The devices but the CPU were tested up to the options that ONNX Runtime is given, and **never run on a GPU**. They
-    are meant for ``export=onnx_fp32`` and ``onnx_fp16``; the int8 exports are for CPUs.
+    are meant for quantization=float32 and float16; the int8 exports are for CPUs.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class OnnxEncoder(GraphEncoder):
         If the device is another, TensorRT is asked to run a model without a limit of tokens, or as `GraphEncoder` says.
     """
 
-    files = ("model.onnx",)
+    files = ("onnx/model.onnx",)
     _buckets: Buckets | None = None
 
     def __init__(

@@ -18,13 +18,13 @@ PRECISION = "precision"
 
 
 class OpenVinoEncoder(GraphEncoder):
-    """A folder with ``openvino_model.xml``, as ``projhead export export=openvino`` writes it; see `GraphEncoder`.
+    """A folder with ``openvino/openvino_model.xml``, as ``export=openvino`` writes it; see `GraphEncoder`.
 
-    Those of ``export=openvino_int8_bf16`` compute in bfloat16 where the processor has it (AVX512-BF16, AMX), and in
-    float32 elsewhere.
+    Those of ``export=openvino quantization=int8_bf16`` compute in bfloat16 where the processor has it (AVX512-BF16,
+    AMX), and in float32 elsewhere.
     """
 
-    files = ("openvino_model.xml", "openvino_model.bin")
+    files = ("openvino/openvino_model.xml", "openvino/openvino_model.bin")
 
     def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
         core = openvino_runtime().Core()

@@ -60,7 +60,7 @@ class Reduced:
     @cached_property
     def revision(self) -> str:
         """Digest of the teacher's revision, the head's kind and its weights."""
-        head = json.dumps(spec_of(self.fitted.head_), sort_keys=True)
+        head = json.dumps(getattr(self.fitted.head_, "_record", None) or spec_of(self.fitted.head_), sort_keys=True)
         digest = hashlib.sha256(f"{self.encoder.revision} {head}".encode())
         for name, tensor in self.fitted.head_.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
 from projhead.encoders.texts import clean_texts
+from projhead.persistence.record import holds, read_record
 from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class SentenceTransformerEncoder:
             raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
         if dtype not in (None, *_DTYPES):
             raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
+        if holds(Path(self.path), "encoder"):  # what `train student=...` wrote
+            read_record(Path(self.path), "encoder", ())
         self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only, attention)
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length

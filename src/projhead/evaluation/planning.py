@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -97,10 +98,15 @@ class Outcome:
     rate: float
 
 
+def _spelled(codec: str) -> str:
+    """Return how the command line says a codec's name: ``pq:32`` for ``pq_32``."""
+    return re.sub(r"_(\d+)$", r":\1", codec.removeprefix("rotated_"))
+
+
 def plans_for(codec: BaseCodec) -> Iterator[Plan]:
     """Yield the ways to search codes of one codec, every row compared first."""
     name = codec.name
-    yield Plan("exact", name, lambda n: ExactIndex(codec), lambda n: f"index=exact codec={name}")
+    yield Plan("exact", name, lambda n: ExactIndex(codec), lambda n: f"index=exact codec={_spelled(name)}")
     code = f"PQ{name[3:]}np" if name.startswith("pq_") else _FAISS.get(name)
     if code is not None:
         yield Plan(
@@ -121,7 +127,7 @@ def plans_for(codec: BaseCodec) -> Iterator[Plan]:
             "rescore",
             f"bits, then {name}",
             lambda n: RescoreIndex(FaissBinaryIndex(), 100, codec),
-            lambda n: f"index=rescore codec={name}",
+            lambda n: f"index=rescore codec={_spelled(name)}",
         )
 
 

@@ -64,7 +64,7 @@ def _given(exporter: Exporter) -> str:
 
 def _front_matter(record: dict[str, Any], teacher: str) -> list[str]:
     library = next(
-        (library for end, library in _LIBRARIES.items() if any(file.endswith(end) for file in record["sha256"]))
+        (library for end, library in _LIBRARIES.items() if any(file.endswith(end) for file in record["files"]))
     )
     base = [f"base_model: {teacher}"] if re.fullmatch(_HUB_NAME, teacher) else []
     tags = [library, "sentence-similarity", "feature-extraction", "projhead"]

@@ -41,7 +41,7 @@ scores, numbers = index.search(queries, 10)  # float32 (q, d)
 
         if subject.codec_ is None:
             raise ValueError(
-                "the head was not trained through a codec, so there are no codes to export: train with codec=pq_32, "
+                "the head was not trained through a codec, so there are no codes to export: train with codec=pq:32, "
                 "or export=head_faiss"
             )
         index = faiss.IndexPreTransform(subject.codec_.to_faiss())

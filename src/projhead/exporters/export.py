@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 
 from projhead.exporters.card import card
 from projhead.exporters.parity import measure
-from projhead.persistence import registry as spec
-from projhead.persistence.export_record import NAME, read_record, write_record
-from projhead.persistence.files import atomic_folder
+from projhead.persistence.folder import in_place
+from projhead.persistence.names import name_of
+from projhead.persistence.record import CARD, Record, read_record
+from projhead.persistence.registry import spec_of
 from projhead.protocols import Exporter
 from projhead.reducers.artifact import Teacher
 from projhead.vectors import Vectors
@@ -66,10 +68,8 @@ def export(
     ValueError
         If parity is below the threshold, or there is too little to measure it on.
     """
-    if path.exists() and not (path / NAME).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise FileExistsError(f"{path} exists and is no export; give another path, or remove it")
     threshold = exporter.min_mean_cosine if min_mean_cosine is None else min_mean_cosine
-    with atomic_folder(path) as folder:
+    with in_place(path, "export") as folder:
         read = exporter.write(subject, folder, items[::2])
         parity = measure(reference[1::2], read(items[1::2]))
         if not parity.mean_cosine >= threshold:
@@ -80,17 +80,20 @@ def export(
             )
         runs = exporter.encoder
         record = {
-            "exporter": spec.spec_of(exporter),
-            "encoder": runs and f"{runs.__module__}.{runs.__qualname__}",
+            "projhead": version("projhead"),
+            "exporter": spec_of(exporter),
+            "encoder": runs and name_of(runs),
             "teacher": vars(teacher) if teacher else None,
             "reducer": reducer,
             "dimension": int(reference.shape[1]),
             "parity": parity._asdict(),
             "items_per_second": _speed(read, items[1::2]),
         }
-        record = write_record(folder, record)
-        (folder / "README.md").write_text(card(exporter, record, measured), encoding="utf-8")
-    return read_record(path)  # through its last name: what is there now is what was measured
+        whole = Record.of(folder, "export", record).write(folder)
+        told = {**record, "bytes": whole.bytes, "files": whole.files}
+        (folder / CARD).write_text(card(exporter, told, measured), encoding="utf-8")
+    written = read_record(path, "export", record)  # through its last name: what is there now is what was measured
+    return {**written.body, "bytes": written.bytes}
 
 
 def _speed(read: Callable[[Any], Vectors], items: Any) -> float:

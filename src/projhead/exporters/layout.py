@@ -1,4 +1,4 @@
-"""The layout of a sentence-transformers folder as versions before 5.4, and servers of other makers, read it."""
+"""The layout of a folder as sentence-transformers of every version, and servers of other makers, read it."""
 
 from __future__ import annotations
 
@@ -68,6 +68,27 @@ def _old_settings(module: nn.Module, settings: Path) -> dict[str, Any] | None:
         kept = json.loads(settings.read_text(encoding="utf-8"))
         return {key: value for key, value in kept.items() if not key.startswith("module_")}
     return None
+
+
+def write_graph_layout(student: SentenceTransformer, folder: Path) -> None:
+    """Write beside a graph what tells stock tools how to read texts and what to do with the graph's output.
+
+    The graph gives finished rows at every token, so that pooling is the mean of equal rows, whatever the teacher's was.
+    """
+    width = student.get_embedding_dimension()
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
+    entries = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{name}"}
+        for number, (path, name) in enumerate(modules)
+    ]
+    _write(folder / "modules.json", entries)
+    _write(folder / "sentence_bert_config.json", {"max_seq_length": student.max_seq_length, "do_lower_case": False})
+    (folder / "1_Pooling").mkdir()
+    flags = {old: mode == "mean" for mode, old in _POOLING.items()}
+    _write(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": width, **flags, "include_prompt": True})
+    prompts = {"prompts": student.prompts, "default_prompt_name": student.default_prompt_name}
+    similarity = {"similarity_fn_name": student.similarity_fn_name}
+    _write(folder / "config_sentence_transformers.json", {**prompts, **similarity})
 
 
 def _write(path: Path, content: Any) -> None:

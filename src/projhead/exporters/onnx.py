@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.onnx import OnnxEncoder
+from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.tokenizer import prompt_of, write_tokenizer
-from projhead.exporters.tracing import OPSET, whole_graph
-from projhead.persistence.export_record import write_record
+from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
+from projhead.persistence.record import Record
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.vectors import Vectors
 
+#: What the network's weights can be.
+Quantization = Literal["float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"]
+
 
 class Onnx:
-    """``model.onnx`` with the tokenizer beside it, for plain ONNX Runtime and tokenizers.
+    """``onnx/model.onnx`` with the tokenizer beside it, for ONNX Runtime and all that stands on it.
 
     Inputs are ``input_ids``, ``attention_mask`` (and ``token_type_ids`` where the network reads them), all (b, t)
-    int64 and free in both axes; the output is ``sentence_embedding`` (b, k) float32, of unit length.
+    int64 and free in both axes; the output is ``sentence_embedding`` (b, k) float32, of unit length. The second output,
+    ``last_hidden_state`` (b, t, k), has that row at every token: tools that pool by themselves, such as stock
+    ``SentenceTransformer(folder, backend="onnx")`` and transformers.js, get the same rows.
     ``tokenizer.json`` cuts and pads as the student does; a prompt is in the model's metadata.
 
     Parameters
     ----------
-    dtype : {"float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"}
+    quantization : {"float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"}
         Of the network. float16 (see `projhead.quantization.float16`) is for GPUs: half the size.
         int8 (see `projhead.quantization.int8`), calibrated on the texts that `write` is given, is for CPUs: a quarter
         of the size, three times the speed. int8_static (see `projhead.quantization.int8_static`) is somewhat faster and
@@ -37,7 +45,7 @@ class Onnx:
     Raises
     ------
     ValueError
-        If the dtype is another.
+        If the quantization is another.
     """
 
     title = "One ONNX graph from token ids to unit rows, the projection head inside"
@@ -47,7 +55,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
-session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
+session = onnxruntime.InferenceSession(f"{folder}/onnx/model.onnx")
 prompt = session.get_modelmeta().custom_metadata_map.get("prompt", "")
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
 known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -56,11 +64,11 @@ rows = session.run(["sentence_embedding"], feed)[0]
 """
     encoder = OnnxEncoder
 
-    def __init__(self, dtype: str = "float32", opset: int = OPSET) -> None:
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-        self.dtype, self.opset = dtype, opset
-        self.min_mean_cosine = DTYPES[dtype]
+    def __init__(self, quantization: Quantization = "float32", opset: int = OPSET) -> None:
+        if quantization not in DTYPES:
+            raise ValueError(f"quantization: expected one of {', '.join(DTYPES)}, got {quantization!r}")
+        self.quantization, self.opset = quantization, opset
+        self.min_mean_cosine = DTYPES[quantization]
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
@@ -77,8 +85,13 @@ rows = session.run(["sentence_embedding"], feed)[0]
         prompt = prompt_of(subject)
         model = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
-        model = in_dtype(model, self.dtype, calibration(model, tokenizer, prompt, items))
+        model = in_dtype(model, self.quantization, calibration(model, tokenizer, prompt, items))
         model.metadata_props.add(key=PROMPT, value=prompt)
-        (folder / "model.onnx").write_bytes(model.SerializeToString())
-        write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
+        path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
+        path.parent.mkdir()
+        path.write_bytes(serve_pooling_tools(model).SerializeToString())
+        if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
+            write_graph_layout(subject, folder)
+        # The encoder reads nothing without one; parity is added when it is known.
+        Record.of(folder, "export", {}).write(folder)
         return OnnxEncoder(str(folder)).encode

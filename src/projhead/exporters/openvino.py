@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
+from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.tokenizer import prompt_of, write_tokenizer
-from projhead.exporters.tracing import whole_graph
-from projhead.persistence.export_record import write_record
+from projhead.exporters.tracing import serve_pooling_tools, whole_graph
+from projhead.persistence.record import Record
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
 _DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_bf16": 0.997}
 
+#: What the network's weights can be.
+Quantization = Literal["float32", "int8", "int8_bf16"]
+
 
 class OpenVino:
-    """``openvino_model.xml`` and ``.bin`` with the tokenizer beside them; inputs and output as in `Onnx`.
+    """``openvino/openvino_model.xml`` and ``.bin`` with the tokenizer beside them; inputs and outputs as in `Onnx`.
 
     A prompt is in the model's run-time information, at ``projhead/prompt``.
 
     Parameters
     ----------
-    dtype : {"float32", "int8", "int8_bf16"}
+    quantization : {"float32", "int8", "int8_bf16"}
         Of the network. int8 (see `projhead.quantization.int8_static`) is calibrated on the texts that `write` is given:
         a quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
         computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of the time where the
@@ -36,7 +42,7 @@ class OpenVino:
     Raises
     ------
     ValueError
-        If the dtype is another.
+        If the quantization is another.
     """
 
     title = "One OpenVINO graph from token ids to unit rows, the projection head inside"
@@ -46,7 +52,7 @@ import openvino
 from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
-model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
+model = openvino.Core().read_model(f"{folder}/openvino/openvino_model.xml")
 prompt = model.get_rt_info(["projhead", "prompt"]).value
 compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
@@ -56,11 +62,11 @@ rows = compiled(feed)["sentence_embedding"]
 """
     encoder = OpenVinoEncoder
 
-    def __init__(self, dtype: str = "float32") -> None:
-        if dtype not in _DTYPES:
-            raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
-        self.dtype, self.min_mean_cosine = dtype, _DTYPES[dtype]
-        if dtype == "int8_bf16":
+    def __init__(self, quantization: Quantization = "float32") -> None:
+        if quantization not in _DTYPES:
+            raise ValueError(f"quantization: expected one of {', '.join(_DTYPES)}, got {quantization!r}")
+        self.quantization, self.min_mean_cosine = quantization, _DTYPES[quantization]
+        if quantization == "int8_bf16":
             self.usage = self.usage.replace('"f32"', '"bf16"')
 
     def write(
@@ -79,12 +85,16 @@ rows = compiled(feed)["sentence_embedding"]
         prompt = prompt_of(subject)
         graph = whole_graph(subject)
         tokenizer = write_tokenizer(subject, folder)
-        if self.dtype != "float32":
+        if self.quantization != "float32":
             graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, prompt, items))
-        model = openvino.Core().read_model(BytesIO(graph.SerializeToString()))
+        model = openvino.Core().read_model(BytesIO(serve_pooling_tools(graph).SerializeToString()))
         model.set_rt_info(prompt, ["projhead", PROMPT])
-        if self.dtype == "int8_bf16":
+        if self.quantization == "int8_bf16":
             model.set_rt_info("bf16", ["projhead", PRECISION])
-        openvino.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
-        write_record(folder, {})  # the encoder reads nothing without one; parity is added when it is known
+        (folder / "openvino").mkdir()  # where sentence-transformers looks
+        openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
+        if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
+            write_graph_layout(subject, folder)
+        # The encoder reads nothing without one; parity is added when it is known.
+        Record.of(folder, "export", {}).write(folder)
         return OpenVinoEncoder(str(folder)).encode

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -17,20 +18,23 @@ from projhead.vectors import Vectors
 #: Precisions, and the mean cosine that each reaches with room to spare.
 _DTYPES = {"float32": 0.99999, "float16": 0.9999, "bfloat16": 0.999}
 
+#: What the network's weights can be.
+Quantization = Literal["float32", "float16", "bfloat16"]
+
 
 class SentenceTransformersFolder:
     """Transformer, Pooling, Normalize, Dense..., Normalize; safetensors, no code of projhead.
 
     Parameters
     ----------
-    dtype : {"float32", "float16", "bfloat16"}
+    quantization : {"float32", "float16", "bfloat16"}
         How weights are stored. They are computed with in float32, as stock loaders on a CPU should, unless another is
         asked for: ``SentenceTransformer(folder, model_kwargs={"dtype": "float16"})``.
 
     Raises
     ------
     ValueError
-        If the dtype is another.
+        If the quantization is another.
     """
 
     title = "A sentence-transformers model with the projection head inside, as stock Dense modules"
@@ -42,25 +46,25 @@ rows = model.encode(texts)
 """
     encoder = SentenceTransformerEncoder
 
-    def __init__(self, dtype: str = "float32") -> None:
-        if dtype not in _DTYPES:
-            raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
-        self.dtype = dtype
-        self.min_mean_cosine = _DTYPES[dtype]
-        if dtype != "float32":
-            asked = f'SentenceTransformer(folder, model_kwargs={{"dtype": "{dtype}"}})'
-            self.usage += f"# Stored in {dtype}, computed in float32 here; to compute in {dtype}: {asked}\n"
+    def __init__(self, quantization: Quantization = "float32") -> None:
+        if quantization not in _DTYPES:
+            raise ValueError(f"quantization: expected one of {', '.join(_DTYPES)}, got {quantization!r}")
+        self.quantization = quantization
+        self.min_mean_cosine = _DTYPES[quantization]
+        if quantization != "float32":
+            asked = f'SentenceTransformer(folder, model_kwargs={{"dtype": "{quantization}"}})'
+            self.usage += f"# Stored in {quantization}, computed in float32 here; otherwise: {asked}\n"
 
     def write(
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
     ) -> Callable[[Sequence[str]], Vectors]:
         """Write a student into the existing empty `folder`; return what reads the folder back."""
         # A copy: the network is the teacher's too.
-        student = copy.deepcopy(subject).to(getattr(torch, self.dtype))
+        student = copy.deepcopy(subject).to(getattr(torch, self.quantization))
         with no_weight_bars():
             student.save_pretrained(str(folder), create_model_card=False)
         write_long_lived(student, folder)
-        if self.dtype != "float32":
+        if self.quantization != "float32":
             _compute_in_float32(folder / "config.json")
         return SentenceTransformerEncoder(str(folder), device="cpu", local_files_only=True).encode
 

@@ -61,6 +61,7 @@ def write_tokenizer(student: SentenceTransformer, folder: Path) -> Tokenizer:
     special = {name: str(token) for name, token in stock.special_tokens_map.items() if isinstance(token, str)}
     for name, content in (("tokenizer_config.json", config), ("special_tokens_map.json", special)):
         (folder / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_vocabulary(tokenizer, folder)
     network: Any = student[0]
     network.auto_model.config.to_json_file(folder / "config.json")
     return tokenizer
@@ -70,3 +71,10 @@ def _limit(student: SentenceTransformer) -> int | None:
     """Return the tokens of a text that are read; transformers writes a number beyond all bounds for no limit."""
     limit = student.max_seq_length
     return limit if limit is not None and limit < 1_000_000 else None
+
+
+def _write_vocabulary(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write ``vocab.txt``, which tools with tokenizers of their own read, where tokens are word pieces."""
+    if json.loads(tokenizer.to_str())["model"]["type"] == "WordPiece":
+        pieces = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+        (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece, _ in pieces), encoding="utf-8")

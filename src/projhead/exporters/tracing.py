@@ -15,8 +15,8 @@ from projhead.encoders.graph import OUTPUT
 from projhead.exporters.table import TokenMean, token_example
 from projhead.quiet import quiet
 
-#: What the output of a network alone is called.
-NETWORK_OUTPUT = "last_hidden_state"
+#: What tools that pool by themselves read of a graph.
+_POOLED_BY_OTHERS = "last_hidden_state"
 OPSET = 20
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # What torch's exporter says of every model and a user cannot act on.
@@ -24,32 +24,29 @@ _CHATTER = ("# The axis name", "`isinstance\\(treespec, LeafSpec\\)` is deprecat
 
 
 class _Stages(nn.Module):
-    """Modules of a student as torch exports them: tensors in, the last one's output out."""
+    """Modules of a student as torch exports them: tensors in, rows out."""
 
-    def __init__(self, stages: Sequence[nn.Module], names: Sequence[str], output: str) -> None:
+    def __init__(self, stages: Sequence[nn.Module], names: Sequence[str]) -> None:
         super().__init__()
-        self.stages, self.names, self.output = nn.ModuleList(stages), names, output
+        self.stages, self.names = nn.ModuleList(stages), names
 
     def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
         features: dict[str, Any] = dict(zip(self.names, tensors, strict=True))
         for stage in self.stages:
             features = stage(features)
-        found: torch.Tensor = features[self.output]
+        found: torch.Tensor = features[OUTPUT]
         return found
 
 
-def whole_graph(student: SentenceTransformer, opset: int = OPSET, *, network_only: bool = False) -> Any:
-    """Return a student as an onnx.ModelProto, from token ids to `sentence_embedding` (b, k).
-
-    With `network_only`, its network as other tools expect it: from token ids to ``last_hidden_state`` (b, t, d).
-    """
+def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Any:
+    """Return a student as an onnx.ModelProto, from token ids to `sentence_embedding` (b, k)."""
     # A copy: the network is the teacher's too, which may be on another device and goes on.
     student = copy.deepcopy(student).cpu().eval()
     network: Any = getattr(student[0], "auto_model", None)
     if hasattr(network, "set_attn_implementation"):
         network.set_attn_implementation("eager")  # plain products and softmax: half the nodes of the fused form
     stages = list(student)
-    if isinstance(student[0], StaticEmbedding) and not network_only:
+    if isinstance(student[0], StaticEmbedding):
         stages, example = [TokenMean(student[0]), *stages[1:]], token_example()
     else:
         example = student.preprocess(["a text", "another text, a longer one"])
@@ -61,13 +58,12 @@ def whole_graph(student: SentenceTransformer, opset: int = OPSET, *, network_onl
         )
     names = [name for name in _INPUTS if name in tensors]
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence")}
-    module = _Stages([stages[0]], names, "token_embeddings") if network_only else _Stages(stages, names, OUTPUT)
     return export_graph(
-        module,
+        _Stages(stages, names),
         tuple(tensors[name] for name in names),
         names,
         (tuple(axes for _ in names),),  # once more in a tuple: they are one argument, *tensors
-        NETWORK_OUTPUT if network_only else OUTPUT,
+        OUTPUT,
         opset=opset,
     )
 
@@ -108,4 +104,30 @@ def export_graph(
     for node in model.graph.node:  # torch leaves the exporting machine's file names in them
         del node.metadata_props[:]
         node.doc_string = ""
+    return model
+
+
+def serve_pooling_tools(model: Any) -> Any:
+    """Return `model`, an onnx.ModelProto, with a second output: its row at every token, (b, t, k).
+
+    Many tools read ``last_hidden_state`` and pool it by themselves, some without a look at any other output. Pooling a
+    row that stands at every token gives that row back, by the mean, the first, the last or the largest.
+    """
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    axis = helper.make_tensor("row_axis", TensorProto.INT64, [1], [1])
+    (output,) = graph.output
+    width = helper.make_tensor("row_width", TensorProto.INT64, [1], [output.type.tensor_type.shape.dim[1].dim_value])
+    graph.initializer.extend([axis, width])
+    graph.node.extend(
+        [
+            helper.make_node("Unsqueeze", [OUTPUT, "row_axis"], ["row_per_text"]),  # (b, 1, k)
+            helper.make_node("Shape", ["input_ids"], ["tokens_shape"]),
+            helper.make_node("Concat", ["tokens_shape", "row_width"], ["row_shape"], axis=0),
+            helper.make_node("Expand", ["row_per_text", "row_shape"], [_POOLED_BY_OTHERS]),
+        ]
+    )
+    shape = ["batch", "sequence", output.type.tensor_type.shape.dim[1].dim_value]
+    graph.output.append(helper.make_tensor_value_info(_POOLED_BY_OTHERS, TensorProto.FLOAT, shape))
     return model

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
 _ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU}
@@ -29,7 +30,11 @@ class ResidualMLP(nn.Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, hidden_features: int | None = None, activation: str = "relu"
+        self,
+        in_features: int,
+        out_features: int,
+        hidden_features: Annotated[int, Ge(1)] | None = None,
+        activation: str = "relu",
     ) -> None:
         super().__init__()
         if activation not in _ACTIVATIONS:

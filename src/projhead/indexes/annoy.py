@@ -13,6 +13,7 @@ from projhead.indexes.base import BaseIndex
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import unit_blocks
 from projhead.protocols import Rows
+from projhead.settings.ranges import Count, Seed
 from projhead.vectors import Vectors
 
 _FILE = "index.ann"
@@ -37,7 +38,7 @@ class AnnoyIndex(BaseIndex):
     random_state : int
     """
 
-    def __init__(self, n_trees: int = 50, search_k: int = -1, random_state: int = 0) -> None:
+    def __init__(self, n_trees: Count = 50, search_k: int = -1, random_state: Seed = 0) -> None:
         self.n_trees, self.search_k, self.random_state = n_trees, search_k, random_state
 
     def _made(self, dimension: int) -> Any:

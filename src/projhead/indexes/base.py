@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,10 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from projhead.data import Footprint
 from projhead.indexes.ids import Ids, Places
 from projhead.indexes.rows import rows_of, unit_blocks
-from projhead.persistence import registry as spec
-from projhead.persistence.folder import read_folder, write_folder
+from projhead.persistence.folder import read_switched, write_switched
+from projhead.persistence.names import current, name_of, trusting
+from projhead.persistence.record import Record
+from projhead.persistence.registry import build, spec_of
 from projhead.protocols import Rows
 from projhead.vectors import Vectors, unit_rows
+
+_KEYS = {"index", "dimension", "n_places", "about"}
 
 
 class BaseIndex(ABC):
@@ -193,11 +198,11 @@ class BaseIndex(ABC):
             If nothing was built, the folder holds something else, or another process wrote this index after it was
             loaded.
         """
-        record = {"index": spec.spec_of(self), "dimension": self._built(), "n_places": self.ids.n_places}
+        record = {"index": spec_of(self), "dimension": self._built(), "n_places": self.ids.n_places}
         folder = Path(path).resolve()
         after = self._loaded[1] if self._loaded and self._loaded[0] == folder else None
-        digest = write_folder(
-            folder, {**record, "about": self.metadata}, self._write_all, after=after, replaced=self._replaced
+        digest = write_switched(
+            folder, "index", {**record, "about": self.metadata}, self._write_all, after=after, replaced=self._replaced
         )
         self._loaded = (folder, digest)
 
@@ -213,29 +218,36 @@ class BaseIndex(ABC):
         FileNotFoundError, ValueError
             If there is none; if it is damaged, or of another kind.
         """
-        return self._from(Path(path).resolve(), *read_folder(Path(path)))
+        return self._from(Path(path).resolve(), *read_switched(Path(path), "index", _KEYS))
 
-    def _from(self, path: Path, record: dict[str, Any], folder: Path) -> Self:
-        kind = spec.spec_of(self)["class"]
-        if record["index"]["class"] != kind:
-            raise ValueError(f"{path}: expected an index of {kind}, got {record['index']['class']}; use load_index")
-        self.ids = Ids.read(folder, record["n_places"])
-        self.dimension, self.metadata = record["dimension"], record["about"]
+    def _from(self, path: Path, record: Record, folder: Path) -> Self:
+        kind, found = name_of(type(self)), record.body["index"]["class"]
+        if current(found) != kind:
+            raise ValueError(f"{path}: expected an index of {kind}, got {found}; use load_index")
+        self.ids = Ids.read(folder, record.body["n_places"])
+        self.dimension, self.metadata = record.body["dimension"], record.body["about"]
         self._read(folder)
-        self._loaded = (path, record["sha256"])
+        self._loaded = (path, record.sha256)
         return self
 
 
-def load_index(path: str | Path) -> BaseIndex:
+def load_index(path: str | Path, *, trusted: Sequence[str] = ()) -> BaseIndex:
     """Load an index of any kind, with the settings that it was built with.
+
+    Parameters
+    ----------
+    path : path
+    trusted : sequence of str
+        Packages of the user's own whose classes the record may name: their code is run.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is none; if it is damaged, or names a class that is not an index of projhead's.
+        If there is none; if it is damaged, or names a class that is no index, neither projhead's nor `trusted`.
     """
-    record, folder = read_folder(Path(path))
-    index = spec.build(record["index"], "projhead.indexes")
-    if not isinstance(index, BaseIndex):
-        raise ValueError(f"{path}: {record['index']['class']} is not an index: refused")
-    return index._from(Path(path).resolve(), record, folder)
+    record, folder = read_switched(Path(path), "index", _KEYS)
+    with trusting(trusted):
+        index = build(record.body["index"], "index")
+        if not isinstance(index, BaseIndex):
+            raise ValueError(f"{path}: {record.body['index']['class']} is not an index: refused")
+        return index._from(Path(path).resolve(), record, folder)

@@ -16,6 +16,7 @@ from projhead.indexes.faiss_bytes import estimated, measured
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import sample, unit_blocks
 from projhead.protocols import Rows
+from projhead.settings.ranges import Count, Positive
 from projhead.vectors import Vectors
 
 #: Rows trained on, at most, and for each list of an IVF index, where that is more.
@@ -51,9 +52,9 @@ class FaissIndex(BaseIndex):
         self,
         factory: str = "Flat",
         *,
-        nprobe: int | None = None,
-        ef_search: int | None = None,
-        k_factor: float | None = None,
+        nprobe: Count | None = None,
+        ef_search: Count | None = None,
+        k_factor: Positive | None = None,
     ) -> None:
         self.factory, self.nprobe, self.ef_search, self.k_factor = factory, nprobe, ef_search, k_factor
         self.index: Any = None
@@ -172,7 +173,7 @@ class TrainedFaissIndex(FaissIndex):
         As in `FaissIndex`.
     """
 
-    def __init__(self, path: str, *, nprobe: int | None = None) -> None:
+    def __init__(self, path: str, *, nprobe: Count | None = None) -> None:
         super().__init__("trained", nprobe=nprobe)
         self.path = str(path)
 

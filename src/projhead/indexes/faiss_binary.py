@@ -16,6 +16,7 @@ from projhead.indexes.faiss_bytes import estimated, measured
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import sample, unit_blocks
 from projhead.protocols import Rows
+from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 #: Rows that medians, and lists, are learned from.
@@ -46,7 +47,7 @@ class FaissBinaryIndex(BaseIndex):
         Fitted, after `build`.
     """
 
-    def __init__(self, factory: str = "BFlat", *, n_bits: int | None = None, nprobe: int | None = None) -> None:
+    def __init__(self, factory: str = "BFlat", *, n_bits: Count | None = None, nprobe: Count | None = None) -> None:
         self.factory, self.n_bits, self.nprobe = factory, n_bits, nprobe
         self.index: Any = None
 

@@ -18,6 +18,7 @@ from projhead.indexes.base import BaseIndex
 from projhead.indexes.codes import codec_for, codes_of
 from projhead.indexes.ids import Ids, Places
 from projhead.protocols import Rows
+from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 _CODES = "codes.npy"
@@ -46,9 +47,9 @@ class RescoreIndex(BaseIndex):
     def __init__(
         self,
         first: BaseIndex,
-        n_candidates: int = 100,
+        n_candidates: Count = 100,
         codec: BaseCodec | None = None,
-        first_width: int | None = None,
+        first_width: Count | None = None,
     ) -> None:
         if n_candidates < 1:
             raise ValueError(f"n_candidates: expected a positive number, got {n_candidates}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Gt, Interval
 from torch import Tensor, nn
 
 from projhead.losses.temperature import Temperature
@@ -24,7 +27,11 @@ class InfoNCE(nn.Module):
         Candidates above this share of the positive's teacher similarity are left out.
     """
 
-    def __init__(self, temperature: float | None = None, max_share: float = 0.95) -> None:
+    def __init__(
+        self,
+        temperature: Annotated[float, Gt(0)] | None = None,
+        max_share: Annotated[float, Interval(ge=0, le=1)] = 0.95,
+    ) -> None:
         super().__init__()
         self.temperature, self.max_share = temperature, max_share
         self.student_temperature = Temperature(temperature or 0.05, learned=temperature is None)

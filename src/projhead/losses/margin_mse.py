@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
 
@@ -19,7 +22,7 @@ class MarginMSE(nn.Module):
         How many negatives of each anchor count, the nearest by the teacher.
     """
 
-    def __init__(self, top_k: int = 64) -> None:
+    def __init__(self, top_k: Annotated[int, Ge(1)] = 64) -> None:
         super().__init__()
         self.top_k = top_k
 

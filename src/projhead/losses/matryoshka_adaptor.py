@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
 
@@ -22,7 +25,7 @@ class MatryoshkaAdaptor(nn.Module):
         What the second part counts beside the first.
     """
 
-    def __init__(self, top_k: int = 10, pairwise_weight: float = 1.0) -> None:
+    def __init__(self, top_k: Annotated[int, Ge(1)] = 10, pairwise_weight: Annotated[float, Ge(0)] = 1.0) -> None:
         super().__init__()
         self.top_k, self.pairwise_weight = top_k, pairwise_weight
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from projhead.losses.temperature import Temperature
@@ -36,9 +38,9 @@ class NeighborKL(nn.Module):
 
     def __init__(
         self,
-        teacher_temperatures: Sequence[float] | None = None,
-        weights: Sequence[float] | None = None,
-        student_temperature: float | None = None,
+        teacher_temperatures: Sequence[Annotated[float, Gt(0)]] | None = None,
+        weights: Sequence[Annotated[float, Ge(0)]] | None = None,
+        student_temperature: Annotated[float, Gt(0)] | None = None,
     ) -> None:
         super().__init__()
         self.teacher_temperatures = list(teacher_temperatures or [0.05])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
 
@@ -19,7 +22,7 @@ class SimilarityMSE(nn.Module):
         0 weighs all pairs alike; larger looks more at near neighbors.
     """
 
-    def __init__(self, sharpness: float = 8.0) -> None:
+    def __init__(self, sharpness: Annotated[float, Ge(0)] = 8.0) -> None:
         super().__init__()
         self.sharpness = sharpness
 

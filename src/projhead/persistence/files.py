@@ -7,21 +7,38 @@ import hashlib
 import json
 import logging
 import os
-import shutil
-from collections.abc import Iterator, Set
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from projhead.persistence.exchange import exchange
+from projhead.persistence.leftovers import RETIRED, recover, remove, sweep, temporary_of
+
 _BLOCK = 1 << 20
+#: Files touched later than this before they are read, in nanoseconds, may change again with the same time of change.
+_SETTLED = 50_000_000
+#: Digests of files by what would differ if they changed: device, inode, size and times.
+_known: dict[tuple[int, ...], str] = {}
+_MOST_KNOWN = 10_000
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes as hex digits."""
+    """Return the sha256 of a file's bytes as hex digits; a file that did not change is read once."""
+    status = path.stat()
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if key in _known:
+        return _known[key]
+    settled = time.time_ns() - max(key[-2:]) > _SETTLED
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
+    if settled:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = digest.hexdigest()
     return digest.hexdigest()
 
 
@@ -38,9 +55,13 @@ def fsync(path: Path) -> None:
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced and takes the name `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    sweep(path.parent)
+    temporary = temporary_of(path)
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as the umask wants it
         yield temporary
+        temporary.chmod(mode)  # some writers keep what they write to themselves
         fsync(temporary)
         os.replace(temporary, path)
         fsync(path.parent)
@@ -54,60 +75,44 @@ def write_json(path: Path, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, form: str, version: int, keys: Set[str], do: str) -> dict[str, Any]:
-    """Return the record in a JSON file of ours.
-
-    Parameters
-    ----------
-    path : Path
-    form, version : str, int
-        What it must say of itself, as ``format`` and ``version``.
-    keys : set of str
-        What else must be in it.
-    do : str
-        What to do where it is not so.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is damaged, of another format or version, or keys are missing.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no {form.removeprefix('projhead-')} in {path.parent}: expected {path}; {do}")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}; {do}") from error
-    if not isinstance(record, dict) or record.get("format") != form:
-        raise ValueError(f"{path} is damaged: expected a record of format {form!r}; {do}")
-    if (found := record.get("version")) != version:
-        raise ValueError(f"{path}: expected version {version}, got {found!r:.50}; use a matching projhead, or {do}")
-    if missing := keys - set(record):
-        raise ValueError(f"{path} is damaged: expected the keys {sorted(missing)}, which are missing; {do}")
-    return record
-
-
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it takes the place of `path`, else nothing is left."""
+    """Yield a temporary folder beside `path`; on success it takes the place of `path`, else nothing is left.
+
+    At every moment `path` is the old folder or the new: where the system cannot exchange two names in one step, the old
+    one is found again by `recover`.
+    """
+    path = Path(os.path.abspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    retired = path.with_name(f".{path.name}.{os.getpid()}.old")
-    shutil.rmtree(temporary, ignore_errors=True)
+    sweep(path.parent)
+    recover(path)
+    temporary = temporary_of(path)
+    remove(temporary)
     temporary.mkdir()
     try:
         yield temporary
+        mode = temporary.stat().st_mode & 0o666  # as the umask wants it
         for file in temporary.rglob("*"):
+            if file.is_file():
+                file.chmod(mode)  # some writers keep what they write to themselves
             fsync(file)
-        if path.exists():  # a folder cannot be replaced in one call: retire the old one first
-            os.replace(path, retired)
-        os.replace(temporary, path)
+        fsync(temporary)
+        _take_place(temporary, path)
         fsync(path.parent)
-        shutil.rmtree(retired, ignore_errors=True)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
+
+
+def _take_place(new: Path, path: Path) -> None:
+    if not path.exists():
+        os.replace(new, path)
+    elif not exchange(new, path):
+        retired = temporary_of(path, RETIRED)
+        remove(retired)
+        os.replace(path, retired)
+        os.replace(new, path)
+        fsync(path.parent)
+        remove(retired)
 
 
 @contextmanager

@@ -1,43 +1,74 @@
-"""An index on disk: data that is written first, and a record that is switched to it in one step.
+"""Two ways to write a folder with a record: in place, where stock tools look for fixed names, and switched.
+
+A switched folder holds data that is written first, and a record that is switched to it in one step:
 
     index.json         what it is, which data it means, and every file's sha256
     data-00000/        what the backend wrote
 
-A process killed at any moment leaves the old record with the old data, or the new with the new.
+Either way a process killed at any moment leaves the old folder or the new.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from projhead.persistence.files import fsync, locked, read_json, sha256_of, write_json
+from projhead.persistence.files import atomic_folder, fsync, locked
+from projhead.persistence.leftovers import leftover, remove
+from projhead.persistence.record import Record, file_name, holds, read_record
 
-_FORMAT, _VERSION = "projhead-index", 2
-_KEYS = {"index", "dimension", "n_places", "about", "data", "files", "sha256"}
-_DATA, _LEFTOVER = r"data-\d{5,}", r"\.index\.json\.\d+\.tmp"
+_DATA = r"data-\d{5,}"
 
 
-def write_folder(
+def check_place(path: Path, kind: str) -> None:
+    """Check that a folder of a kind may be written at `path`.
+
+    Raises
+    ------
+    FileExistsError
+        If something else is there.
+    """
+    empty = path.is_dir() and not any(path.iterdir())
+    if path.exists() and not empty and not holds(path, kind):
+        raise FileExistsError(f"{path} exists and is no {kind}: give another path, or remove it")
+
+
+@contextmanager
+def in_place(path: Path, kind: str) -> Iterator[Path]:
+    """Yield a temporary folder, to be filled and given its record, that takes the place of an older one at `path`.
+
+    Raises
+    ------
+    FileExistsError
+        If something else is there.
+    """
+    check_place(path, kind)
+    with atomic_folder(path) as folder:
+        yield folder
+
+
+def write_switched(
     path: Path,
-    record: dict[str, Any],
+    kind: str,
+    body: dict[str, Any],
     write: Callable[[Path], None],
     *,
     after: str | None = None,
     replaced: Callable[[Path], None],
 ) -> str:
-    """Write an index in place of an older one; return the digest of its record.
+    """Write a folder in place of an older one; return the digest of its record.
 
     Parameters
     ----------
     path : Path
-    record : dict
-        What the index is.
+    kind : str
+        Such as ``"index"``.
+    body : dict
+        What the record says; ``data`` is added.
     write : callable
         Writes files into the folder that it is given.
     after : str, optional
@@ -50,36 +81,36 @@ def write_folder(
     ValueError
         If the folder holds something else, or another record than `after`.
     """
+    name = file_name(kind)
     with locked(path):
         names = [one.name for one in path.iterdir()]
-        strangers = [name for name in names if not re.fullmatch(rf"index\.json|{_DATA}|{_LEFTOVER}", name)]
-        if strangers:
-            raise ValueError(f"{path} is not an index, and not empty ({strangers[0]}): choose another path")
-        if after is not None and _said(path) != after:
+        ours = rf"{re.escape(name)}|{_DATA}|{leftover(re.escape(name))}"
+        if strangers := [one for one in names if not re.fullmatch(ours, one)]:
+            raise ValueError(f"{path} is not an {kind}, and not empty ({strangers[0]}): choose another path")
+        if after is not None and _said(path / name) != after:
             raise ValueError(f"{path} was written by another process after it was loaded: load it and do it again")
-        old = [path / name for name in names if re.fullmatch(_DATA, name)]
+        old = [path / one for one in names if re.fullmatch(_DATA, one)]
         folder = path / f"data-{1 + max((int(one.name[5:]) for one in old), default=-1):05d}"
         folder.mkdir()
         try:
             write(folder)
             for file in [*folder.rglob("*"), folder]:
                 fsync(file)
-            record = {"format": _FORMAT, "version": _VERSION, **record, "data": folder.name, "files": _files(folder)}
-            write_json(path / "index.json", {**record, "sha256": _digest(record)})
+            record = Record.of(path, kind, {**body, "data": folder.name}, under=folder).write(path)
         except BaseException:
-            shutil.rmtree(folder)
+            remove(folder)
             raise
-        for one in old:
-            replaced(one)
-            shutil.rmtree(one)
-        for name in names:
-            if re.fullmatch(_LEFTOVER, name):
-                (path / name).unlink()
-    return _digest(record)
+        for data in old:
+            replaced(data)
+            remove(data)
+        for one in names:
+            if re.fullmatch(leftover(re.escape(name)), one):
+                remove(path / one)
+    return record.sha256
 
 
-def read_folder(path: Path) -> tuple[dict[str, Any], Path]:
-    """Return the record of an index, and the folder with its data, every byte checked.
+def read_switched(path: Path, kind: str, keys: set[str]) -> tuple[Record, Path]:
+    """Return the record of a folder, and the folder with its data, every byte checked.
 
     Raises
     ------
@@ -88,28 +119,16 @@ def read_folder(path: Path) -> tuple[dict[str, Any], Path]:
     ValueError
         If it is damaged, or of another version.
     """
-    file, advice = path / "index.json", "build one with 'projhead index'"
-    record = read_json(file, _FORMAT, _VERSION, _KEYS, advice)
-    if _digest({key: record[key] for key in record if key != "sha256"}) != record["sha256"]:
-        raise ValueError(f"{file} is damaged: its sha256 is not that of its content; {advice}")
-    if not re.fullmatch(_DATA, str(record["data"])):  # never a folder elsewhere
-        raise ValueError(f"{file}: expected data in a folder such as data-00000, got {record['data']!r:.50}; {advice}")
-    folder = path / record["data"]
-    found = _files(folder) if folder.is_dir() else {}
-    for name in sorted(set(found) | set(record["files"])):
-        if found.get(name) != record["files"].get(name):
-            raise ValueError(f"{folder / name} is damaged: its sha256 is not the one in {file.name}; {advice}")
-    return record, folder
+    record = read_record(path, kind, {*keys, "data"}, check=False)
+    data = record.body["data"]
+    if not re.fullmatch(_DATA, str(data)):  # never a folder elsewhere
+        raise ValueError(f"{path / file_name(kind)}: expected data in a folder such as data-00000, got {data!r:.50}")
+    record.check(path)
+    found = {one.relative_to(path).as_posix() for one in (path / data).rglob("*") if one.is_file()}
+    if strange := sorted(found - set(record.files)):
+        raise ValueError(f"{path / strange[0]} is damaged: {file_name(kind)} does not name it")
+    return record, path / data
 
 
-def _files(folder: Path) -> dict[str, str]:
-    return {one.relative_to(folder).as_posix(): sha256_of(one) for one in sorted(folder.rglob("*")) if one.is_file()}
-
-
-def _said(path: Path) -> Any:
-    file = path / "index.json"
+def _said(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))["sha256"] if file.is_file() else None
-
-
-def _digest(record: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from projhead.persistence.files import atomic_folder, read_json, sha256_of, write_json
+from projhead.persistence.folder import in_place
+from projhead.persistence.record import CARD, Record, read_record
 
-_FORMAT = "projhead-artifact"
-_VERSION = 1
-_KEYS = {"reducer", "head", "fitted", "teacher", "training", "sha256"}
+_KEYS = {"reducer", "head", "fitted", "teacher", "training"}
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,11 @@ class Teacher:
 
 def write_artifact(folder: Path, config: dict[str, Any], tensors: dict[str, torch.Tensor], card: str) -> None:
     """Write an artifact whole or not at all, in place of an older one of that name."""
-    with atomic_folder(folder) as temporary:
-        model = temporary / "model.safetensors"
-        save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, model)
-        write_json(
-            temporary / "config.json",
-            {"format": _FORMAT, "version": _VERSION, **config, "sha256": sha256_of(model)},
-        )
-        (temporary / "README.md").write_text(card, encoding="utf-8")
+    with in_place(folder, "artifact") as temporary:
+        whole = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+        save_file(whole, temporary / "model.safetensors")
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        Record.of(temporary, "artifact", config).write(temporary)
 
 
 def read_artifact(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -62,11 +58,8 @@ def read_artifact(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
     ValueError
         If it is damaged, or of another format or version.
     """
-    config = read_json(folder / "config.json", _FORMAT, _VERSION, _KEYS, "name the folder of one, or train again")
-    model = folder / "model.safetensors"
-    if not model.is_file() or sha256_of(model) != config["sha256"]:
-        raise ValueError(f"{model} is damaged or missing: its sha256 is not the one in config.json; write it again")
-    return config, load_file(model)
+    record = read_record(folder, "artifact", _KEYS)
+    return record.body, load_file(folder / "model.safetensors")
 
 
 def read_teacher(record: Any) -> Teacher | None:

@@ -15,6 +15,7 @@ from projhead.heads.residual_mlp import ResidualMLP
 from projhead.reducers.base import Reducer
 from projhead.reducers.held_out import held_out_overlap, hold_out
 from projhead.reducers.pca import PCA
+from projhead.settings.ranges import Count, CountOrNone, Positive, Seed, Weight
 from projhead.training.samplers import Rows
 from projhead.vectors import Vectors, unit_rows
 
@@ -55,15 +56,15 @@ class Autoencoder(Reducer):
 
     def __init__(
         self,
-        n_components: int = 128,
+        n_components: Count = 128,
         *,
-        hidden_features: int = 768,
-        learning_rate: float = 1e-3,
-        noise: float = 0.0,
-        max_steps: int = 400,
-        batch_rows: int = 1024,
-        max_rows: int = 200_000,
-        random_state: int = 0,
+        hidden_features: Count = 768,
+        learning_rate: Positive = 1e-3,
+        noise: Weight = 0.0,
+        max_steps: CountOrNone = 400,
+        batch_rows: Count = 1024,
+        max_rows: Count = 200_000,
+        random_state: Seed = 0,
     ) -> None:
         self.n_components = n_components
         self.hidden_features = hidden_features

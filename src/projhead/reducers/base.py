@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,12 +21,19 @@ from torch import nn
 
 from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
-from projhead.persistence import registry as spec
+from projhead.persistence.names import trusting
+from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.settings.check import check
+from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
 BLOCK = 65_536
+#: Arguments that decide no result, only how much is seen of a fit.
+_BRIEF = ("callbacks", "logger")
+#: What a fit depends on, whose versions an artifact says.
+_LIBRARIES = ("projhead", "torch", "numpy", "scikit-learn", "pytorch-lightning")
 
 
 class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -60,8 +69,26 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _n_features_out(self) -> int:
         return int(self.head_.out_features)  # type: ignore[arg-type]
 
-    def _checked(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        """Validate `X` without copying: float16 and memory-mapped rows stay what they are."""
+    def _validate_params(self) -> None:
+        """Check the parameters against the constructor's annotations, as a command line's are."""
+        check(self.get_params(deep=False), type(self))
+
+    def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool) -> NDArray[Any]:
+        """Validate `X` without copying: float16 and memory-mapped rows stay what they are.
+
+        A store says whose rows it holds: a fit keeps that, and another teacher's rows are refused from then on.
+        """
+        if isinstance(X, EmbeddingStore):
+            encoder = X.manifest.encoder
+            teacher = Teacher(encoder["name"], encoder["revision"], encoder["dimension"])
+            if not reset and self.teacher_ is not None and not self.teacher_.is_of(teacher.revision):
+                raise ValueError(
+                    f"{X.folder}: expected vectors of {self.teacher_.name} (revision {self.teacher_.revision}), got "
+                    f"those of {teacher.name} (revision {teacher.revision}); encode with that teacher, or fit again"
+                )
+            self.teacher_, X = teacher if reset else self.teacher_, X.rows
+        if reset:
+            self._validate_params()
         with warnings.catch_warnings():
             # The sum that scikit-learn tries first as a test of finiteness overflows in float16, harmlessly.
             warnings.filterwarnings("ignore", message="overflow encountered in reduce")
@@ -156,32 +183,46 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             tensors |= {f"codec.{name}": torch.from_numpy(array) for name, array in self.codec_.state.items()}
         config = {
             "kind": self.kind,
-            "reducer": spec.spec_of(self),
-            "head": spec.spec_of(self.head_),
-            "codec": self.codec_ and spec.spec_of(self.codec_),
+            "reducer": spec_of(self, brief=_BRIEF),
+            "head": spec_of(self.head_),
+            "codec": self.codec_ and spec_of(self.codec_),
             "fitted": scalars,
             "teacher": vars(self.teacher_) if self.teacher_ else None,
             "training": self.training_,
+            "versions": {name: version(name) for name in _LIBRARIES},
         }
         write_artifact(Path(path), json.loads(json.dumps(config)), tensors, card)
 
 
-def load_reducer(path: str | Path) -> Reducer:
+def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
     """Load a fitted reducer from an artifact folder.
+
+    Parameters
+    ----------
+    path : path
+    trusted : sequence of str
+        Packages of the user's own whose classes the record may name: their code is run.
 
     Raises
     ------
     FileNotFoundError
         If there is none.
     ValueError
-        If it is damaged, of another version, or names a class that is not projhead's.
+        If it is damaged, of another version, or names a class that is neither projhead's nor `trusted`.
     """
+    with trusting(trusted):
+        return _loaded(path)
+
+
+def _loaded(path: str | Path) -> Reducer:
     config, tensors = read_artifact(Path(path))
-    reducer = spec.build(config["reducer"], "projhead.reducers")
+    reducer = build(config["reducer"], "reducer")
     if not isinstance(reducer, Reducer) or not isinstance(config["fitted"], dict):
         raise ValueError(f"{path}: {config['reducer']['class']} is not a reducer: refused")
-    with torch.device("meta"):  # no memory is taken for what the config claims, only for what the file holds
-        head = spec.build(config["head"], "projhead.heads")
+    # No memory is taken for what the config claims, only for what the file holds; own heads are built as they expect.
+    with torch.device("meta") if is_ours(config["head"]) else nullcontext():
+        head = build(config["head"], "head")
+    head._record = config["head"]  # as it was written: `Reduced` knows the head by it
     state = {name.removeprefix("head."): tensor for name, tensor in tensors.items() if name.startswith("head.")}
     try:
         head.load_state_dict(state, assign=True)
@@ -207,7 +248,7 @@ def _codec(path: str | Path, record: Any, state: dict[str, NDArray[Any]], dimens
     """Rebuild the codec that an artifact records, if it does; artifacts of older versions record none."""
     if record is None:
         return None
-    codec = spec.build(record, "projhead.codecs")
+    codec = build(record, "codec")
     if not isinstance(codec, BaseCodec):
         raise ValueError(f"{path}: {record['class']} is not a codec: refused")
     try:

@@ -22,6 +22,7 @@ from projhead.losses.neighbor_kl import NeighborKL
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
+from projhead.settings.ranges import Count, Seed, Share, Weight
 from projhead.training.codec_start import start_codec
 from projhead.training.data import RowData
 from projhead.training.guard import Judge, choose
@@ -137,29 +138,29 @@ class LearnedReducer(Reducer):
 
     def __init__(
         self,
-        n_components: int = 128,
+        n_components: Count = 128,
         *,
         purpose: str | None = None,
-        nested: Sequence[int] = (),
+        nested: Sequence[Count] = (),
         codec: BaseCodec | None = None,
         raw_codes: bool = False,
         head: Callable[..., nn.Module] | None = None,
         loss: nn.Module | Callable[..., nn.Module] | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
-        n_queries: int | None = None,
-        n_anchors: int | None = None,
-        n_documents: int | None = None,
-        document_weight: float = 0.3,
-        label_margin: float = 0.1,
-        distortion_weight: float = 3.0,
-        blend: float | None = None,
-        max_steps: int | None = None,
-        steps_per_epoch: int | None = None,
-        validation_rows: int = 1024,
+        n_queries: Count | None = None,
+        n_anchors: Count | None = None,
+        n_documents: Count | None = None,
+        document_weight: Weight = 0.3,
+        label_margin: Weight = 0.1,
+        distortion_weight: Weight = 3.0,
+        blend: Share | None = None,
+        max_steps: Count | None = None,
+        steps_per_epoch: Count | None = None,
+        validation_rows: Count = 1024,
         trainer: Callable[..., pl.Trainer] | None = None,
         callbacks: Mapping[str, pl.Callback] | None = None,
         logger: Mapping[str, Any] | None = None,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> None:
         self.n_components = n_components
         self.purpose = purpose

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from projhead.reducers.base import Reducer, blocks
+from projhead.settings.ranges import Count
 
 
 class PCA(Reducer):
@@ -42,7 +43,7 @@ class PCA(Reducer):
         """The name of this form in tables."""
         return "pca" + ("" if self.center else "_uncentered") + ("_whitened" if self.whiten else "")
 
-    def __init__(self, n_components: int = 128, *, center: bool = True, whiten: bool = False) -> None:
+    def __init__(self, n_components: Count = 128, *, center: bool = True, whiten: bool = False) -> None:
         self.n_components = n_components
         self.center = center
         self.whiten = whiten

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from projhead.reducers.base import Reducer
 from projhead.reducers.held_out import held_out_overlap, hold_out
 from projhead.reducers.pca import PCA
+from projhead.settings.ranges import Count, Seed
 from projhead.vectors import unit_rows
 
 
@@ -44,11 +45,11 @@ class PCAPower(Reducer):
 
     def __init__(
         self,
-        n_components: int = 128,
+        n_components: Count = 128,
         *,
         powers: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0, -0.25, -0.5),
-        max_rows: int = 20_000,
-        random_state: int = 0,
+        max_rows: Count = 20_000,
+        random_state: Seed = 0,
     ) -> None:
         self.n_components = n_components
         self.powers = powers

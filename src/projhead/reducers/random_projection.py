@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.random_projection import GaussianRandomProjection
 
 from projhead.reducers.base import Reducer
+from projhead.settings.ranges import Count, Seed
 
 
 class RandomProjection(Reducer):
@@ -23,7 +24,7 @@ class RandomProjection(Reducer):
 
     kind = "random_projection"
 
-    def __init__(self, n_components: int = 128, *, random_state: int = 0) -> None:
+    def __init__(self, n_components: Count = 128, *, random_state: Seed = 0) -> None:
         self.n_components = n_components
         self.random_state = random_state
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from projhead.reducers.base import Reducer
+from projhead.settings.ranges import Count
 
 
 class Truncation(Reducer):
@@ -24,7 +25,7 @@ class Truncation(Reducer):
 
     kind = "truncation"
 
-    def __init__(self, n_components: int = 128) -> None:
+    def __init__(self, n_components: Count = 128) -> None:
         self.n_components = n_components
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:

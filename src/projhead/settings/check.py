@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
 from sklearn.utils._param_validation import InvalidParameterError, make_constraint, validate_parameter_constraints
 
 from projhead.errors import UserError, nearest
@@ -45,7 +45,12 @@ def check(settings: Mapping[str, Any], takes: Callable[..., Any] | None = None, 
     if takes is not None:
         _check_names(own, takes, bool(settings.get("_partial_")), name)
         for key, value in own.items():
-            if not any(_targets(value)):
+            kind = annotations_of(takes).get(key)
+            if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
+                meant |= check(value, kind, f"{name}.{key}".lstrip("."))
+            elif not (
+                any(_targets(value)) or (value is None and settings.get("_partial_"))
+            ):  # null: the caller decides
                 read = _value(takes, key, value, f"{name}.{key}".lstrip("."))
                 if type(read) is not type(value) and isinstance(read, (bool, int, float, str)):
                     meant[f"{name}.{key}".lstrip(".")] = read
@@ -102,6 +107,8 @@ def _value(takes: Callable[..., Any], key: str, value: Any, name: str) -> Any:
         read = value if adapter is None else adapter.validate_python(value)
     except ValidationError:
         raise UserError(f"{name}: got {value!r}, expected {in_words(kind)}") from None
+    if _foreign(takes) and isinstance(read, (int, float)) and not isinstance(read, bool) and read < 0 and read != -1:
+        raise UserError(f"{name}: got {value!r}, expected {in_words(kind)}, not below 0 (or -1, where that means all)")
     constraints = getattr(takes, "_parameter_constraints", {}).get(key)
     if constraints is None:
         return read
@@ -113,6 +120,11 @@ def _value(takes: Callable[..., Any], key: str, value: Any, name: str) -> Any:
     return read
 
 
+def _foreign(takes: Callable[..., Any]) -> bool:
+    """Say whether a class is of a library whose annotations name no ranges."""
+    return takes.__module__.split(".")[0] in ("torch", "pytorch_lightning")
+
+
 @cache
 def _adapters(takes: Callable[..., Any]) -> dict[str, tuple[TypeAdapter[Any] | None, Any]]:
     """Return what reads each parameter, and its annotation."""
@@ -120,7 +132,7 @@ def _adapters(takes: Callable[..., Any]) -> dict[str, tuple[TypeAdapter[Any] | N
     for key, kind in annotations_of(takes).items():
         try:
             adapters[key] = (TypeAdapter(tightened(kind), config=ConfigDict(arbitrary_types_allowed=True)), kind)
-        except (PydanticUserError, TypeError):  # a type that is no setting's, such as one of our own dataclasses
+        except Exception:  # a type that is no setting's, and that pydantic cannot read
             adapters[key] = (None, kind)
     return adapters
 

@@ -86,11 +86,15 @@ def _range(metadata: tuple[Any, ...]) -> str:
     for limit in limits:
         match limit:
             case Ge(ge=low):
-                said.append(f"of at least {low}")
+                said.append(f"of at least {_plain(low)}")
             case Gt(gt=low):
-                said.append(f"above {low}")
+                said.append(f"above {_plain(low)}")
             case Le(le=high):
-                said.append(f"of at most {high}")
+                said.append(f"of at most {_plain(high)}")
             case Lt(lt=high):
-                said.append(f"below {high}")
+                said.append(f"below {_plain(high)}")
     return " and ".join(said)
+
+
+def _plain(limit: Any) -> Any:
+    return int(limit) if limit == int(limit) else limit

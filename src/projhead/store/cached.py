@@ -8,12 +8,14 @@ from pathlib import Path
 from projhead.data import Document
 from projhead.protocols import Encoder
 from projhead.store.shard import fingerprint
-from projhead.store.store import store_path, write_store
+from projhead.store.store import EmbeddingStore, store_path, write_store
 from projhead.vectors import Vectors, unit_rows
 
 
 class Cached:
-    """Keep the vectors of every list of texts as a float16 store on disk, as `train` does, found again by fingerprint.
+    """Keep the vectors of every list of texts as a store on disk, as `train` does, found again by fingerprint.
+
+    A store that was opened is not opened, nor are its texts compared, again.
 
     Parameters
     ----------
@@ -23,24 +25,31 @@ class Cached:
         Folder of the stores.
     show_progress : bool
         Show a bar also where `encode` is not asked to, as tasks do not.
+    dtype : {"float16", "float32"}
+        Of the vectors on disk.
     """
 
-    def __init__(self, encoder: Encoder, root: str | Path, *, show_progress: bool = False) -> None:
-        self.encoder, self.root, self.show_progress = encoder, Path(root), show_progress
+    def __init__(
+        self, encoder: Encoder, root: str | Path, *, show_progress: bool = False, dtype: str = "float16"
+    ) -> None:
+        self.encoder, self.root, self.show_progress, self.dtype = encoder, Path(root), show_progress, dtype
+        self._stores: dict[str, EmbeddingStore] = {}
         self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, in the order of `texts`."""
         if not texts:
             return self.encoder.encode(texts)
-        store = write_store(
-            store_path(self.root, self.encoder, fingerprint(texts), "float16"),
-            self.encoder,
-            (Document(str(number), text) for number, text in enumerate(texts)),
-            name="texts",
-            dtype="float16",
-            keep_texts=False,
-            total=len(texts),
-            show_progress=show_progress or self.show_progress,
-        )
-        return unit_rows(store.rows)
+        digest = fingerprint(texts)
+        if digest not in self._stores:
+            self._stores[digest] = write_store(
+                store_path(self.root, self.encoder, digest, self.dtype),
+                self.encoder,
+                (Document(str(number), text) for number, text in enumerate(texts)),
+                name="texts",
+                dtype=self.dtype,
+                keep_texts=False,
+                total=len(texts),
+                show_progress=show_progress or self.show_progress,
+            )
+        return unit_rows(self._stores[digest].rows)

@@ -9,10 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from projhead.persistence.files import read_json, write_json
+from projhead.persistence.record import Record, read_record
 
-_FORMAT = "projhead-store"
-_VERSION = 1
 DTYPES = ("float16", "float32")
 SHARD_FILE = r"data-\d{5,}\.arrow"
 
@@ -90,7 +88,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json``, whole or not at all."""
-        write_json(folder / "manifest.json", {"format": _FORMAT, "version": _VERSION, **asdict(self)})
+        Record("store", asdict(self), {}).write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -101,15 +99,15 @@ class Manifest:
         FileNotFoundError, ValueError
             If there is none; if it is damaged or of another version.
         """
-        path = folder / "manifest.json"
-        record = read_json(path, _FORMAT, _VERSION, {"shards"}, "write one into a new folder with 'projhead encode'")
+        record = read_record(folder, "store", {"shards"}).body
         try:
             shards = [Shard(**shard) for shard in record["shards"]]
-            settings = {key: record[key] for key in record if key not in ("format", "version", "shards")}
-            manifest = cls(**settings, shards=shards)
+            manifest = cls(**{**record, "shards": shards})
             manifest._check()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path} is damaged: {error}; delete the store and encode again") from error
+            raise ValueError(
+                f"{folder / 'manifest.json'} is damaged: {error}; delete the store and encode again"
+            ) from error
         return manifest
 
     def _check(self) -> None:

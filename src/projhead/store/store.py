@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -23,8 +22,10 @@ from tqdm import tqdm
 
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
-from projhead.persistence import registry as spec
 from projhead.persistence.files import locked, write_json
+from projhead.persistence.leftovers import leftover, remove
+from projhead.persistence.names import trusting
+from projhead.persistence.registry import is_whole, renewed, spec_of
 from projhead.protocols import Encoder
 from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
 from projhead.store.manifest import DTYPES, SHARD_FILE, Manifest, Shard
@@ -32,7 +33,7 @@ from projhead.store.shard import add_text, digest_of, read_shard, write_shard
 from projhead.vectors import Vectors
 
 #: What a process killed while writing may leave behind.
-_LEFTOVER = rf"\.({SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER})\.\d+\.tmp"
+_LEFTOVER = leftover(rf"{SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER}")
 #: Documents encoded between two steps of the progress bar.
 _WINDOW = 4096
 #: Codes decoded at once.
@@ -58,7 +59,7 @@ class EmbeddingStore:
         self.folder, self.manifest, self.table, self.codec = folder, manifest, table, codec
 
     @classmethod
-    def open(cls, path: str | Path, *, verify: bool | None = None) -> Self:
+    def open(cls, path: str | Path, *, verify: bool | None = None, trusted: Sequence[str] = ()) -> Self:
         """Open a store.
 
         Parameters
@@ -67,6 +68,8 @@ class EmbeddingStore:
         verify : bool, optional
             Compare every shard's sha256 with the manifest's; where not given, of stores up to 1 GB. Sizes are
             always compared.
+        trusted : sequence of str
+            Packages of the user's own whose codec it may name: their code is run.
 
         Raises
         ------
@@ -84,7 +87,9 @@ class EmbeddingStore:
         if verify is None:
             verify = sum(shard.bytes for shard in manifest.shards) <= _VERIFIED_BYTES
         tables = [read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
-        return cls(folder, manifest, pa.concat_tables(tables), open_codec(folder, manifest))
+        with trusting(trusted):
+            codec = open_codec(folder, manifest)
+        return cls(folder, manifest, pa.concat_tables(tables), codec)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -241,7 +246,7 @@ def _wanted(
     record: dict[str, Any] | None = None
     if codec is not None:
         kind, items = codec.layout(encoder.dimension)
-        dtype, record = str(kind), {"name": codec.name, "items": items, "spec": spec.spec_of(codec)}
+        dtype, record = str(kind), {"name": codec.name, "items": items, "spec": spec_of(codec)}
     identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
     return Manifest(
         {**identity, "spec": _record(encoder)},
@@ -284,8 +289,7 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
             raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
     for name in names:
         if re.fullmatch(_LEFTOVER, name):
-            one = folder / name
-            shutil.rmtree(one) if one.is_dir() else one.unlink()
+            remove(folder / name)
     if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)
@@ -305,15 +309,13 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
 
 
 def _settings(manifest: Manifest) -> Any:
-    return manifest.codec and manifest.codec["spec"]
+    return manifest.codec and renewed(manifest.codec["spec"])
 
 
 def _record(encoder: Encoder) -> dict[str, Any] | None:
-    """Return what `spec.build` needs to make the encoder again; None for one of the user's own, or holding objects."""
-    if not type(encoder).__module__.startswith("projhead."):
-        return None
-    record = spec.spec_of(encoder)
-    return record if set(record["parameters"]) == set(spec.parameters_of(encoder)) else None
+    """Return what `build` needs to make the encoder again; None for one that holds more than a record can."""
+    record = spec_of(encoder)
+    return record if is_whole(record, "encoder") else None
 
 
 def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,11 +18,13 @@ from torch import nn
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
 from projhead.encoders.texts import clean_texts
-from projhead.persistence import registry as spec
-from projhead.persistence.files import atomic_folder
+from projhead.persistence.folder import check_place, in_place
+from projhead.persistence.record import Record
+from projhead.persistence.registry import parameters_of, spec_of
 from projhead.protocols import Encoder
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.learned import LearnedReducer
+from projhead.settings.ranges import Count, Seed, Weight
 from projhead.training.network_module import NetworkModule
 from projhead.training.samplers import Rows
 from projhead.training.text_data import TextData
@@ -97,17 +100,17 @@ class Distilled:
         loss: Callable[[], nn.Module],
         optimizer: Callable[..., torch.optim.Optimizer],
         trainer: Callable[..., pl.Trainer],
-        row_weight: float,
-        max_tokens: int | None,
-        token_budget: int,
-        n_documents: int,
-        near: int,
-        depth: int,
-        steps_per_epoch: int,
-        validation_rows: int,
+        row_weight: Weight,
+        max_tokens: Count | None,
+        token_budget: Count,
+        n_documents: Count,
+        near: Count,
+        depth: Count,
+        steps_per_epoch: Count,
+        validation_rows: Count,
         callbacks: Mapping[str, pl.Callback] | None = None,
         logger: Mapping[str, Any] | None = None,
-        random_state: int = 0,
+        random_state: Seed = 0,
     ) -> None:
         self.start, self.loss, self.optimizer, self.trainer = start, loss, optimizer, trainer
         self.row_weight, self.max_tokens, self.token_budget = row_weight, max_tokens, token_budget
@@ -131,6 +134,7 @@ class Distilled:
         resume : Path, optional
             A Lightning checkpoint of an interrupted fit with the same settings and data.
         """
+        check_place(folder, "encoder")
         with seeded(self.random_state):
             texts, rows = data.joined()
             model = self.start(teacher, texts)
@@ -153,7 +157,12 @@ class Distilled:
             training = {"steps": trainer.global_step, **take_best(trainer, module)}
             if self.max_tokens is not None:
                 model.max_seq_length = limit
-        encoder = _written(model, folder)
+        record = {
+            "student": spec_of(self, brief=("callbacks", "logger")),
+            "teacher": {"name": teacher.name, "revision": teacher.revision, "dimension": teacher.dimension},
+            "training": {**training, "texts": len(texts)},
+        }
+        encoder = _written(model, folder, record)
         return encoder, reducer.with_head(head, Teacher(encoder.name, encoder.revision, encoder.dimension), training)
 
     def _batches(self, model: SentenceTransformer, texts: Sequence[str], rows: Rows, n_documents: int) -> TextData:
@@ -190,16 +199,16 @@ def _fitted_head(model: SentenceTransformer, reducer: LearnedReducer, texts: Seq
     """Return a head of the reducer's kind for rows of another network, begun by least squares to its reduced rows."""
     chosen = np.unique(np.linspace(0, len(texts) - 1, min(_START, len(texts))).astype(int))
     own: Vectors = unit_rows(model.encode([texts[i] for i in chosen], show_progress_bar=True))
-    record = spec.spec_of(reducer.head_)
-    record["parameters"]["in_features"] = own.shape[1]
-    head: nn.Module = spec.build(record, "projhead.heads")
+    parameters = {**parameters_of(reducer.head_), "in_features": own.shape[1]}
+    head: nn.Module = type(reducer.head_)(**parameters)
     map_ = Ridge(1.0, fit_intercept=False).fit(own, reducer.transform(rows[chosen]))
     head.initialize(torch.from_numpy(map_.coef_).float())  # type: ignore[operator]
     return head
 
 
-def _written(model: SentenceTransformer, folder: Path) -> SentenceTransformerEncoder:
-    """Write the model, whole or not at all, and read it back."""
-    with atomic_folder(folder) as temporary, no_weight_bars():
+def _written(model: SentenceTransformer, folder: Path, body: dict[str, Any]) -> SentenceTransformerEncoder:
+    """Write the model and its record, whole or not at all, and read it back."""
+    with in_place(folder, "encoder") as temporary, no_weight_bars():
         model.cpu().eval().save_pretrained(str(temporary), create_model_card=False)
+        Record.of(temporary, "encoder", json.loads(json.dumps(body))).write(temporary)
     return SentenceTransformerEncoder(str(folder), local_files_only=True)

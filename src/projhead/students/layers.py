@@ -12,6 +12,7 @@ from torch import nn
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.protocols import Encoder
+from projhead.settings.ranges import Count
 
 
 class Layers:
@@ -28,7 +29,7 @@ class Layers:
     #: The network's rows are to be the teacher's.
     aligned = True
 
-    def __init__(self, layers: int | Sequence[int]) -> None:
+    def __init__(self, layers: Count | Sequence[Count]) -> None:
         self.layers = layers if isinstance(layers, int) else list(layers)
 
     def __call__(self, teacher: Encoder, texts: Sequence[str]) -> SentenceTransformer:

@@ -8,6 +8,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.protocols import Encoder
+from projhead.settings.ranges import Count
 
 
 class Pretrained:
@@ -35,7 +36,7 @@ class Pretrained:
         path: str,
         *,
         revision_pin: str | None = None,
-        max_seq_length: int | None = None,
+        max_seq_length: Count | None = None,
         local_files_only: bool = False,
     ) -> None:
         self.path, self.revision_pin = path, revision_pin

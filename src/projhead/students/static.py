@@ -15,6 +15,7 @@ from tqdm import tqdm
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.encoders.texts import clean_texts
 from projhead.protocols import Encoder
+from projhead.settings.ranges import Positive
 from projhead.vectors import Vectors, unit_rows
 
 #: Tokens whose vectors are computed at once, and texts whose tokens are counted.
@@ -36,7 +37,7 @@ class Static:
     #: The network's rows are to be the teacher's.
     aligned = True
 
-    def __init__(self, rarity: float = 1e-3) -> None:
+    def __init__(self, rarity: Positive = 1e-3) -> None:
         self.rarity = rarity
         if not rarity > 0:
             raise ValueError(f"rarity: expected a positive number, got {rarity}")

@@ -12,6 +12,7 @@ from projhead.corpora.files import TextFiles
 from projhead.corpora.split import in_test
 from projhead.data import Scores
 from projhead.protocols import Encoder
+from projhead.settings.ranges import Count
 from projhead.tasks.documents import documents_of
 from projhead.vectors import neighbor_overlap
 
@@ -39,8 +40,8 @@ class NeighborOverlap:
         path: str | Path | None = None,
         column: str = "text",
         split: str = "all",
-        max_texts: int = 2000,
-        top_k: Sequence[int] = (1, 10, 100),
+        max_texts: Count = 2000,
+        top_k: Sequence[Count] = (1, 10, 100),
     ) -> None:
         self.path, self.column, self.split, self.max_texts, self.top_k = path, column, split, max_texts, top_k
 

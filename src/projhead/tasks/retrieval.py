@@ -11,6 +11,7 @@ from projhead.corpora.docstrings import known_item
 from projhead.corpora.retrieval import RetrievalSet, load_beir
 from projhead.data import Scores
 from projhead.protocols import Encoder
+from projhead.settings.ranges import Count
 from projhead.tasks.data_sets import Paths, data_sets
 from projhead.tasks.documents import documents_of
 from projhead.vectors import exact_top_k
@@ -36,7 +37,7 @@ class Retrieval:
         Depths of recall.
     """
 
-    def __init__(self, path: Paths | None = None, split: str = "test", top_k: Sequence[int] = (10, 100)) -> None:
+    def __init__(self, path: Paths | None = None, split: str = "test", top_k: Sequence[Count] = (10, 100)) -> None:
         if not top_k or min(top_k) < 1:
             raise ValueError(f"top_k: expected positive depths, got {list(top_k)}")
         self.path, self.split, self.top_k = path, split, top_k

@@ -1,0 +1,139 @@
+"""How overrides are spelled: shorthands that Hydra has no words for, and what older versions called things."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from omegaconf import OmegaConf
+
+from projhead.commands.conf import conf_dir, options_of
+from projhead.errors import UserError, nearest
+
+#: Keys of older versions, for one release: (verb or "", key).
+_KEYS = {
+    ("encode", "path"): "out",
+    ("export", "path"): "out",
+    ("index", "path"): "out",
+    ("report", "path"): "out",
+    ("search", "path"): "index",
+    ("export", "export.dtype"): "quantization",
+    ("encode", "dtype"): "store_dtype",
+    ("train", "dtype"): "store_dtype",
+}
+#: Options of older versions: (group, option).
+_OPTIONS = {
+    ("task", "fidelity"): "neighbor_overlap",
+    ("loss", "neighbour_kl"): "neighbor_kl",
+    ("reducer", "pca_uncentred"): "pca_uncentered",
+    ("queries", "labelled"): "labeled",
+    ("index", "two_stage"): "rescore",
+    ("codec", "rotated_binary_256"): "binary:256",
+}
+_FORMS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+#: Shorthands: a name that is a group of another verb cannot be a setting in Hydra.
+_SHORT = {
+    ("search", "index"): "index.path",
+    ("budget", "queries"): "queries.path",
+    ("export", "quantization"): "export.quantization",
+}
+#: Verbs that take a list of codecs.
+_LISTS = {"evaluate", "budget"}
+_OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<key>[\w./-]+)(?P<package>@[\w.]+)?=(?P<value>.*)", re.DOTALL)
+_SIZED = re.compile(r"(pq|opq|rq|prq|itq|sparse)_(\d+)")
+
+
+def spelled(verb: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return overrides as Hydra is to read them, and notes on those that were spelled as in older versions.
+
+    Raises
+    ------
+    UserError
+        If a codec of a list is unknown, or a sweep has codecs of several sizes.
+    """
+    found: list[str] = []
+    notes: list[str] = []
+    for override in overrides:
+        match = _OVERRIDE.fullmatch(override)
+        if match is None or match["package"]:
+            found.append(override)
+            continue
+        sign, key, value = match["sign"] or "", match["key"], match["value"]
+        now = list(_renewed(verb, key, value))
+        if now != [(key, value)]:
+            notes.append(f"{override} is now {' '.join(f'{sign}{k}={v}' for k, v in now)}")
+        found += [f"{sign}{_SHORT.get((verb, k), k)}={v}" for one in now for k, v in _expanded(verb, *one)]
+    return found, notes
+
+
+def codec_node(name: str) -> tuple[str, dict[str, object]]:
+    """Return a codec's name and node from ``int8`` or, with the first of its parameters, ``pq:32``.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name.
+    """
+    option, _, parameter = str(name).partition(":")
+    if option not in (known := options_of("codec")):
+        raise UserError(f"codecs: got {name!r}, expected some of {', '.join(known)}{nearest(option, known)}")
+    node = dict(OmegaConf.to_container(OmegaConf.load(conf_dir() / "codec" / f"{option}.yaml")))  # type: ignore[arg-type]
+    if parameter:
+        node[_parameter(option)] = int(parameter) if parameter.isdecimal() else parameter
+    return name.replace(":", "_"), node
+
+
+def _renewed(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
+    """Yield what is said today for a key and a value of an older version."""
+    key = _KEYS.get((verb, key), key)
+    group, dot, rest = key.partition(".")
+    option, _, parameter = rest.partition(".")
+    if group == "codec" and parameter and verb not in _LISTS:  # codec.pq_32.n_bytes
+        yield f"codec.{parameter}", value
+    elif dot and (group, option) in _OPTIONS:  # task.fidelity.max_texts
+        yield f"{group}.{_OPTIONS[group, option]}.{parameter}", value
+    elif key == "codec" or (verb in _LISTS and key == "codecs"):
+        value = re.sub(r"\w+", lambda word: _codec_name(word[0]), value)
+        yield ("codecs", value if value.startswith("[") else f"[{value}]") if verb in _LISTS else ("codec", value)
+    elif key == "export" and value not in options_of("export"):
+        yield from _export(value)
+    else:
+        yield key, re.sub(r"\w+", lambda word: _OPTIONS.get((key, word[0]), word[0]), value)
+
+
+def _codec_name(name: str) -> str:
+    sized = _SIZED.fullmatch(name)
+    return f"{sized[1]}:{sized[2]}" if sized else _OPTIONS.get(("codec", name), name)
+
+
+def _export(value: str) -> Iterator[tuple[str, str]]:
+    """Yield ``export=onnx quantization=int8`` for ``export=onnx_int8``."""
+    value = value.replace("sentence_transformers_onnx", "onnx")  # whose folder stock tools load too
+    name = next((one for one in options_of("export") if value.startswith(f"{one}_")), value)
+    yield "export", name
+    if form := value.removeprefix(name).lstrip("_"):
+        yield "quantization", _FORMS.get(form, form)
+
+
+def _expanded(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
+    """Yield what Hydra can read for the shorthand ``codec=pq:32``."""
+    if key != "codec" or ":" not in value or verb in _LISTS:
+        yield key, value
+        return
+    names = [one.strip(" '\"[]") for one in value.split(",")]
+    options = {one.partition(":")[0] for one in names}
+    sizes = [one.partition(":")[2] for one in names]
+    if len(options) > 1 or not all(sizes):
+        raise UserError(f"codec: got {value}, expected one, or sizes of one to sweep: codec=pq codec.n_bytes=16,32")
+    option = options.pop()
+    yield key, option
+    yield f"codec.{_parameter(option)}", ",".join(sizes)
+
+
+def _parameter(option: str) -> str:
+    """Return the parameter that ``name:value`` gives: the first in the codec's yaml."""
+    path = conf_dir() / "codec" / f"{option}.yaml"
+    names = [str(key) for key in OmegaConf.load(path) if not str(key).startswith("_")] if path.is_file() else []
+    if not names:
+        raise UserError(f"codec: {option} has no parameter; expected one of {', '.join(options_of('codec'))}")
+    return names[0]

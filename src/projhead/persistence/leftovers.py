@@ -1,0 +1,77 @@
+"""Temporary names, which say whose they are, and what processes that were killed left of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from pathlib import Path
+
+#: What ends the name of something unfinished, and of something that is being replaced.
+UNFINISHED, RETIRED = "tmp", "old"
+_HOST = re.sub(r"[^\w-]", "-", socket.gethostname())
+_swept: set[Path] = set()
+
+
+def temporary_of(path: Path, ending: str = UNFINISHED) -> Path:
+    """Return a hidden name beside `path` for this process alone."""
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.{ending}")
+
+
+def leftover(names: str) -> str:
+    """Return the pattern of temporary names of files whose own names match a pattern, whoever gave them."""
+    return rf"\.(?P<name>{names})\.((?P<host>[\w-]+)-)?(?P<pid>\d+)\.(?P<ending>{UNFINISHED}|{RETIRED})"
+
+
+def sweep(folder: Path) -> None:
+    """Remove what dead processes left in a folder, once for each process that writes there.
+
+    A retired folder whose successor never came takes its place again.
+    """
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for path in folder.iterdir():
+        found = re.fullmatch(_LEFTOVER, path.name)
+        if found and not _lives(found["host"], int(found["pid"])):
+            if found["ending"] == RETIRED and not path.with_name(found["name"]).exists():
+                os.replace(path, path.with_name(found["name"]))
+            else:
+                remove(path)
+
+
+def recover(path: Path) -> None:
+    """Give a folder its name back whose successor never came: the process was killed between two renames."""
+    if not path.exists() and path.parent.is_dir() and any(path.parent.glob(f".{_plain(path.name)}.*.{RETIRED}")):
+        _swept.discard(path.parent)
+        sweep(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+_LEFTOVER = leftover(".+")
+
+
+def _plain(name: str) -> str:
+    """Return a pattern of `glob` for a name that may hold its special characters."""
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def _lives(host: str | None, pid: int) -> bool:
+    """Say whether a process may still be there: of other hosts nobody knows; names without one are older versions'."""
+    if host is not None and host != _HOST:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid() or host is not None
