@@ -17,7 +17,7 @@ import pytest
 from projhead.commands import train
 from projhead.commands.compose import composed
 from projhead.errors import UserError
-from projhead.evaluation.results import read_results
+from projhead.report.results import read_results
 from projhead.reducers.base import load_reducer
 from projhead.vectors import Vectors
 

@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
-from projhead.commands.finish import expect_held_out, finish
+from projhead.commands.finish import finish
 from projhead.commands.run_folder import Run, run_folder
 from projhead.commands.student import check_student, train_student
 from projhead.corpora.queries import Queries, central
 from projhead.corpora.split import in_test
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
-from projhead.evaluation.results import read_results
+from projhead.evaluation.held_out import expect_held_out
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
+from projhead.report.results import read_results
 from projhead.report.tables import markdown
 from projhead.store.shard import fingerprint
 from projhead.store.store import store_path, write_store
