@@ -75,7 +75,7 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
     print("" if codec is None else f", through {codec.name}: {codec.bytes_per_vector(cfg.n_components)} bytes a vector")
     _fit(reducer, vectors, run_folder())
     if isinstance(reducer, LearnedReducer):
-        print(reducer.history_)
+        print(reducer.summary_)
     test = unit_rows(vectors.test[: cfg.max_test_rows])
     finish(cfg, folder, encoder, reducer, train, test, test, codec)
 
