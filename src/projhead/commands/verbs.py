@@ -81,6 +81,7 @@ class Train(_Loading):
     ckpt_path: str | None
     store_dtype: Stored
     max_test_rows: Count
+    overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +176,7 @@ class Report(_Run):
 
     results: Names
     out: str
+    overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True)
