@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from projhead.collection import Collection
+from projhead.evaluation.measurements import paths_of
 from projhead.printable import printable
 
 
@@ -19,7 +20,8 @@ def run(cfg: DictConfig) -> float:
         queries = [line.rstrip("\n") for line in sys.stdin]
     else:
         queries = [cfg.query] if isinstance(cfg.query, str) else [str(query) for query in cfg.query]
-    collection, best = Collection.open(cfg.index.path), 0.0
+    stores = None if cfg.store is None else paths_of(cfg.store)
+    collection, best = Collection.open(cfg.index.path, stores=stores), 0.0
     filter_ids = None if cfg.filter_ids is None else ids_of(cfg.filter_ids)
     for query in queries:
         print(f"\n{printable(query)}")

@@ -143,6 +143,7 @@ class Search(_Loading):
     index: Place
     query: Names
     top_k: Count
+    store: Names | None
     filter_ids: Names | None
 
 
