@@ -106,7 +106,7 @@ def test_search_writes_nothing_and_finds_a_store_elsewhere(stores: Path, monkeyp
     monkeypatch.chdir(empty)
     asked = ("search", f"index={stores / 'index'}", f"query='{TEXTS[5]}'")
     before = {path: path.stat().st_mtime_ns for path in stores.rglob("*")}
-    with pytest.raises(FileNotFoundError, match="no store in .*projhead search store=<folder>"):
+    with pytest.raises(FileNotFoundError, match=r"no store in .*projhead search store=<folder>"):
         run(search, *asked)
     assert run(search, *asked, f"store={stores / 'moved'}") == pytest.approx(1, abs=1e-5)
     assert {path: path.stat().st_mtime_ns for path in stores.rglob("*")} == before
