@@ -73,7 +73,7 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
     print(f"fit {reducer.kind}, {train.shape[1]} -> {cfg.n_components}, on {len(train):,} vectors", end="")
     print(f" and {len(queries):,} queries" if queries is not None else "", end="")
     print("" if codec is None else f", through {codec.name}: {codec.bytes_per_vector(cfg.n_components)} bytes a vector")
-    _fit(reducer, vectors, run_folder())
+    _fit(reducer, vectors, run_folder(), cfg.ckpt_path)
     if isinstance(reducer, LearnedReducer):
         print(reducer.summary_)
     test = unit_rows(vectors.test[: cfg.max_test_rows])
@@ -139,11 +139,13 @@ def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -
     return store.rows
 
 
-def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path) -> None:
+def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path, ckpt_path: str | None) -> None:
     if reducer.kind != "learned":
+        if ckpt_path is not None:
+            raise ValueError(f"ckpt_path: expected reducer=learned to go on with a checkpoint, got {reducer.kind}")
         reducer.fit(vectors.train)
         return
-    resume = last_checkpoint(folder / "checkpoints")
+    resume = last_checkpoint(folder / "checkpoints") or (None if ckpt_path is None else Path(ckpt_path))
     reducer.fit(vectors.train, queries=vectors.queries, pairs=vectors.pairs, resume=resume)
 
 
