@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self, overload
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
@@ -156,14 +156,6 @@ class Collection:
             If one is not in the index, or this kind of index cannot delete.
         """
         return self.index.delete(self._numbers(ids))
-
-    @overload
-    def search(self, query: str, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> list[Hit]: ...
-
-    @overload
-    def search(
-        self, query: Sequence[str] | ArrayLike, top_k: int = 10, *, filter_ids: Iterable[str] | None = None
-    ) -> list[list[Hit]]: ...
 
     def search(self, query: Any, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> Any:
         """Find the nearest documents of a query, or of several.

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.record import holds, read_record
+from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class SentenceTransformerEncoder:
         self.model.eval()
         with (
             torch.inference_mode(),
-            tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
+            progress(len(clean), self.name, shown=show_progress) as bar,
         ):
             while waiting:
                 batch = waiting.popleft()

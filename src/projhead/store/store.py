@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
@@ -26,6 +25,7 @@ from projhead.persistence.files import locked, write_json
 from projhead.persistence.leftovers import leftover, remove
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
+from projhead.progress import progress
 from projhead.protocols import Encoder
 from projhead.store.arrow import FormName, reader
 from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
@@ -268,9 +268,7 @@ def write_store(
                 )
             fit_or_open_codec(folder, manifest, codec, iter(()), calibration_rows)
             return EmbeddingStore.open(folder).by(encoder)
-        with tqdm(
-            total=total, initial=manifest.rows, desc=f"encode {name}", unit="text", disable=not show_progress
-        ) as bar:
+        with progress(total, f"encode {name}", shown=show_progress, done=manifest.rows) as bar:
             encoded = _encoded(encoder, stream, shard_rows, bar)
             settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
             for shard_documents, rows in encoded:
@@ -309,9 +307,10 @@ def _encoded(encoder: Encoder, documents: Iterator[Document], shard_rows: int, b
     while part := list(islice(documents, shard_rows)):
         rows = np.empty((len(part), encoder.dimension), np.float32)
         for start in range(0, len(part), _WINDOW):
+            before = bar.n
             window = encoder.encode([document.text for document in part[start : start + _WINDOW]])
             rows[start : start + _WINDOW] = window
-            bar.update(len(window))
+            bar.update(before + len(window) - bar.n)  # what the encoder's batches did not move it by
         yield part, rows
 
 
