@@ -151,6 +151,7 @@ class Search(_Loading):
     vector: str | None
     json: bool
     top_k: Count
+    store: Names | None
     filter_ids: Names | None
 
 
