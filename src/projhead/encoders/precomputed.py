@@ -17,6 +17,7 @@ from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
 from projhead.data import Document, RowText
+from projhead.persistence.arrays import read_array
 from projhead.persistence.files import sha256_of
 from projhead.vectors import Vectors, unit_rows
 
@@ -182,8 +183,7 @@ def _load(path: Path) -> NDArray[Any]:
 
 
 def _npy(path: Path) -> NDArray[Any]:
-    rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return rows
+    return read_array(path, mapped=True)
 
 
 def _safetensors(path: Path) -> NDArray[Any]:

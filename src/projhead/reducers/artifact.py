@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+from projhead.persistence.arrays import read_tensors
 from projhead.persistence.folder import in_place
 from projhead.persistence.record import CARD, Record, read_record
 
@@ -59,7 +60,7 @@ def read_artifact(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
         If it is damaged, or of another format or version.
     """
     record = read_record(folder, "artifact", _KEYS)
-    return record.body, load_file(folder / "model.safetensors")
+    return record.body, read_tensors(folder / "model.safetensors")
 
 
 def read_teacher(record: Any) -> Teacher | None:
