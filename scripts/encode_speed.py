@@ -44,10 +44,10 @@ from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import model_revision
-from projhead.evaluation.results import append_results
 from projhead.exporters.export import sample_texts
 from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
+from projhead.report.results import append_results
 from projhead.vectors import Vectors, unit_rows
 
 KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static"]

@@ -42,11 +42,11 @@ from projhead.data import Scores
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
-from projhead.evaluation.candidates import Candidate, result_rows, teacher_of
-from projhead.evaluation.results import Result, append_results, read_results
+from projhead.evaluation.measurements import Measurement, result_rows, teacher_of
 from projhead.heads.linear import Linear
 from projhead.persistence.files import atomic_file
 from projhead.report.page import write_report
+from projhead.report.results import Result, append_results, read_results
 from projhead.store.cached import Cached
 from projhead.tasks.retrieval import Retrieval
 from projhead.vectors import exact_top_k
@@ -118,6 +118,7 @@ def third(d: int, size: int) -> int:
     return -(-(d // 3) // size) * size
 
 
+ROLES = {"teacher": "reference", "learned": "subject"}
 METHODS = {
     "pq": Method("", full, ProductQuantizer),
     "opq": Method("", full, lambda size: ProductQuantizer(size, rotate=True)),
@@ -207,8 +208,14 @@ class Bench:
         found = exact_top_k(coded.encode(self.asked), coded.encode_documents(self.texts), TOP_K)[1]
         kept = (found[:, :, None] == self.nearest[:, None]).any(1).mean(1)  # (q, k, k) -> (q,)
         samples.append(Scores(self.name, f"overlap@{TOP_K}", kept))
-        system = Candidate(*subject[:3], samples, codec=subject.codec, bytes_per_vector=size)
-        append_results(self.out / "results.jsonl", result_rows([system], teacher_of(self.encoder)))
+        measured = Measurement(
+            *subject[:3],
+            samples,
+            codec=subject.codec,
+            bytes_per_vector=size,
+            role=ROLES.get(subject.reducer, "baseline"),
+        )
+        append_results(self.out / "results.jsonl", result_rows([measured], teacher_of(self.encoder)))
         with atomic_file(file) as temporary, temporary.open("wb") as opened:
             np.savez(opened, **{sample.metric: sample.items for sample in samples})
 
@@ -221,7 +228,7 @@ class Bench:
                 with np.load(file) as items:
                     seeds[reducer, width, codec].append([Scores(self.name, name, items[name]) for name in items])
             systems = [
-                Candidate(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
+                Measurement(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
                 for (reducer, width, codec), samples in seeds.items()
             ]
             baselines = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
@@ -235,7 +242,7 @@ def _mean(seeds: list[list[Scores]]) -> list[Scores]:
     ]
 
 
-def _said(system: Candidate) -> str:
+def _said(system: Measurement) -> str:
     return system.codec if system.reducer == "teacher" else f"{system.reducer}, {system.codec}"
 
 

@@ -46,7 +46,7 @@ def test_each_collection_is_fitted_for_itself_or_all_to_the_calibration(rows: Ve
     alone.encode_documents(TEXTS[100:])
     np.testing.assert_array_equal(alone.encode_documents(TEXTS[:100]), first)
     calibrated = Coded(encoder, Binary(), Calibration("others", [str(number) for number in range(400, 600)]))
-    assert (alone.stored, calibrated.stored) == ("binary", "binary (others)")
+    assert (alone.fitted_to, calibrated.fitted_to) == ("", "others")
     expected = Binary().fit(rows[400:])
     for part in (slice(0, 100), slice(100, 400)):
         stored = calibrated.encode_documents(TEXTS[part])
@@ -80,4 +80,4 @@ def test_widths_that_cannot_be_stored_are_refused_before_anything_is_encoded(row
 def test_what_learns_nothing_needs_no_calibration(rows: Vectors) -> None:
     coded = Coded(Numbered(rows), Cast(), Calibration("unknown", ["no number"]))
     np.testing.assert_allclose(coded.encode_documents(TEXTS), rows[:400], atol=1e-7)
-    assert coded.stored == "float32"
+    assert (coded.codec.name, coded.fitted_to) == ("float32", "")

@@ -96,10 +96,8 @@ def test_without_a_path_docstring_summaries_find_their_bodies():
     task = Retrieval()
     samples = {sample.metric: sample for sample in task.run(Letters(), Letters())}
     assert {sample.task for sample in samples.values()} == {"retrieval/docstrings"}
-    (data,) = task._sets()
-    _, found = exact_top_k(
-        *(Letters().encode([one.text for one in part]) for part in (data.queries, data.corpus)), top_k=10
-    )
+    ((_, documents, queries),) = task._sets
+    _, found = exact_top_k(Letters().encode(queries), Letters().encode(documents), top_k=10)
     own = np.arange(len(found))[:, None]  # the i-th body answers the i-th summary
     np.testing.assert_array_equal(samples["recall@10"].items, (found == own).any(1))
     assert samples["recall@10"].items.mean() > 5 * 10 / len(found)

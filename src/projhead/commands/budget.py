@@ -17,7 +17,7 @@ from tqdm import tqdm
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.precomputed import Precomputed
-from projhead.evaluation.candidates import paths_of
+from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.planning import (
     TOP_K,
     Outcome,

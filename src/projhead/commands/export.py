@@ -13,12 +13,12 @@ from projhead.commands.run_folder import run_folder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.evaluation.candidates import commit, teacher_of
-from projhead.evaluation.results import Result, append_results, read_results
+from projhead.evaluation.measurements import commit, teacher_of
 from projhead.exporters.export import export, sample_texts
 from projhead.protocols import Corpus, Encoder, Exporter
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer, load_reducer
+from projhead.report.results import Result, append_results, read_results
 from projhead.report.tables import markdown
 from projhead.students.assemble import assemble
 

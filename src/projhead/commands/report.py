@@ -6,9 +6,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from projhead.evaluation.candidates import paths_of
-from projhead.evaluation.results import Result, read_results
+from projhead.evaluation.measurements import paths_of
 from projhead.report.page import write_report
+from projhead.report.results import Result, read_results
 
 
 def run(cfg: DictConfig) -> int:

@@ -108,8 +108,15 @@ def _codec_name(name: str) -> str:
 
 def _export(value: str) -> Iterator[tuple[str, str]]:
     """Yield ``export=onnx quantization=int8`` for ``export=onnx_int8``."""
-    value = value.replace("sentence_transformers_onnx", "onnx")  # whose folder stock tools load too
-    name = next((one for one in options_of("export") if value.startswith(f"{one}_")), value)
+    value = value.replace("sentence_transformers_onnx", "onnx")  # which stock backend="onnx" reads too
+    if value in options_of("export"):
+        yield "export", value
+        return
+    formats = [one for one in options_of("export") if value.startswith(f"{one}_")]
+    if not formats:
+        yield "export", value
+        return
+    name = max(formats, key=len)
     yield "export", name
     if form := value.removeprefix(name).lstrip("_"):
         yield "quantization", _FORMS.get(form, form)

@@ -20,10 +20,10 @@ from projhead.corpora.queries import Queries, central
 from projhead.corpora.split import in_test
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
-from projhead.evaluation.results import read_results
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
+from projhead.report.results import read_results
 from projhead.report.tables import markdown
 from projhead.store.shard import fingerprint
 from projhead.store.store import store_path, write_store

@@ -8,6 +8,29 @@ from typing import Any
 from projhead.persistence.record import read_record
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder
+from projhead.store.store import EmbeddingStore
+
+
+def encoder_of(store: EmbeddingStore) -> Encoder:
+    """Return the encoder that wrote a store: the one at hand, or built again from what the store records.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be built, or is not what it was.
+    """
+    if store.encoder is None:
+        record = store.manifest.encoder
+        if record["spec"] is None:
+            raise ValueError(f"{store.folder}: its encoder cannot be built from a record ({record['name']})")
+        encoder: Encoder = build(record["spec"], "projhead.encoders")
+        if encoder.revision != record["revision"]:
+            raise ValueError(
+                f"{store.folder} was encoded by {record['name']} at revision {record['revision']}, "
+                f"which is now {encoder.revision}: encode again"
+            )
+        store.encoder = encoder
+    return store.encoder
 
 
 def load_encoder(

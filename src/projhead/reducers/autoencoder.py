@@ -53,6 +53,7 @@ class Autoencoder(Reducer):
     """
 
     kind = "autoencoder"
+    role = "baseline"
 
     def __init__(
         self,

@@ -47,6 +47,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The fitted projection, before rows are made unit length again.
     teacher_ : Teacher or None
         The encoder whose vectors were seen, None for bare arrays.
+    store_ : EmbeddingStore or None
+        The store that was fitted to, where it was one; not saved.
     training_ : dict
         Numbers of the fit, for the card.
     codec_ : BaseCodec or None
@@ -57,7 +59,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     head_: nn.Module
     #: The name of this kind of reducer in tables.
     kind: str
+    #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
+    role = "subject"
     teacher_: Teacher | None = None
+    store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
 
     @property
@@ -78,6 +83,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         A store says whose rows it holds: a fit keeps that, and another teacher's rows are refused from then on.
         """
+        if reset:
+            self.store_ = X if isinstance(X, EmbeddingStore) else None
         if isinstance(X, EmbeddingStore):
             encoder = X.manifest.encoder
             teacher = Teacher(encoder["name"], encoder["revision"], encoder["dimension"])

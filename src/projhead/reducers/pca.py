@@ -38,6 +38,8 @@ class PCA(Reducer):
         Variance along each axis (mean square where uncentered), with n - 1 degrees of freedom where centered.
     """
 
+    role = "baseline"
+
     @property
     def kind(self) -> str:  # type: ignore[override]
         """The name of this form in tables."""

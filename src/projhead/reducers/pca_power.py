@@ -42,6 +42,7 @@ class PCAPower(Reducer):
     """
 
     kind = "pca_power"
+    role = "baseline"
 
     def __init__(
         self,

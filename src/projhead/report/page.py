@@ -11,15 +11,15 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from projhead.evaluation.results import Result
 from projhead.persistence.files import atomic_file
 from projhead.report import bytes_picture, pictures, speed_picture
-from projhead.report.rows import frame_of, is_export, leading, metric_name, rank, several_codecs
+from projhead.report.results import Result
+from projhead.report.rows import frame_of, is_export, leading, metric_name, roles_of, several_codecs
 from projhead.report.tables import markdown, tables
 
 
 class Finding(NamedTuple):
-    """A head against the best PCA on one task, at the fewest dimensions where both were measured."""
+    """A head against the best baseline on one task, at the fewest dimensions where both were measured."""
 
     task: str
     metric: str
@@ -72,11 +72,11 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
     measured, exported = frame[~is_export(frame)], frame[is_export(frame)]
     # Where codecs are compared, dimensions are shown without them.
     plain = measured[measured["codec"] == "float32"] if several_codecs(measured) else measured
-    looks = pictures.styles([name for name in plain["series"] if name != "teacher"])
+    looks = pictures.styles(roles_of(plain[~plain["full"]], "series"))
     stored = measured if several_codecs(measured) else measured[:0]
     marks = bytes_picture.legend(stored)
     speeds = speed_picture.legend(exported)
-    runs = pictures.styles(list(curves))
+    runs = pictures.styles(dict.fromkeys(curves, "subject"))
     sections = groupby(tables(frame), key=lambda table: table.section)
     teachers = frame[["encoder", "revision"]].drop_duplicates().to_dict("records")
     return {
@@ -112,7 +112,7 @@ def _findings(measured: pd.DataFrame) -> Iterator[Finding]:
         if differences.empty:
             continue
         widest = differences[differences["n_components"] == differences["n_components"].min()]
-        best = widest.loc[min(widest.index, key=lambda place: rank(widest["reducer"][place]))]
+        best = widest.loc[widest["reducer"].idxmin()]
         alike = ["n_components", "codec", "index", "seed"]
         at = task[~task["paired"] & (task[alike] == best[alike]).all(axis=1)]
         own, other = at[at["reducer"] == best["reducer"]], at[at["reducer"] == best["baseline"]]

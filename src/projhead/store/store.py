@@ -53,7 +53,11 @@ class EmbeddingStore:
         Columns ``id``, ``text`` (where kept) and ``embedding``, rows or codes, memory-mapped.
     codec : BaseCodec or None
         What wrote the codes; None where rows are floats.
+    encoder : Encoder or None
+        What made the rows, where it is at hand.
     """
+
+    encoder: Encoder | None = None
 
     def __init__(self, folder: Path, manifest: Manifest, table: pa.Table, codec: BaseCodec | None) -> None:
         self.folder, self.manifest, self.table, self.codec = folder, manifest, table, codec
@@ -91,6 +95,11 @@ class EmbeddingStore:
             codec = open_codec(folder, manifest)
         return cls(folder, manifest, pa.concat_tables(tables), codec)
 
+    def by(self, encoder: Encoder) -> Self:
+        """Keep the encoder that made the rows at hand."""
+        self.encoder = encoder
+        return self
+
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
@@ -98,6 +107,11 @@ class EmbeddingStore:
     def dimension(self) -> int:
         """Width of the rows."""
         return int(self.manifest.encoder["dimension"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Name, revision and dimension of the encoder that made the rows."""
+        return {name: self.manifest.encoder[name] for name in ("name", "revision", "dimension")}
 
     def codes(self) -> Iterator[NDArray[Any]]:
         """Yield what is stored of each shard, (rows, items), zero-copy from the memory map."""
@@ -221,7 +235,7 @@ def write_store(
                     f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path"
                 )
             fit_or_open_codec(folder, manifest, codec, iter(()), calibration_rows)
-            return EmbeddingStore.open(folder)
+            return EmbeddingStore.open(folder).by(encoder)
         with tqdm(
             total=total, initial=manifest.rows, desc=f"encode {name}", unit="text", disable=not show_progress
         ) as bar:
@@ -236,7 +250,7 @@ def write_store(
             raise ValueError(f"{name}: expected at least one document, got none")
         _finish(folder, manifest, digest.hexdigest())
     torch.cuda.empty_cache()  # what comes next has other shapes; without a GPU this is nothing
-    return EmbeddingStore.open(folder, verify=False)
+    return EmbeddingStore.open(folder, verify=False).by(encoder)
 
 
 def _wanted(

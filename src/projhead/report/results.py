@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+#: Of what is compared: the full-width teacher, what is asked about, what that is compared with.
+ROLES = ("reference", "subject", "baseline")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,12 @@ class Result:
         How vectors were stored and searched.
     seed, encoder, revision, commit : int, str, str, str
         Where it comes from: the training seed, the teacher and its digest, the projhead version.
+    role : str
+        ``"reference"`` (the full-width teacher), ``"subject"`` or ``"baseline"``.
+    fitted_to : str
+        What the codec was fitted to: a corpus, ``"trained"`` with the head, or, where empty, what it stores.
+    variant : int
+        Which of several of one name, width and seed that are not the same, from 1.
     """
 
     task: str
@@ -51,6 +61,14 @@ class Result:
     index: str = "exact"
     seed: int = 0
     commit: str = ""
+    role: str = "subject"
+    fitted_to: str = ""
+    variant: int = 1
+
+
+def named(reducer: str, variant: int) -> str:
+    """Return what a reducer is called in tables: of several that share a name all but the first are numbered."""
+    return reducer if variant == 1 else f"{reducer} #{variant}"
 
 
 def append_results(path: Path, results: Iterable[Result]) -> None:
@@ -85,11 +103,36 @@ def read_results(path: Path) -> list[Result]:
         if not line.strip():
             continue
         try:
-            results.append(_checked(json.loads(line)))
+            results.append(_checked(_modern(json.loads(line))))
         except (ValueError, TypeError) as error:
             found = f"{line[:100]!r} ({error})"
             raise ValueError(f"{path}, line {number}: expected a result row, got {found}; remove that line") from error
     return results
+
+
+#: What compared heads were called before rows had roles.
+_OLD_BASELINES = {
+    "pca",
+    "pca_uncentered",
+    "pca_whitened",
+    "pca_power",
+    "autoencoder",
+    "random_projection",
+    "truncation",
+}
+
+
+def _modern(record: dict[str, object]) -> dict[str, object]:
+    """Give a row of an older version its role, and what it wrote into names: ``"pca #2"``, ``"int8 (trained)"``."""
+    if not isinstance(record, dict) or "role" in record:
+        return record
+    if name := re.fullmatch(r"(.+) #(\d+)", str(record.get("reducer"))):
+        record |= {"reducer": name[1], "variant": int(name[2])}
+    if stored := re.fullmatch(r"(\S+) \((.+)\)", str(record.get("codec"))):
+        record |= {"codec": stored[1], "fitted_to": stored[2]}
+    kind = record.get("reducer")
+    role = "reference" if kind == "teacher" else "baseline" if kind in _OLD_BASELINES else "subject"
+    return record | {"role": role}
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
@@ -104,4 +147,6 @@ def _checked(record: dict[str, object]) -> Result:
             raise ValueError(f"{field.name}: expected {field.type}, got {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{field.name}: expected a finite number, got {value}")
+    if result.role not in ROLES:
+        raise ValueError(f"role: expected one of {', '.join(ROLES)}, got {result.role!r}")
     return result
