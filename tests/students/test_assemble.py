@@ -11,7 +11,7 @@ from torch import nn
 
 from projhead.encoders.minilm import MiniLM
 from projhead.heads.residual_mlp import ResidualMLP
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
 from projhead.students.assemble import assemble, dense_modules
@@ -51,7 +51,7 @@ def residual(vectors: Vectors) -> PCA:
 @pytest.mark.parametrize("fit", [lambda x: PCA(16).fit(x), lambda x: PCA(16, whiten=True).fit(x), residual])
 def test_the_student_is_the_teacher_then_the_reducer(fit: object, minilm: MiniLM, vectors: Vectors) -> None:
     reducer: Reducer = fit(vectors)  # type: ignore[operator]
-    student = assemble(minilm.model, reducer, minilm.revision)
+    student = assemble(minilm.model, reducer, minilm.identity)
     np.testing.assert_allclose(student.encode(TEXTS), reducer.transform(minilm.encode(TEXTS)), atol=1e-5)
 
 
@@ -82,9 +82,9 @@ def test_another_teachers_reducer_is_refused(minilm: MiniLM, vectors: Vectors) -
     with pytest.raises(ValueError, match="width 100, the model gives width 384"):
         assemble(minilm.model, PCA(16).fit(vectors[:, :100]))
     reducer = PCA(16).fit(vectors)
-    reducer.teacher_ = Teacher("mpnet", "feed", 384)
-    with pytest.raises(ValueError, match=r"fitted to mpnet \(revision feed\)"):
-        assemble(minilm.model, reducer, minilm.revision)
+    reducer.teacher_ = EncoderIdentity("mpnet", "feed", 384)
+    with pytest.raises(ValueError, match=r"expected vectors of mpnet \(fingerprint feed"):
+        assemble(minilm.model, reducer, minilm.identity)
     with pytest.raises(ValueError, match="fitted reducer"):
         assemble(minilm.model, PCA(16))
 

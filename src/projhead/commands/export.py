@@ -13,10 +13,11 @@ from projhead.commands.run_folder import run_folder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.evaluation.measurements import commit, teacher_of
+from projhead.evaluation.measurements import commit
 from projhead.exporters.export import export, sample_texts
+from projhead.exporters.parity import both_sides
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Corpus, Encoder, Exporter
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.report.results import Result, append_results, read_results
 from projhead.report.tables import markdown
@@ -30,7 +31,7 @@ def run(cfg: DictConfig) -> float:
     encoder: Encoder = instantiate(cfg.encoder)
     combined = Reduced(encoder, reducer)  # refuses another teacher's head
     subject, items = _subject(cfg, exporter, encoder, reducer)
-    read = combined.encode if exporter.encoder else reducer.transform
+    read = both_sides(combined) if exporter.encoder else reducer.transform
     results = Path(cfg.artifact).parent / "results.jsonl"
     record = export(
         exporter,
@@ -38,13 +39,13 @@ def run(cfg: DictConfig) -> float:
         Path(cfg.out),
         items,
         read(items),
-        teacher=teacher_of(encoder),
+        teacher=encoder.identity,
         reducer=reducer.kind,
         min_mean_cosine=cfg.min_mean_cosine,
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
     unit = "texts" if exporter.encoder else "vectors"
-    rows = _rows(f"export/{Path(cfg.out).name}", unit, record, teacher_of(encoder), reducer)
+    rows = _rows(f"export/{Path(cfg.out).name}", unit, record, encoder.identity, reducer)
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]
     print(
@@ -63,15 +64,15 @@ def _subject(cfg: DictConfig, exporter: Exporter, encoder: Encoder, reducer: Red
     corpus: Corpus = instantiate(cfg.corpus)
     texts = sample_texts([document.text for document in corpus.documents("test")], cfg.max_texts)
     if exporter.encoder is None:
-        return reducer, encoder.encode(texts)
+        return reducer, encoder.encode_document(texts)
     if not isinstance(encoder, SentenceTransformerEncoder):
         raise ValueError(
             f"expected a sentence-transformers teacher to put the head in, got {encoder.name}; try export=head_onnx"
         )
-    return assemble(encoder.model, reducer, encoder.revision), texts
+    return assemble(encoder.model, reducer, encoder.identity), texts
 
 
-def _rows(task: str, unit: str, record: dict[str, Any], teacher: Teacher, reducer: Reducer) -> list[Result]:
+def _rows(task: str, unit: str, record: dict[str, Any], teacher: EncoderIdentity, reducer: Reducer) -> list[Result]:
     """Return size, speed and parity as result rows."""
     values = {"megabytes": record["bytes"] / 1e6, f"{unit}_per_second": record["items_per_second"]}
     # Rounding puts the cosine of equal rows a hair above one.
@@ -80,7 +81,7 @@ def _rows(task: str, unit: str, record: dict[str, Any], teacher: Teacher, reduce
     return [
         Result(
             task=task, metric=metric, value=value, low=value, high=value, reducer=reducer.kind, n_components=k,
-            n=record["parity"]["n"], encoder=teacher.name, revision=teacher.revision, bytes_per_vector=4 * k,
+            n=record["parity"]["n"], encoder=teacher.name, revision=teacher.key, bytes_per_vector=4 * k,
             seed=int(getattr(reducer, "random_state", 0)), commit=commit(),
         )
         for metric, value in values.items()

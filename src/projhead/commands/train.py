@@ -25,6 +25,7 @@ from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.report.results import read_results
 from projhead.report.tables import markdown
+from projhead.store.one_side import OneSide
 from projhead.store.shard import fingerprint
 from projhead.store.store import store_path, write_store
 from projhead.students.distill import Texts
@@ -103,7 +104,7 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
     if not queries.texts:
         return TeacherVectors(train, test, Texts(texts, train), held_out_texts)
-    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts)
+    rows = _store(cfg, OneSide(encoder, "query"), f"{corpus.name}-queries", queries.texts)
     kept = central(rows[: len(queries.documents)], train, queries.documents, queries.keep)
     others = np.arange(len(queries.documents), len(rows))
     dropped = len(queries.documents) - len(kept)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from projhead.data import Scores
 from projhead.evaluation.bootstrap import Estimate, bootstrap, paired_bootstrap
-from projhead.protocols import Encoder
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.report.results import Result, named
 
 
@@ -55,11 +54,6 @@ class Measurement:
         return self.reducer, self.n_components, self.seed, self.codec, self.fitted_to
 
 
-def teacher_of(encoder: Encoder) -> Teacher:
-    """Return what an artifact records of the encoder its vectors came from."""
-    return Teacher(encoder.name, encoder.revision, encoder.dimension)
-
-
 @cache
 def commit() -> str:
     """Return projhead's version, with the commit where it runs from a checkout."""
@@ -74,7 +68,7 @@ def commit() -> str:
     return f"{version('projhead')}+{found}" if found else version("projhead")
 
 
-def result_rows(measurements: Sequence[Measurement], teacher: Teacher) -> list[Result]:
+def result_rows(measurements: Sequence[Measurement], teacher: EncoderIdentity) -> list[Result]:
     """Return a row for each score of each measurement, and one for each difference to its best baseline."""
     known: dict[int, Estimate] = {}
 
@@ -86,7 +80,7 @@ def result_rows(measurements: Sequence[Measurement], teacher: Teacher) -> list[R
     def row(one: Measurement, scores: Scores, estimate: Estimate, baseline: str = "") -> Result:
         return Result(
             task=scores.task, metric=scores.metric, **estimate._asdict(), reducer=one.reducer,
-            n_components=one.n_components, n=len(scores.items), encoder=teacher.name, revision=teacher.revision,
+            n_components=one.n_components, n=len(scores.items), encoder=teacher.name, revision=teacher.key,
             baseline=baseline, codec=one.codec, seed=one.seed, commit=commit(),
             bytes_per_vector=one.bytes_per_vector or 4 * one.n_components,
             role=one.role, fitted_to=one.fitted_to, variant=one.variant,

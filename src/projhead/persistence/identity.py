@@ -38,6 +38,8 @@ class EncoderIdentity:
         What stands before a text of each side.
     pooling : str
         How tokens become a row.
+    of_file : bool
+        Whether nobody declared the model, and the fingerprint is that of one file of vectors.
     """
 
     name: str = field(compare=False)
@@ -50,6 +52,7 @@ class EncoderIdentity:
     query_prompt: str = field(default="", compare=False)
     document_prompt: str = field(default="", compare=False)
     pooling: str = field(default="", compare=False)
+    of_file: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         facts = [f"fingerprint {self.fingerprint}", f"width {self.dimension}"]
@@ -87,10 +90,28 @@ class EncoderIdentity:
         if "revision" in record and "fingerprint" not in record:
             given |= _of_revision(str(record["revision"]))
         missing = {"name", "fingerprint", "dimension"} - set(given)
-        types = {"dimension": int, "unit": bool}
+        types = {"dimension": int, "unit": bool, "of_file": bool}
         if missing or not all(type(value) is types.get(name, str) for name, value in given.items()):
             raise ValueError(f"expected an encoder with name, fingerprint and dimension, got {record!r:.200}")
         return cls(**given)
+
+
+def expect_same(expected: EncoderIdentity, got: EncoderIdentity, what: str, advice: str) -> None:
+    """Check that vectors are of the encoder that is needed.
+
+    Raises
+    ------
+    ValueError
+        If not; `what` says what needs it, `advice` what to do.
+    """
+    if expected == got:
+        return
+    declare = (
+        "; a file of vectors is known by its bytes unless you declare their model, the same wherever they are used: "
+        "encoder.name=<model> encoder.revision=<its version>"
+    )
+    hint = declare if expected.of_file or got.of_file else ""
+    raise ValueError(f"{what}: expected vectors of {expected}, got those of {got}; {advice}{hint}")
 
 
 def _of_revision(revision: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from torch import nn
 
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 
 
@@ -35,7 +36,9 @@ def dense_modules(head: nn.Module) -> list[Dense]:
     return modules
 
 
-def assemble(model: SentenceTransformer, reducer: Reducer, revision: str | None = None) -> SentenceTransformer:
+def assemble(
+    model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentity | None = None
+) -> SentenceTransformer:
     """Put a fitted reducer behind a teacher, out of stock modules only.
 
     Parameters
@@ -44,8 +47,8 @@ def assemble(model: SentenceTransformer, reducer: Reducer, revision: str | None 
         The teacher, in float32; its modules are shared, not copied.
     reducer : Reducer
         Fitted to the teacher's unit rows.
-    revision : str, optional
-        The teacher's revision, to be compared with the one the reducer was fitted to.
+    teacher : EncoderIdentity, optional
+        That of the model, to be compared with the one that the reducer was fitted to.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def assemble(model: SentenceTransformer, reducer: Reducer, revision: str | None 
     ValueError
         If the reducer is not fitted, was fitted to another teacher or width, or the model cannot take a head.
     """
-    _check(model, reducer, revision)
+    _check(model, reducer, teacher)
     modules = OrderedDict(model.named_children())
     tail = [*dense_modules(reducer.head_), Normalize()]
     if not isinstance(list(modules.values())[-1], Normalize):
@@ -75,19 +78,15 @@ def assemble(model: SentenceTransformer, reducer: Reducer, revision: str | None 
     return student.eval()
 
 
-def _check(model: SentenceTransformer, reducer: Reducer, revision: str | None) -> None:
+def _check(model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentity | None) -> None:
     """Refuse a reducer that does not belong behind the model, and a model that takes none."""
     if not hasattr(reducer, "head_"):
         raise ValueError(f"expected a fitted reducer, got {reducer}; call fit, or load one with load_reducer")
-    teacher, width = reducer.teacher_, model.get_embedding_dimension()
-    if teacher is not None and revision is not None and not teacher.is_of(revision):
-        raise ValueError(
-            f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got a model of revision "
-            f"{revision}; choose that teacher, or train again"
-        )
+    if teacher is not None:
+        reducer.check_fits(teacher)
     if model.truncate_dim is not None:
         raise ValueError(f"expected a model of full width, got truncate_dim={model.truncate_dim}; load it without")
-    if width != reducer.n_features_in_:
+    if (width := model.get_embedding_dimension()) != reducer.n_features_in_:
         raise ValueError(
             f"the reducer takes vectors of width {reducer.n_features_in_}, the model gives width {width}; "
             "choose the teacher that the reducer was fitted to"
