@@ -37,7 +37,7 @@ WALLS = {
     "omegaconf": {"commands"},
     "yaml": {"settings/options"},
     "pydantic": {"settings"},
-    "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
+    "pytorch_lightning": {"training", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
     "pymilvus": {"indexes/milvus"},

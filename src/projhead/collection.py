@@ -135,10 +135,10 @@ class Collection:
         """
         mine, other = self.stores[0].identity, store.identity
         expect_same(mine, other, str(store.folder), "encode it with the encoder of the index")
-        if mine.side != other.side:
+        if store.manifest.side != self.stores[0].manifest.side:
             raise ValueError(
-                f"{store.folder}: expected vectors of the index's side, {mine.side or 'document'}, got those of the "
-                f"side {other.side or 'document'}; encode with side={mine.side or 'document'}"
+                f"{store.folder} holds side {store.manifest.side} of {other.name}, the index side "
+                f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
             )
         twice = set(self.ids) & set(store.ids)
         if twice:

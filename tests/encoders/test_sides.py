@@ -13,13 +13,16 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Router
 
 from projhead.codecs.integer import Integer
+from projhead.collection import Collection
 from projhead.corpora.batching import token_batches
+from projhead.data import Document
 from projhead.encoders.coded import Coded
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.persistence.registry import build, spec_of
 from projhead.reducers.pca import PCA
 from projhead.store.cached import Cached
+from projhead.store.store import EmbeddingStore, write_store
 from projhead.students.assemble import assemble
 from projhead.vectors import unit_rows
 
@@ -94,7 +97,7 @@ def test_everything_behind_a_teacher_keeps_its_sides(
         np.testing.assert_allclose(encoder.encode_document(FOUND), reducer.transform(found), atol=atol)
 
 
-def test_an_identity_is_of_both_sides(ours: SentenceTransformerEncoder, tmp_path: Path) -> None:
+def test_a_revision_is_of_both_sides(ours: SentenceTransformerEncoder, tmp_path: Path) -> None:
     path = str(tmp_path / "model")
     assert build(spec_of(ours), "encoder").identity == ours.identity
     others = [
@@ -126,3 +129,20 @@ def test_a_one_sided_model_has_one_way(teacher: SentenceTransformerEncoder, tmp_
     for rows in (cached.encode_query(FOUND), cached.encode_document(FOUND), cached.encode(FOUND)):
         np.testing.assert_allclose(rows, teacher.encode(FOUND), atol=1e-3)
     assert len(list(tmp_path.iterdir())) == 1  # encoded once
+    assert EmbeddingStore.open(next(tmp_path.iterdir())).manifest.side == "both"
+
+
+def test_a_store_holds_one_side_and_goes_on_with_no_other(ours: SentenceTransformerEncoder, tmp_path: Path) -> None:
+    documents = [Document(str(number), text) for number, text in enumerate(FOUND)]
+    store = write_store(tmp_path / "s", ours, documents, dtype="float32", side="query")
+    np.testing.assert_array_equal(store.rows, ours.encode_query(FOUND))
+    assert EmbeddingStore.open(tmp_path / "s").manifest.side == "query"
+    with pytest.raises(ValueError, match="begun with side 'query', got 'document'"):
+        write_store(tmp_path / "s", ours, documents, dtype="float32")
+    write_store(tmp_path / "d", ours, documents, dtype="float32")
+    collection = Collection.build(EmbeddingStore.open(tmp_path / "d").by(ours), "exact")
+    scores = [hit.score for hit in collection.search(ASKED[0], len(FOUND))]
+    expected = np.sort(ours.encode_document(FOUND) @ ours.encode_query(ASKED[:1])[0])[::-1]
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"holds side query of .*, the index side document"):
+        collection.add(store)

@@ -18,11 +18,11 @@ def test_what_decides_vectors_tells_encoders_apart(change: dict[str, object]) ->
     assert replace(ONE, **change) != ONE
 
 
-def test_a_name_a_compute_dtype_or_a_side_does_not() -> None:
-    other = EncoderIdentity("models/e5", "feed", 384, compute_dtype="bfloat16", side="query")
+def test_a_name_a_or_a_compute_dtype_does_not() -> None:
+    other = EncoderIdentity("models/e5", "feed", 384, compute_dtype="bfloat16")
     assert other == ONE
     assert len({other, ONE}) == 1
-    assert (other.key, ONE.key) == ("feed-bfloat16-query", "feed")
+    assert (other.key, ONE.key) == ("feed-bfloat16", "feed")
 
 
 def test_it_says_what_it_is() -> None:
@@ -38,17 +38,15 @@ def test_a_record_holds_what_is_not_as_usual() -> None:
 @pytest.mark.parametrize(
     ("revision", "expected"),
     [
-        ("feed", ("feed", "", "")),
-        ("feed-float16", ("feed", "float16", "")),
-        ("feed-query", ("feed", "", "query")),
-        ("feed-bfloat16-query", ("feed", "bfloat16", "query")),
-        ("my-model-2", ("my-model-2", "", "")),
-        ("query", ("query", "", "")),
+        ("feed", ("feed", "")),
+        ("feed-float16", ("feed", "float16")),
+        ("my-model-2", ("my-model-2", "")),
+        ("float16", ("float16", "")),
     ],
 )
-def test_revisions_of_older_versions(revision: str, expected: tuple[str, str, str]) -> None:
+def test_revisions_of_older_versions(revision: str, expected: tuple[str, str]) -> None:
     found = EncoderIdentity.of_record({"name": "tiny", "revision": revision, "dimension": 12, "spec": None})
-    assert (found.fingerprint, found.compute_dtype, found.side) == expected
+    assert (found.fingerprint, found.compute_dtype) == expected
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.store.cached import Cached
+from projhead.store.side import BOTH
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
@@ -99,7 +100,12 @@ def _sample(cfg: DictConfig) -> tuple[str, EncoderIdentity, Vectors, Vectors]:
             name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode_document(texts)
     if cfg.queries.path is not None:
         asked = EmbeddingStore.open(cfg.queries.path)
-        expect_same(teacher, asked.identity, str(cfg.queries.path), "encode queries with that and side=query")
+        advice = "encode queries with that teacher and side=query"
+        expect_same(teacher, asked.identity, str(cfg.queries.path), advice)
+        if asked.manifest.side not in ("query", BOTH):
+            raise ValueError(
+                f"{cfg.queries.path}: expected the side of queries, got that of {asked.manifest.side}s; {advice}"
+            )
         return name, teacher, rows, unit_rows(asked.rows[: cfg.n_queries])
     held = np.random.default_rng(1).permutation(len(rows))
     if len(rows) < 4 * TOP_K:

@@ -13,7 +13,6 @@ from projhead.codecs.base import BaseCodec, load_codec
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Corpus, Encoder
-from projhead.store.one_side import OneSide
 from projhead.store.store import write_store
 
 
@@ -23,10 +22,6 @@ def run(cfg: DictConfig) -> int:
     corpus: Corpus = encoder if _own_rows(encoder) else instantiate(cfg.corpus)
     if cfg.artifact:
         encoder = Reduced(encoder, str(cfg.artifact))
-    if cfg.side not in ("document", "query"):
-        raise ValueError(f"side: expected document or query, got {cfg.side!r}")
-    if cfg.side == "query":
-        encoder = OneSide(encoder, "query")
     again = cfg.count and getattr(corpus, "path", "") != "-"
     total = sum(1 for _ in corpus.documents(cfg.split)) if again else None
     store = write_store(
@@ -39,6 +34,7 @@ def run(cfg: DictConfig) -> int:
         calibration_rows=cfg.calibration_rows,
         shard_rows=cfg.shard_rows,
         keep_texts=cfg.keep_texts,
+        side=cfg.side,
         total=total,
         show_progress=True,
     )

@@ -25,8 +25,8 @@ from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.report.results import read_results
 from projhead.report.tables import markdown
-from projhead.store.one_side import OneSide
 from projhead.store.shard import fingerprint
+from projhead.store.side import Side
 from projhead.store.store import store_path, write_store
 from projhead.students.distill import Texts
 from projhead.vectors import unit_rows
@@ -71,7 +71,7 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
     print("" if codec is None else f", through {codec.name}: {codec.bytes_per_vector(cfg.n_components)} bytes a vector")
     _fit(reducer, vectors, run_folder())
     if isinstance(reducer, LearnedReducer):
-        print(reducer.history_)
+        print(reducer.summary_)
     test = unit_rows(vectors.test[: cfg.max_test_rows])
     finish(cfg, folder, encoder, reducer, train, test, test, codec)
 
@@ -104,7 +104,7 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
     if not queries.texts:
         return TeacherVectors(train, test, Texts(texts, train), held_out_texts)
-    rows = _store(cfg, OneSide(encoder, "query"), f"{corpus.name}-queries", queries.texts)
+    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts, side="query")
     kept = central(rows[: len(queries.documents)], train, queries.documents, queries.keep)
     others = np.arange(len(queries.documents), len(rows))
     dropped = len(queries.documents) - len(kept)
@@ -118,9 +118,9 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     )
 
 
-def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -> Any:
+def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str], *, side: Side = "document") -> Any:
     """Return the vectors of texts from their store, built if it does not exist yet; `Cached` finds it too."""
-    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype)
+    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype, side)
     print(f"teacher's vectors of {len(texts):,} {name}: {path}")
     store = write_store(
         path,
@@ -131,6 +131,7 @@ def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -
         total=len(texts),
         show_progress=True,
         keep_texts=False,
+        side=side,
     )
     return store.rows
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-#: What older versions wrote behind a digest: what was computed in, and which side the rows are of.
-_DTYPES, _SIDES = ("float32", "float16", "bfloat16"), ("query", "document", "plain")
+#: What older versions wrote behind a digest, where it was not what the files hold.
+_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,6 @@ class EncoderIdentity:
         What the model was trained for, as sentence-transformers calls it.
     compute_dtype : str
         What the network computes in, where that is not what its files hold.
-    side : str
-        Which side all rows are of, where that is not the document's and the encoder's two sides differ.
     query_prompt, document_prompt : str
         What stands before a text of each side.
     pooling : str
@@ -48,7 +46,6 @@ class EncoderIdentity:
     unit: bool = True
     similarity: str = field(default="cosine", compare=False)
     compute_dtype: str = field(default="", compare=False)
-    side: str = field(default="", compare=False)
     query_prompt: str = field(default="", compare=False)
     document_prompt: str = field(default="", compare=False)
     pooling: str = field(default="", compare=False)
@@ -66,7 +63,7 @@ class EncoderIdentity:
     @property
     def key(self) -> str:
         """What tells these very rows from others of the same encoder, where they lie on disk."""
-        return "-".join(filter(None, (self.fingerprint, self.compute_dtype, self.side)))
+        return "-".join(filter(None, (self.fingerprint, self.compute_dtype)))
 
     @property
     def record(self) -> dict[str, Any]:
@@ -115,10 +112,6 @@ def expect_same(expected: EncoderIdentity, got: EncoderIdentity, what: str, advi
 
 
 def _of_revision(revision: str) -> dict[str, str]:
-    """Divide what older versions wrote, such as ``"0123456789abcdef-float16-query"``."""
-    fingerprint, found = revision, {"compute_dtype": "", "side": ""}
-    for name, words in (("side", _SIDES), ("compute_dtype", _DTYPES)):
-        front, _, last = fingerprint.rpartition("-")
-        if front and last in words:
-            fingerprint, found[name] = front, last
-    return {"fingerprint": fingerprint, **found}
+    """Divide what older versions wrote, such as ``"0123456789abcdef-float16"``."""
+    front, _, last = revision.rpartition("-")
+    return {"fingerprint": front, "compute_dtype": last} if front and last in _DTYPES else {"fingerprint": revision}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from projhead.data import Document
 from projhead.protocols import Encoder
-from projhead.store.one_side import OneSide
 from projhead.store.shard import fingerprint
+from projhead.store.side import Side, side_of, way_of
 from projhead.store.store import EmbeddingStore, store_path, write_store
 from projhead.vectors import Vectors, unit_rows
 
@@ -40,28 +40,29 @@ class Cached:
 
     def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, of texts that ask."""
-        return self._rows(OneSide(self.encoder, "query"), texts, show_progress)
+        return self._rows("query", texts, show_progress)
 
     def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, of texts that are searched."""
-        return self._rows(OneSide(self.encoder, "document"), texts, show_progress)
+        return self._rows("document", texts, show_progress)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, in the order of `texts`."""
-        return self._rows(OneSide(self.encoder, "plain"), texts, show_progress)
+        return self._rows("plain", texts, show_progress)
 
-    def _rows(self, side: OneSide, texts: Sequence[str], show_progress: bool) -> Vectors:
+    def _rows(self, side: Side, texts: Sequence[str], show_progress: bool) -> Vectors:
         if not texts:
-            return side.encode(texts)
-        place = store_path(self.root, side, fingerprint(texts), self.dtype)
+            return way_of(self.encoder, side_of(self.encoder, side))(texts)
+        place = store_path(self.root, self.encoder, fingerprint(texts), self.dtype, side)
         if place not in self._stores:
             self._stores[place] = write_store(
                 place,
-                side,
+                self.encoder,
                 (Document(str(number), text) for number, text in enumerate(texts)),
                 name="texts",
                 dtype=self.dtype,
                 keep_texts=False,
+                side=side,
                 total=len(texts),
                 show_progress=show_progress or self.show_progress,
             )

@@ -28,8 +28,9 @@ from projhead.reducers.learned import LearnedReducer
 from projhead.settings.ranges import Count, Seed, Weight
 from projhead.training.network_module import NetworkModule
 from projhead.training.samplers import Rows
+from projhead.training.seeding import seeded
 from projhead.training.text_data import TextData
-from projhead.training.trainer import make_trainer, seeded, take_best
+from projhead.training.trainer import make_trainer, take_best
 from projhead.vectors import Vectors, unit_rows
 
 #: Texts whose tokens are counted at once.
