@@ -27,7 +27,7 @@ import faiss
 import numpy as np
 from tqdm import tqdm
 
-from projhead import PCA, LearnedReducer, SentenceTransformerEncoder
+from projhead import PCA, LearnedReducer
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.codecs.binary import Binary
 from projhead.codecs.cast import Cast
@@ -42,6 +42,7 @@ from projhead.data import Scores
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.heads.linear import Linear
 from projhead.persistence.files import atomic_file

@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "projhead"
 
 #: From the ground up. A module imports from floors below its own, or from its own folder.
 FLOORS = [
-    {"printable"},
+    {"printable", "progress"},
     {"errors"},
     {"settings"},
     {"persistence", "vectors", "quiet", "heads", "losses"},

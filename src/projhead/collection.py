@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self, overload
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
@@ -162,14 +162,6 @@ class Collection:
         """
         return self.index.delete(self._numbers(ids))
 
-    @overload
-    def search(self, query: str, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> list[Hit]: ...
-
-    @overload
-    def search(
-        self, query: Sequence[str] | ArrayLike, top_k: int = 10, *, filter_ids: Iterable[str] | None = None
-    ) -> list[list[Hit]]: ...
-
     def search(self, query: Any, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> Any:
         """Find the nearest documents of a query, or of several.
 
@@ -296,7 +288,8 @@ def _opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[st
         store = EmbeddingStore.open(place, trusted=trusted)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{error}, which the index {index} is of: move both together, or say where it is (store=<folder>)"
+            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
+            "store=<folder>, Collection.open(..., stores=[<folder>]))"
         ) from error
     if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
         raise ValueError(f"{place} was written again after the index {index}: build the index again")

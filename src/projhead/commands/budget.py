@@ -29,6 +29,7 @@ from projhead.evaluation.planning import (
     recommended,
 )
 from projhead.persistence.identity import EncoderIdentity, expect_same
+from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.store.cached import Cached
@@ -41,6 +42,7 @@ _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**
 
 def run(cfg: DictConfig) -> float:
     """Print the table, the recommended form on top; return what it is estimated to keep."""
+    expect_ours(run_folder(), "a budget", ours=(run_folder() / "budget.md").is_file())
     memory, n = size_of(cfg.memory), int(cfg.rows)
     name, teacher, sample, queries = _sample(cfg)
     reducers = [_reducer(path, teacher) for path in paths_of(cfg.artifact)]

@@ -14,13 +14,13 @@ from typing import Any, ClassVar
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
 from projhead.encoders.sides import SIDES, Side
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record
+from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
 
 OUTPUT = "sentence_embedding"
@@ -135,7 +135,7 @@ class GraphEncoder(ABC):
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
         with (
-            tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
+            progress(len(clean), self.name, shown=show_progress) as bar,
             ThreadPoolExecutor(self._threads) as pool,
         ):
             running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()

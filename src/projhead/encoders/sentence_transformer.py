@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
 from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import holds, read_record
+from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class SentenceTransformerEncoder:
         self.model.eval()
         with (
             torch.inference_mode(),
-            tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
+            progress(len(clean), self.name, shown=show_progress) as bar,
         ):
             while waiting:
                 batch = waiting.popleft()

@@ -20,10 +20,10 @@ from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
-_DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_bf16": 0.997}
+_DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_static": 0.997, "int8_bf16": 0.997}
 
 #: What the network's weights can be.
-Quantization = Literal["float32", "int8", "int8_bf16"]
+Quantization = Literal["float32", "int8", "int8_static", "int8_bf16"]
 
 
 class OpenVino:
@@ -33,11 +33,12 @@ class OpenVino:
 
     Parameters
     ----------
-    quantization : {"float32", "int8", "int8_bf16"}
-        Of the network. int8 (see `projhead.quantization.int8_static`) is calibrated on the texts that `write` is given:
-        a quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
-        computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of the time where the
-        processor has it. Rows stay as near to the student's, but depend a little on what else is in their batch.
+    quantization : {"float32", "int8", "int8_static", "int8_bf16"}
+        Of the network. int8, which is int8_static (see `projhead.quantization.int8_static`), is calibrated on the texts
+        that `write` is given: a quarter of the size, four times the speed. int8_bf16 is the same file, but for a note
+        that what is left may be computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of
+        the time where the processor has it. Rows stay as near to the student's, but depend a little on what else is in
+        their batch.
 
     Raises
     ------

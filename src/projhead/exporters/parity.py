@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from sentence_transformers import SentenceTransformer
 
+from projhead.encoders.sides import two_sided
 from projhead.protocols import Encoder
-from projhead.vectors import Vectors, neighbor_overlap
+from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 
 _TOP_K = 10
 
@@ -37,6 +39,13 @@ def both_sides(encoder: Encoder) -> Callable[[Sequence[str]], Vectors]:
     if not encoder.two_sided:
         return encoder.encode
     return lambda texts: np.stack([encoder.encode_query(texts), encoder.encode_document(texts)])
+
+
+def both_sides_of(student: SentenceTransformer, texts: Sequence[str]) -> Vectors:
+    """Return the student's unit rows (n, k), or (2, n, k), queries first, where its sides differ."""
+    if not two_sided(student):
+        return unit_rows(student.encode(texts))
+    return np.stack([unit_rows(student.encode_query(texts)), unit_rows(student.encode_document(texts))])
 
 
 def measure(reference: Vectors, found: Vectors) -> Parity:

@@ -22,6 +22,7 @@ from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
+from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
 from projhead.training.guard import Judge, choose
 from projhead.training.recipe import Recipe, filled, make_recipe
@@ -204,7 +205,7 @@ class LearnedReducer(Reducer):
 
     def fit(
         self,
-        X: ArrayLike,
+        X: ArrayLike | EmbeddingStore,
         y: object = None,
         *,
         queries: ArrayLike | None = None,

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
@@ -27,7 +26,9 @@ from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.leftovers import leftover, remove
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
+from projhead.progress import progress
 from projhead.protocols import Encoder
+from projhead.store.arrow import FormName, reader
 from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
 from projhead.store.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.store.shard import add_text, digest_of, read_shard, write_shard
@@ -138,6 +139,37 @@ class EmbeddingStore:
         stored: NDArray[Any] = taken.flatten().to_numpy(zero_copy_only=True).reshape(len(numbers), self.manifest.items)
         return stored if self.codec is None else self.codec.decode(stored.copy())
 
+    def to_arrow(
+        self, rows: FormName = "float32", columns: Sequence[str] | None = None, *, batch_rows: int = 8192
+    ) -> pa.RecordBatchReader:
+        """Stream the store to other programs: databases, DuckDB, Polars, Parquet.
+
+        Codes of the store itself never leave it: compared as they are, without their codec, they would mislead.
+
+        Parameters
+        ----------
+        rows : {"float32", "float16", "int8", "bit"}
+            Of the unit rows. int8 has one scale for all dimensions, bits are signs: both may be compared as they are,
+            with queries in the same form, by inner product and by Hamming distance. `projhead.store.arrow.Form.of`
+            reads from the schema which form that is, what it keeps, and puts queries into it.
+        columns : sequence of str, optional
+            What goes with the ids; everything that the store keeps where not given.
+        batch_rows : int
+            Rows of a batch, which is all that memory holds.
+
+        Returns
+        -------
+        pyarrow.RecordBatchReader
+            ``id``, the columns, and ``embedding``: a list of fixed size, of bytes for bits (eight in each, the first
+            dimension in the highest).
+
+        Raises
+        ------
+        ValueError
+            If there is no such form or column.
+        """
+        return reader(self, rows, columns, batch_rows)
+
     @property
     def ids(self) -> list[str]:
         """The id of every row."""
@@ -242,9 +274,7 @@ def write_store(
                 )
             fit_or_open_codec(folder, manifest, codec, iter(()), calibration_rows)
             return EmbeddingStore.open(folder).by(encoder)
-        with tqdm(
-            total=total, initial=manifest.rows, desc=f"encode {name}", unit="text", disable=not show_progress
-        ) as bar:
+        with progress(total, f"encode {name}", shown=show_progress, done=manifest.rows) as bar:
             encoded = _encoded(encoder, wanted.side, stream, shard_rows, bar)
             settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
             for shard_documents, rows in encoded:
@@ -287,9 +317,10 @@ def _encoded(
     while part := list(islice(documents, shard_rows)):
         rows = np.empty((len(part), encoder.dimension), np.float32)
         for start in range(0, len(part), _WINDOW):
+            before = bar.n
             window = encode([document.text for document in part[start : start + _WINDOW]])
             rows[start : start + _WINDOW] = window
-            bar.update(len(window))
+            bar.update(before + len(window) - bar.n)  # what the encoder's batches did not move it by
         yield part, rows
 
 

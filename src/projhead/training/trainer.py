@@ -10,6 +10,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
+from projhead.training.checkpoints import WholeCheckpoints
+
 
 def make_trainer(
     trainer: Callable[..., pl.Trainer] | None,
@@ -25,7 +27,8 @@ def make_trainer(
     needed = {"max_epochs": -1, "reload_dataloaders_every_n_epochs": 1, "num_sanity_val_steps": 0}
     if trainer is not None:
         loggers = list((logger or {}).values())
-        return trainer(callbacks=[*(callbacks or {}).values(), *watchers], logger=loggers or False, **needed)
+        every = [*(callbacks or {}).values(), *watchers]
+        return trainer(callbacks=every, logger=loggers or False, plugins=[WholeCheckpoints()], **needed)
     return pl.Trainer(
         max_steps=max_steps,
         devices=1,
