@@ -12,6 +12,7 @@ from tests.conftest import edit
 
 from projhead.data import Document
 from projhead.persistence.identity import EncoderIdentity
+from projhead.protocols import OneSided
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.store.store import write_store
@@ -103,7 +104,7 @@ def test_missing_and_truncated_files_are_refused(artifact: Path, tmp_path: Path)
         load_reducer(artifact)
 
 
-class _Digits:
+class _Digits(OneSided):
     def __init__(self, fingerprint: str) -> None:
         self.name, self.dimension = "digits", 4
         self.identity = EncoderIdentity("digits", fingerprint, 4)
