@@ -38,7 +38,6 @@ from encode_measure import Encode, Timed, here, measure, padding, peak_memory
 from encode_peers import build_peers
 from encode_table import LEAST, Run, markdown, results
 from projhead import PCA, SentenceTransformerEncoder, assemble, load_encoder, load_reducer
-from projhead.commands.conf import conf_dir
 from projhead.commands.spelling import spelled
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
@@ -48,6 +47,7 @@ from projhead.exporters.export import sample_texts
 from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
 from projhead.report.results import append_results
+from projhead.settings.options import conf_dir
 from projhead.vectors import Vectors, unit_rows
 
 KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static"]

@@ -24,7 +24,7 @@ FLOORS = [
     {"training"},
     {"reducers"},
     {"encoders", "tasks"},
-    {"students"},
+    {"students", "collection"},
     {"quantization"},
     {"exporters", "evaluation"},
     {"commands"},
@@ -35,6 +35,7 @@ FLOORS = [
 WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
+    "yaml": {"settings/options"},
     "pydantic": {"settings"},
     "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},

@@ -20,8 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from projhead.cli import VERBS
 from projhead.commands.compose import composed
-from projhead.commands.conf import conf_dir, help_of, options_of
+from projhead.commands.conf import help_of
 from projhead.commands.verbs import VERBS as SETTINGS
+from projhead.settings.options import conf_dir, options_of
 
 GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name not in ("hydra", "paths"))
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("[!_]*.yaml"))]

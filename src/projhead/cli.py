@@ -14,8 +14,9 @@ from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn
 
-from projhead.commands.conf import conf_dir, help_of
+from projhead.commands.conf import help_of
 from projhead.errors import UserError, mendable, nearest
+from projhead.settings.options import conf_dir
 
 VERBS = {
     "train": "train a head on a teacher's vectors and compare it with PCA",

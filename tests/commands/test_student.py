@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hydra import initialize_config_dir
 
-from projhead.cli import conf_dir
 from projhead.commands.demo import _verb
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.evaluation.compare import compare
 from projhead.reducers.base import load_reducer
 from projhead.report.results import read_results
+from projhead.settings.options import conf_dir
 from projhead.tasks.neighbor_overlap import NeighborOverlap
 
 Draw = Callable[[int, int, int], list[str]]

@@ -1,4 +1,4 @@
-"""Where the Hydra configs are, and what they say of themselves."""
+"""What the Hydra configs say of themselves."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ import re
 from pathlib import Path
 from textwrap import shorten
 
+from projhead.settings.options import conf_dir, options_of
+
 _KEY = re.compile(r"(?P<indent> *)(?P<key>[\w.]+):(?: (?P<value>.*?))?(?: +# (?P<comment>.*))?")
 _CHOICE = re.compile(r" +- (?P<group>[\w@.]+): (?P<option>.*?)(?: +# (?P<comment>.*))?")
 #: Groups that are no choice.
 _FIXED = {"paths", "hydra"}
 _WIDTH = 120
-
-
-def conf_dir() -> Path:
-    """Return the folder of Hydra configs: inside an installed package, at the top of a checkout otherwise."""
-    package = Path(__file__).resolve().parents[1]
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parents[1] / "conf"
-
-
-def options_of(group: str) -> list[str]:
-    """Return the options of a group, none where it is no group."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml"))
 
 
 def head_of(path: Path) -> list[str]:

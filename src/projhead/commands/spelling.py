@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from omegaconf import OmegaConf
-
-from projhead.commands.conf import conf_dir, options_of
-from projhead.errors import UserError, nearest
+from projhead.errors import UserError
+from projhead.settings.options import first_parameter, options_of
 
 #: Keys of older versions, for one release: (verb or "", key).
 _KEYS = {
@@ -66,23 +64,6 @@ def spelled(verb: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     return found, notes
 
 
-def codec_node(name: str) -> tuple[str, dict[str, object]]:
-    """Return a codec's name and node from ``int8`` or, with the first of its parameters, ``pq:32``.
-
-    Raises
-    ------
-    UserError
-        If there is none of that name.
-    """
-    option, _, parameter = str(name).partition(":")
-    if option not in (known := options_of("codec")):
-        raise UserError(f"codecs: got {name!r}, expected some of {', '.join(known)}{nearest(option, known)}")
-    node = dict(OmegaConf.to_container(OmegaConf.load(conf_dir() / "codec" / f"{option}.yaml")))  # type: ignore[arg-type]
-    if parameter:
-        node[_parameter(option)] = int(parameter) if parameter.isdecimal() else parameter
-    return name.replace(":", "_"), node
-
-
 def _renewed(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
     """Yield what is said today for a key and a value of an older version."""
     key = _KEYS.get((verb, key), key)
@@ -134,13 +115,4 @@ def _expanded(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
         raise UserError(f"codec: got {value}, expected one, or sizes of one to sweep: codec=pq codec.n_bytes=16,32")
     option = options.pop()
     yield key, option
-    yield f"codec.{_parameter(option)}", ",".join(sizes)
-
-
-def _parameter(option: str) -> str:
-    """Return the parameter that ``name:value`` gives: the first in the codec's yaml."""
-    path = conf_dir() / "codec" / f"{option}.yaml"
-    names = [str(key) for key in OmegaConf.load(path) if not str(key).startswith("_")] if path.is_file() else []
-    if not names:
-        raise UserError(f"codec: {option} has no parameter; expected one of {', '.join(options_of('codec'))}")
-    return names[0]
+    yield f"codec.{first_parameter('codec', option)}", ",".join(sizes)

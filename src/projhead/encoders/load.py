@@ -23,7 +23,7 @@ def encoder_of(store: EmbeddingStore) -> Encoder:
         record = store.manifest.encoder
         if record["spec"] is None:
             raise ValueError(f"{store.folder}: its encoder cannot be built from a record ({record['name']})")
-        encoder: Encoder = build(record["spec"], "projhead.encoders")
+        encoder: Encoder = build(record["spec"], "encoder")
         if encoder.revision != record["revision"]:
             raise ValueError(
                 f"{store.folder} was encoded by {record['name']} at revision {record['revision']}, "

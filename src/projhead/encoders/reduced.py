@@ -55,7 +55,7 @@ class Reduced:
                 f"{encoder.name} gives width {encoder.dimension}"
             )
         self.name = f"{encoder.name} + {self.fitted.kind}"
-        self.dimension = int(self.fitted.n_components)
+        self.dimension = self.fitted.n_components_
 
     @cached_property
     def revision(self) -> str:

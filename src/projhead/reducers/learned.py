@@ -120,6 +120,10 @@ class LearnedReducer(Reducer):
         The trained head.
     codec_ : BaseCodec or None
         The trained codec of reduced rows.
+    decoder_ : ndarray of shape (k, d), float32
+        What `inverse_transform` rebuilds rows by: least squares.
+    reconstruction_error_ : float
+        Mean squared distance of held-out unit rows to what is rebuilt of them.
     history_ : str
         What the head is for, how it was trained and what was kept of that, in words.
     training_ : dict
@@ -229,6 +233,7 @@ class LearnedReducer(Reducer):
                 self._fit_guarded(given, self._recipe(given), resume)
             else:
                 self._fit_coded(given, self._recipe(given), self.codec, resume)
+        self._fit_decoder(rows, self.random_state)
         return self
 
     def _recipe(self, given: Given) -> Recipe:
@@ -407,6 +412,7 @@ class LearnedReducer(Reducer):
     def with_head(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
+        other._drop_decoder()
         other.head_ = head.cpu().requires_grad_(False).eval()
         other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
         other.teacher_, other._training = teacher, training

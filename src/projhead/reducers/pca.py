@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from projhead.reducers.base import Reducer, blocks
-from projhead.settings.ranges import Count
+from projhead.settings.ranges import Count, Fraction
 
 
 class PCA(Reducer):
@@ -21,8 +22,8 @@ class PCA(Reducer):
 
     Parameters
     ----------
-    n_components : int, default=128
-        Reduced width k.
+    n_components : int, float or None, default=128
+        Reduced width k; as many as explain this share of the variance, in (0, 1); or all that there are.
     center : bool, default=True
         Whether the mean is taken off first.
     whiten : bool, default=False
@@ -36,6 +37,10 @@ class PCA(Reducer):
         What is taken off.
     explained_variance_ : ndarray of shape (k,), float64
         Variance along each axis (mean square where uncentered), with n - 1 degrees of freedom where centered.
+    explained_variance_ratio_ : ndarray of shape (k,), float64
+        The same as a share of the whole.
+    n_components_ : int
+        The width k that was taken.
     """
 
     role = "baseline"
@@ -45,7 +50,9 @@ class PCA(Reducer):
         """The name of this form in tables."""
         return "pca" + ("" if self.center else "_uncentered") + ("_whitened" if self.whiten else "")
 
-    def __init__(self, n_components: Count = 128, *, center: bool = True, whiten: bool = False) -> None:
+    def __init__(
+        self, n_components: Count | Fraction | None = 128, *, center: bool = True, whiten: bool = False
+    ) -> None:
         self.n_components = n_components
         self.center = center
         self.whiten = whiten
@@ -60,7 +67,7 @@ class PCA(Reducer):
         """
         rows = self._checked(X, reset=True)
         n, d = rows.shape
-        if n < self.n_components:
+        if isinstance(self.n_components, Integral) and n < self.n_components:
             raise ValueError(f"n_components: expected at most n_samples = {n} rows, got {self.n_components}")
         total, gram = np.zeros(d), np.zeros((d, d))
         for _, part in blocks(rows):
@@ -70,8 +77,11 @@ class PCA(Reducer):
         mean = total / n if self.center else None
         covariance = gram / n if mean is None else (gram - n * np.outer(mean, mean)) / max(n - 1, 1)
         variance, axes = np.linalg.eigh(covariance)
-        self.explained_variance_ = variance[::-1][: self.n_components].clip(min=0)
-        components = axes.T[::-1][: self.n_components]
+        variance = variance[::-1].clip(min=0)
+        share = variance / (variance.sum() or 1.0)
+        k = _width(self.n_components, share, n)
+        self.explained_variance_, self.explained_variance_ratio_ = variance[:k], share[:k]
+        components = axes.T[::-1][:k]
         largest = np.take_along_axis(components, np.abs(components).argmax(1, keepdims=True), axis=1)
         components = components * np.where(largest < 0, -1.0, 1.0)
         if self.whiten:
@@ -79,3 +89,15 @@ class PCA(Reducer):
             # A direction without variance says nothing: it stays as it is rather than blow up.
             components = components / np.where(scale > 1e-12, scale, 1.0)[:, None]
         return self._set_linear(components, mean)
+
+
+def _width(asked: int | float | None, share: NDArray[np.float64], n: int) -> int:
+    """Return the number of components that is asked for: itself, all, or what explains a share of the variance."""
+    most = min(n, len(share))
+    if asked is None:
+        return most
+    if isinstance(asked, Integral):
+        return int(asked)
+    if asked >= 1:
+        raise ValueError(f"n_components: got {asked}, expected a whole number, or a share between 0 and 1")
+    return min(int(np.searchsorted(share.cumsum(), asked, side="right")) + 1, most)

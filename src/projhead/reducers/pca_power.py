@@ -37,7 +37,7 @@ class PCAPower(Reducer):
     ----------
     power_, center_ : float, bool
         What was chosen; of equal ones the first.
-    components_, mean_, explained_variance_
+    components_, mean_, explained_variance_, explained_variance_ratio_
         As in `PCA`; components are scaled.
     """
 
@@ -79,6 +79,7 @@ class PCAPower(Reducer):
                     best, self.power_, self.center_ = overlap, float(power), center
         pca = PCA(self.n_components, center=self.center_).fit(rows)
         self.explained_variance_ = pca.explained_variance_
+        self.explained_variance_ratio_ = pca.explained_variance_ratio_
         self._training = {"held-out overlap@10": best}
         return self._set_linear(pca.components_ * _scale(pca, self.power_)[:, None], pca.mean_)
 
