@@ -4,15 +4,14 @@
 
 SET is a folder in the BEIR layout or its name on the hub. All sets are one corpus, or with --alone each is one of its
 own. Documents are fitted to, and sentences of them as pseudo-queries; real queries and judgments are measured on and
-never trained on. VECTORS is a folder that keeps the teacher's vectors. Baselines are fitted to the same documents (those
-that take queries to the same sentences too). Appends rows to docs/results/retrieval.jsonl, those that are there are not
+never trained on. VECTORS is a folder that keeps the teacher's vectors. Baselines are fitted to the same documents.
+Appends rows to docs/results/retrieval.jsonl, those that are there are not
 made again, and ends with their tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from harness import Collection, collection, done, other_baselines, parsed, parser, pca_forms, timed, write

@@ -21,7 +21,7 @@ from projhead.heads.rotation import Rotation
 from projhead.losses.neighbor_kl import NeighborKL
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
-from projhead.reducers.pca import PCA
+from projhead.reducers.pca import PCA, moments
 from projhead.settings.ranges import Count, Seed, Share, Weight
 from projhead.training.codec_start import start_codec
 from projhead.training.data import RowData
@@ -38,6 +38,10 @@ _FEW = 100
 _SPARE = 10_000
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
+#: What is tried of the way that the recipe goes.
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+#: How much of the mean is left out of what the start keeps.
+_MEAN_OUT = 0.95
 #: Arguments of earlier versions.
 _FORMER = {"near", "group", "depth", "max_anchors"}
 
@@ -58,7 +62,7 @@ class Given(NamedTuple):
 class LearnedReducer(Reducer):
     """A head trained to keep each row's neighbors, the trained alternative to PCA.
 
-    The head starts at the uncentered PCA of `X` and is trained by distillation: rows of a step are compared with each
+    The head starts at the axes of a PCA of `X` and is trained by distillation: rows of a step are compared with each
     other, and the student's similarities follow the teacher's. How wide, how long and how fast follows from how many
     rows there are and what the head is for. Rows held out judge how much of what was learned is kept: never so much
     that a form of PCA would serve better.
@@ -254,10 +258,11 @@ class LearnedReducer(Reducer):
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
         n, judged = len(given.pool), []
-        shares = sorted({0.25, 0.5, 0.75, 1.0, recipe.blend}) if self.blend is None else [self.blend]
+        shares = [recipe.blend] if self.blend is not None else [recipe.blend * share for share in _SHARES]
         # Rows that will be searched are all trained on, and judge themselves.
         spared = given.queries is not None or (recipe.purpose == "unseen" and n >= _SPARE)
         unseen = given.queries is None and recipe.purpose == "unseen"
+        centered = len(given.rows) > 1.5 * self.n_components  # of which two thirds are still enough
         if self.blend is not None:
             held_out = self._held_out(given.pool, min(self.validation_rows, n // 20))
         elif spared:
@@ -269,10 +274,10 @@ class LearnedReducer(Reducer):
                 start = _start(rest, self.n_components)
                 trained, _ = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
                 judge = Judge(unit_rows(part), None, self._widths)
-                judged.append(_measured(judge, self._candidates(trained, rest, start, shares)))
+                judged.append(_measured(judge, self._candidates(trained, rest, start, shares, centered)))
         start = _start(given.rows, self.n_components)
         trained, self._training = self._train(given, recipe, start, held_out, resume=resume)
-        candidates = self._candidates(trained, given.rows, start, shares)
+        candidates = self._candidates(trained, given.rows, start, shares, centered)
         if self.blend is None and not judged and n >= _FEW:
             judged.append(_measured(self._judge(given, held_out), candidates))
         self._keep(recipe, candidates, judged)
@@ -299,7 +304,7 @@ class LearnedReducer(Reducer):
         return [self.n_components, *self.nested]
 
     def _candidates(
-        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float]
+        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], centered: bool
     ) -> dict[str, nn.Module]:
         """Return the forms of PCA and points on the line from the start to the trained head."""
         weight = torch.from_numpy(start).float()
@@ -310,9 +315,9 @@ class LearnedReducer(Reducer):
         if self.blend is not None:
             return blends
         if isinstance(trained, Rotation):  # and nothing else
-            return {"PCA (uncentered)": trained.blended(weight, 0), **blends}
-        forms: dict[str, nn.Module] = {"PCA (uncentered)": _linear(weight)}
-        if len(rows) > self.n_components:
+            return {"PCA (through the origin)": trained.blended(weight, 0), **blends}
+        forms: dict[str, nn.Module] = {"PCA (through the origin)": _linear(weight)}
+        if centered:
             forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
         return forms | blends
 
@@ -440,10 +445,15 @@ def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.O
 
 
 def _start(rows: Rows, k: int) -> NDArray[np.float64]:
-    """Return the uncentered PCA (k, d) of rows; directions beyond the rows, where those are few, stay zero."""
+    """Return the axes (k, d) of most variance about a twentieth of the mean, through the origin.
+
+    The uncentered PCA spends its first axis on the mean, which near neighborhoods do not need; the centered one takes
+    the mean off, which wide ones miss. Directions beyond the rows, where those are few, stay zero.
+    """
+    n, (total, gram) = len(rows), moments(rows)
+    _, axes = np.linalg.eigh(gram / n - _MEAN_OUT * np.outer(total / n, total / n))
     weight = np.zeros((k, rows.shape[1]))
-    components = PCA(min(k, len(rows)), center=False).fit(rows).components_
-    weight[: len(components)] = components
+    weight[: min(k, n)] = axes.T[::-1][: min(k, n)]
     return weight
 
 
