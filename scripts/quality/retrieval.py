@@ -20,6 +20,7 @@ from projhead import LearnedReducer
 from projhead.data import Scores
 from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.reducers.base import Reducer
+from projhead.reducers.leanvec import LeanVec
 from projhead.report.results import Result, read_results
 from projhead.report.tables import markdown
 
@@ -31,9 +32,10 @@ def scores(given: Collection, reducer: Reducer | None, union: bool) -> list[Scor
 
 
 def baselines(given: Collection, k: int, union: bool) -> Iterator[Measurement]:
-    """Yield every baseline, fitted to the documents."""
-    for one in (*pca_forms(k), *other_baselines(k)):
-        yield Measurement(one.kind, k, 0, scores(given, one.fit(given.documents), union), role="baseline")
+    """Yield every baseline, fitted to the documents, and to the sentences where it takes queries."""
+    fitted = [one.fit(given.documents) for one in (*pca_forms(k), *other_baselines(k))]
+    for one in (*fitted, LeanVec(k).fit(given.documents, queries=given.sentences)):
+        yield Measurement(one.kind, k, 0, scores(given, one, union), role="baseline")
 
 
 def add(given: Collection, k: int, seeds: list[int], out: Path, union: bool) -> None:

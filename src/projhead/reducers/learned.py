@@ -40,8 +40,8 @@ _SPARE = 10_000
 _JUDGING, _AMONG = 2000, 20_000
 #: What is tried of the way that the recipe goes.
 _SHARES = (0.25, 0.5, 0.75, 1.0)
-#: How much of the mean is left out of what the start keeps.
-_MEAN_OUT = 0.95
+#: Power that axes of very few rows are scaled by, as `PCAPower` has it.
+_TEMPERING = 0.15
 #: Arguments of earlier versions.
 _FORMER = {"near", "group", "depth", "max_anchors"}
 
@@ -445,15 +445,18 @@ def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.O
 
 
 def _start(rows: Rows, k: int) -> NDArray[np.float64]:
-    """Return the axes (k, d) of most variance about a twentieth of the mean, through the origin.
+    """Return the axes (k, d) of most variance about the mean, through the origin: the mean is not taken off.
 
-    The uncentered PCA spends its first axis on the mean, which near neighborhoods do not need; the centered one takes
-    the mean off, which wide ones miss. Directions beyond the rows, where those are few, stay zero.
+    The uncentered PCA spends axes on the mean, which near neighborhoods do not need; the centered one takes the mean
+    off, which wide ones miss. Few rows make large variances larger than they are (Marchenko and Pastur, 1967): the
+    fewer, the more axes are scaled toward each other. Directions beyond the rows stay zero.
     """
     n, (total, gram) = len(rows), moments(rows)
-    _, axes = np.linalg.eigh(gram / n - _MEAN_OUT * np.outer(total / n, total / n))
-    weight = np.zeros((k, rows.shape[1]))
-    weight[: min(k, n)] = axes.T[::-1][: min(k, n)]
+    variance, axes = np.linalg.eigh(gram / n - np.outer(total / n, total / n))
+    d, found = rows.shape[1], min(k, n - 1)
+    power = _TEMPERING * (1 - k / d) * 1000 / (n + 1000)  # all axes together are the teacher's rows as they are
+    weight, scale = np.zeros((k, d)), variance[::-1][:found].clip(min=1e-12) ** (-power / 2)
+    weight[:found] = axes.T[::-1][:found] * scale[:, None]
     return weight
 
 
