@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "projhead"
 
 #: From the ground up. A module imports from floors below its own, or from its own folder.
 FLOORS = [
-    {"printable"},
+    {"printable", "progress"},
     {"errors"},
     {"settings"},
     {"persistence", "vectors", "quiet", "heads", "losses"},
@@ -37,7 +37,7 @@ WALLS = {
     "omegaconf": {"commands"},
     "yaml": {"settings/options"},
     "pydantic": {"settings"},
-    "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
+    "pytorch_lightning": {"training", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
     "pymilvus": {"indexes/milvus"},

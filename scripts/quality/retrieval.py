@@ -54,7 +54,7 @@ def add(given: Collection, k: int, seeds: list[int], out: Path, union: bool) -> 
         found = scores(given, fitted, union)
         rows = result_rows([Measurement("learned", k, seed, found, others)], given.teacher)
         write(out, rows, minutes)
-        print(f"{k}, seed {seed}: {said(rows)}; {60 * minutes:.0f} s; {head.history_}", flush=True)
+        print(f"{k}, seed {seed}: {said(rows)}; {60 * minutes:.0f} s; {head.summary_}", flush=True)
 
 
 def said(rows: list[Result]) -> str:

@@ -70,7 +70,7 @@ def seed_rows(
         yield result_rows([measured("rotation", prefix, others)], teacher), minutes
         against = result_rows([measured("rotation", prefix, [beside])], teacher)
         yield [row for row in against if row.baseline], minutes
-    print(f"seed {seed}: rotation {60 * minutes:.0f} s ({rotation.history_}), adaptor {60 * adapted:.0f} s", flush=True)
+    print(f"seed {seed}: rotation {60 * minutes:.0f} s ({rotation.summary_}), adaptor {60 * adapted:.0f} s", flush=True)
 
 
 def _number(metric: str, value: float, width: int, n: int, seed: int, task: str, vectors: Precomputed) -> Result:

@@ -37,7 +37,7 @@ def cell(vectors: Precomputed, n: int, k: int, seed: int, held: int, task: str) 
     forms = [form.fit(train) for form in pca_forms(k) if k < n]
     found = held_out([learned, *forms], test, teacher=teacher_of(vectors), seed=seed)
     rows = [replace(row, task=task) for row in found.rows if row.metric != "overlap@1"]
-    return rows, minutes, learned.history_
+    return rows, minutes, learned.summary_
 
 
 def losses(rows: list[Result]) -> Iterator[list[str]]:

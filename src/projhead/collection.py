@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self, overload
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
@@ -135,6 +135,11 @@ class Collection:
                 f"{store.folder} was encoded by {other['name']} at revision {other['revision']}, the index's by "
                 f"{mine['name']} at {mine['revision']}: encode it with that"
             )
+        if store.manifest.side != self.stores[0].manifest.side:
+            raise ValueError(
+                f"{store.folder} holds side {store.manifest.side} of {other['name']}, the index side "
+                f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
+            )
         twice = set(self.ids) & set(store.ids)
         if twice:
             raise ValueError(
@@ -157,14 +162,6 @@ class Collection:
         """
         return self.index.delete(self._numbers(ids))
 
-    @overload
-    def search(self, query: str, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> list[Hit]: ...
-
-    @overload
-    def search(
-        self, query: Sequence[str] | ArrayLike, top_k: int = 10, *, filter_ids: Iterable[str] | None = None
-    ) -> list[list[Hit]]: ...
-
     def search(self, query: Any, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> Any:
         """Find the nearest documents of a query, or of several.
 
@@ -182,7 +179,7 @@ class Collection:
             Best first; fewer than `top_k` where the index holds or finds fewer.
         """
         single = isinstance(query, str)
-        rows = self.encoder.encode([query] if single else list(query)) if _texts(query) else np.asarray(query)
+        rows = self.encoder.encode_query([query] if single else list(query)) if _texts(query) else np.asarray(query)
         if rows.ndim == 1:
             single, rows = True, rows[None]
         among = None if filter_ids is None else self._numbers(filter_ids)
@@ -291,7 +288,8 @@ def _opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[st
         store = EmbeddingStore.open(place, trusted=trusted)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{error}, which the index {index} is of: move both together, or say where it is (store=<folder>)"
+            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
+            "store=<folder>, Collection.open(..., stores=[<folder>]))"
         ) from error
     if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
         raise ValueError(f"{place} was written again after the index {index}: build the index again")

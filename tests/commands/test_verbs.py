@@ -101,6 +101,7 @@ def test_encode_index_and_search_find_the_text_itself(run: Path, root: Path) -> 
     first = next(line for line in said.splitlines() if line.strip().startswith("1  "))
     assert TEXTS[100] in first
     assert float(first.split()[1]) == pytest.approx(1, abs=2e-3)
+    assert not (root / "search").exists()  # which only reads
 
 
 def test_evaluate_puts_teacher_and_baselines_into_the_table_and_report_shows_them(run: Path, root: Path) -> None:
@@ -233,7 +234,7 @@ def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
 
 def test_a_head_trained_through_its_codec_becomes_a_faiss_index_of_these_codes(root: Path) -> None:
     vectors = ["encoder=precomputed", f"encoder.path={root / 'vectors.npy'}"]
-    run = root / "coded"
+    run = root / "through-codec"
     said = projhead(
         "train", *vectors, "n_components=24", "head=linear", "codec=pq:4",
         "trainer.max_steps=20", f"run_dir={run}", root=root,

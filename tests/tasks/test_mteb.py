@@ -78,7 +78,7 @@ def test_an_artifact_and_an_exported_student_become_result_rows(minilm: MiniLM, 
     fitted, teacher = PCA(16).fit(minilm.encode(DOCUMENTS)), teacher_of(minilm)
     fitted.save(tmp_path / "run" / "artifact", teacher=teacher)
     fitted.save(tmp_path / "run" / "baselines" / "pca", teacher=teacher)
-    student = assemble(minilm.model, fitted, minilm.revision)
+    student = assemble(minilm, fitted)
     narrow = fitted.transform(minilm.encode(DOCUMENTS))
     export(SentenceTransformersFolder(), student, tmp_path / "st", DOCUMENTS, narrow, teacher=teacher, reducer="pca")
     rows = compare([tmp_path / "run" / "artifact", tmp_path / "st"], [MTEB(["Local"])], teacher=minilm).rows

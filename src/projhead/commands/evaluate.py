@@ -9,11 +9,16 @@ from projhead.commands.run_folder import run_folder
 from projhead.encoders.coded import Calibration
 from projhead.evaluation.compare import compare
 from projhead.evaluation.measurements import paths_of
+from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus
+from projhead.report.results import expect_rows
 
 
 def run(cfg: DictConfig) -> float:
     """Measure, print and save; return the mean of what was asked for over all tasks and metrics."""
+    folder = run_folder()
+    expect_ours(folder, "an evaluation", ours=(folder / "results.jsonl").is_file())
+    expect_rows(folder / "results.jsonl")
     corpus: Corpus | None = instantiate(cfg.calibration)
     found = compare(
         [*paths_of(cfg.artifact), *paths_of(cfg.exported)],
@@ -24,7 +29,6 @@ def run(cfg: DictConfig) -> float:
         stores=cfg.paths.stores,
         show_progress=True,
     )
-    folder = run_folder()
     found.save(folder / "results.jsonl")
     (folder / "tables.md").write_text(f"{found}\n", encoding="utf-8")
     print(f"\n{found}\n\nrows: {folder / 'results.jsonl'}")

@@ -49,6 +49,6 @@ def finish(
         if head.codec_ is not None:
             head.codec_.save(part / "codec")
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
-        if history := getattr(head, "history_", ""):
-            card += f"Trained {history}.\n\n"
+        if summary := getattr(head, "summary_", ""):
+            card += f"Trained {summary}.\n\n"
         head.save(part / "artifact", teacher=teacher, card=f"{card}{found}")

@@ -28,10 +28,13 @@ _OPTIONS = {
     ("index", "two_stage"): "rescore",
     ("codec", "rotated_binary_256"): "binary:256",
 }
+#: Options of a verb that are settings.
+_FLAGS = {("search", "--json"): "json=true"}
 _FORMS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 #: Shorthands: a name that is a group of another verb cannot be a setting in Hydra.
 _SHORT = {
     ("search", "index"): "index.path",
+    ("search", "queries"): "queries.path",
     ("budget", "queries"): "queries.path",
     ("export", "quantization"): "export.quantization",
 }
@@ -54,7 +57,7 @@ def spelled(verb: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     for override in overrides:
         match = _OVERRIDE.fullmatch(override)
         if match is None or match["package"]:
-            found.append(override)
+            found.append(_FLAGS.get((verb, override), override))
             continue
         sign, key, value = match["sign"] or "", match["key"], match["value"]
         now = list(_renewed(verb, key, value))

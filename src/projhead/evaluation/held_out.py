@@ -15,6 +15,7 @@ from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows
+from projhead.protocols import OneSided
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
@@ -24,7 +25,7 @@ from projhead.vectors import Vectors
 _TOP_K = (1, 10, 100)
 
 
-class _Numbered:
+class _Numbered(OneSided):
     """Rows in memory as an encoder, whose texts are their numbers."""
 
     def __init__(self, teacher: Teacher, rows: Vectors) -> None:
@@ -69,9 +70,8 @@ def held_out(
     ValueError
         If there are fewer than 2 held-out rows.
     """
-    n, top_k = len(test), [k for k in _TOP_K if k < len(test)]
-    if not top_k:
-        raise ValueError(f"expected at least 2 held-out vectors to compare reducers on, got {n}")
+    expect_held_out(n := len(test))
+    top_k = [k for k in _TOP_K if k < n]
     rows, calibration = test if own is None else own, None
     if codec is not None and train is not None:
         fitted_to = sample_rows(train)
@@ -88,3 +88,18 @@ def held_out(
     reference = Remembered(_Numbered(teacher, test))
     found = measure(candidates, [task], reference, [codec or Cast("float32")], calibration)
     return Comparison(result_rows(found, teacher))
+
+
+def expect_held_out(n: int) -> None:
+    """Refuse to compare reducers on too few rows; `train` asks before it trains.
+
+    Raises
+    ------
+    ValueError
+        If there are not two: the one has no neighbor.
+    """
+    if n < 2:
+        raise ValueError(
+            f"expected at least 2 held-out vectors to compare reducers on, got {n}; "
+            "give more texts, or hold out more of them with corpus.test_fraction=0.2"
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from projhead.data import Scores
 from projhead.evaluation.bootstrap import Estimate, bootstrap, paired_bootstrap
@@ -101,6 +102,36 @@ def result_rows(measurements: Sequence[Measurement], teacher: Teacher) -> list[R
                 difference = paired_bootstrap(scores, best.scores[position])
                 rows.append(row(one, scores, difference, named(best.reducer, best.variant)))
     return rows
+
+
+def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, seed: int) -> list[Result]:
+    """Return size, speed and parity of an export as result rows.
+
+    Parameters
+    ----------
+    task : str
+        Such as ``"export/student"``.
+    unit : str
+        What was read: ``"texts"`` or ``"vectors"``.
+    record : dict
+        As `projhead.export` returns it.
+    encoder : Encoder
+        The teacher.
+    seed : int
+        Of the head's training.
+    """
+    values = {"megabytes": record["bytes"] / 1e6, f"{unit}_per_second": record["items_per_second"]}
+    # Rounding puts the cosine of equal rows a hair above one.
+    values |= {name: min(value, 1.0) for name, value in record["parity"].items() if name != "n"}
+    k = record["dimension"]
+    return [
+        Result(
+            task=task, metric=metric, value=value, low=value, high=value, reducer=record["reducer"], n_components=k,
+            n=record["parity"]["n"], encoder=encoder.name, revision=encoder.revision, bytes_per_vector=4 * k,
+            seed=seed, commit=commit(),
+        )
+        for metric, value in values.items()
+    ]  # fmt: skip
 
 
 def paths_of(value: object) -> list[Path]:

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from importlib.metadata import version
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,6 +37,8 @@ BLOCK = 65_536
 _SCORED, _DECODED = 10_000, 20_000
 #: Arguments that decide no result, only how much is seen of a fit.
 _BRIEF = ("callbacks", "logger")
+#: Fitted attributes that older versions called otherwise.
+_FORMER = {"history_": "summary_"}
 #: What a fit depends on, whose versions an artifact says.
 _LIBRARIES = ("projhead", "torch", "numpy", "scikit-learn", "pytorch-lightning")
 
@@ -117,7 +118,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 dtype=[np.float32, np.float64, np.float16],
                 ensure_min_samples=2 if reset else 1,
             )
-        if reset and isinstance(self.n_components, Integral) and not 1 <= self.n_components <= rows.shape[1]:
+        if reset and isinstance(self.n_components, int | np.integer) and not 1 <= self.n_components <= rows.shape[1]:
             raise ValueError(
                 f"n_components: expected 1 to n_features = {rows.shape[1]}, the teacher's width, "
                 f"got {self.n_components}"
@@ -311,7 +312,7 @@ def _loaded(path: str | Path) -> Reducer:
     for name, array in _arrays(tensors, "fitted.").items():
         setattr(reducer, _fitted_name(name), array)
     for name, value in config["fitted"].items():
-        setattr(reducer, _fitted_name(name), value)
+        setattr(reducer, _fitted_name(_FORMER.get(str(name), str(name))), value)
     if hasattr(reducer, "components_") and not hasattr(reducer, "mean_"):
         reducer.mean_ = None
     reducer.teacher_ = read_teacher(config["teacher"])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
@@ -22,14 +21,13 @@ from projhead.losses.neighbor_kl import NeighborKL
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA, moments
-from projhead.settings.ranges import Count, Seed, Share, Weight
+from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
+from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
-from projhead.training.data import RowData
 from projhead.training.guard import Judge, choose
-from projhead.training.head_module import HeadModule
 from projhead.training.recipe import Recipe, filled, make_recipe
 from projhead.training.samplers import Rows
-from projhead.training.trainer import make_trainer, seeded, take_best
+from projhead.training.seeding import seeded
 from projhead.vectors import Vectors, unit_rows
 
 #: With fewer rows none can be spared to judge by.
@@ -57,6 +55,15 @@ class Given(NamedTuple):
     def pool(self) -> Rows:
         """The rows that look for neighbors in training."""
         return self.rows if self.queries is None else self.queries
+
+
+class Trained(NamedTuple):
+    """What one training gives: the head, its numbers, how it ended in words, and what every validation saw."""
+
+    head: nn.Module
+    numbers: dict[str, Any]
+    ending: str
+    history: list[dict[str, float]]
 
 
 class LearnedReducer(Reducer):
@@ -117,6 +124,8 @@ class LearnedReducer(Reducer):
         Lightning callbacks and loggers. Where a ``ModelCheckpoint`` is among them its best weights are kept.
     random_state : int, default=0
         Seed of everything random.
+    verbose : int, default=0
+        1 shows a bar over all steps, and in the end what was kept and why.
 
     Attributes
     ----------
@@ -128,8 +137,11 @@ class LearnedReducer(Reducer):
         What `inverse_transform` rebuilds rows by: least squares.
     reconstruction_error_ : float
         Mean squared distance of held-out unit rows to what is rebuilt of them.
-    history_ : str
-        What the head is for, how it was trained and what was kept of that, in words.
+    history_ : list of dict
+        ``step``, mean ``loss`` since the last check, and ``overlap`` of the 10 nearest with the teacher's, at every
+        check on rows held out. An artifact does not keep it.
+    summary_ : str
+        What the head is for, how its training ended and what was kept of that, in words.
     training_ : dict
         The same in numbers: steps, rate, what was kept and what it gains over the best PCA on held-out rows, and the
         last (or best) validation overlap.
@@ -142,7 +154,7 @@ class LearnedReducer(Reducer):
         """Return the arguments that a record means: older ones say how neighbors were mined, which is no more."""
         return {name: value for name, value in parameters.items() if name not in _FORMER}
 
-    history_: str
+    summary_: str
 
     def __init__(
         self,
@@ -165,10 +177,11 @@ class LearnedReducer(Reducer):
         max_steps: Count | None = None,
         steps_per_epoch: Count | None = None,
         validation_rows: Count = 1024,
-        trainer: Callable[..., pl.Trainer] | None = None,
-        callbacks: Mapping[str, pl.Callback] | None = None,
+        trainer: Callable[..., Any] | None = None,
+        callbacks: Mapping[str, Any] | None = None,
         logger: Mapping[str, Any] | None = None,
         random_state: Seed = 0,
+        verbose: CountOrNone = 0,
     ) -> None:
         self.n_components = n_components
         self.purpose = purpose
@@ -192,10 +205,11 @@ class LearnedReducer(Reducer):
         self.callbacks = callbacks
         self.logger = logger
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(
         self,
-        X: ArrayLike,
+        X: ArrayLike | EmbeddingStore,
         y: object = None,
         *,
         queries: ArrayLike | None = None,
@@ -238,6 +252,8 @@ class LearnedReducer(Reducer):
             else:
                 self._fit_coded(given, self._recipe(given), self.codec, resume)
         self._fit_decoder(rows, self.random_state)
+        if self.verbose:
+            print(self.summary_)
         return self
 
     def _recipe(self, given: Given) -> Recipe:
@@ -251,9 +267,10 @@ class LearnedReducer(Reducer):
         fitted, weight = start_codec(codec, given.rows, _start(given.rows, self.n_components))
         fake = fitted.fake_quantized()
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
-        self.head_, self._training = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
+        trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
+        self.head_, self._training, ending, self.history_ = trained
         self.codec_ = fitted.load_trained(fake)
-        self.history_ = str(recipe)
+        self.summary_ = f"{recipe}; {ending}"
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
@@ -272,17 +289,18 @@ class LearnedReducer(Reducer):
         if self.blend is None and unseen and _FEW <= n < _SPARE:
             for part, rest in self._folds(given.rows):
                 start = _start(rest, self.n_components)
-                trained, _ = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
+                trained = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
                 judge = Judge(unit_rows(part), None, self._widths)
-                judged.append(_measured(judge, self._candidates(trained, rest, start, shares, centered)))
+                judged.append(_measured(judge, self._candidates(trained.head, rest, start, shares, centered)))
         start = _start(given.rows, self.n_components)
-        trained, self._training = self._train(given, recipe, start, held_out, resume=resume)
-        candidates = self._candidates(trained, given.rows, start, shares, centered)
+        trained = self._train(given, recipe, start, held_out, resume=resume)
+        self._training, self.history_ = trained.numbers, trained.history
+        candidates = self._candidates(trained.head, given.rows, start, shares, centered)
         if self.blend is None and not judged and n >= _FEW:
             judged.append(_measured(self._judge(given, held_out), candidates))
-        self._keep(recipe, candidates, judged)
+        self._keep(recipe, trained.ending, candidates, judged)
 
-    def _keep(self, recipe: Recipe, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
+    def _keep(self, recipe: Recipe, ending: str, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
         """Take the candidate that does best by all judges, or the one that was asked for; say which and why."""
         names = list(candidates)
         taken = f"{recipe.blend:.0%} of the way to the trained head"
@@ -297,7 +315,7 @@ class LearnedReducer(Reducer):
             self._training |= {"gain, near": float(near), "gain, wide": float(wide)}
         self.head_ = candidates[taken]
         self._training |= {"purpose": recipe.purpose, "kept": taken}
-        self.history_ = f"{recipe}; kept {taken}: {why}"
+        self.summary_ = f"{recipe}; {ending}; kept {taken}: {why}"
 
     @property
     def _widths(self) -> list[int]:
@@ -352,8 +370,14 @@ class LearnedReducer(Reducer):
         fake: FakeQuantized | None = None,
         resume: str | Path | None = None,
         alone: bool = False,
-    ) -> tuple[nn.Module, dict[str, Any]]:
+    ) -> Trained:
         """Train a head from its start (k, d); `alone` without the callbacks and loggers of the fit."""
+        # Lightning takes seconds to import: who loads and applies a head does without.
+        from projhead.training.data import RowData
+        from projhead.training.head_module import HeadModule
+        from projhead.training.progress import History, StepProgress
+        from projhead.training.trainer import ending, make_trainer, take_best
+
         torch.manual_seed(self.random_state)
         n, d = given.rows.shape
         make_head = filled(self.head or ResidualMLP, hidden_features=recipe.hidden_features)
@@ -389,13 +413,13 @@ class LearnedReducer(Reducer):
             seed=self.random_state,
         )
         make = self.trainer and filled(self.trainer, max_steps=recipe.max_steps)
-        trainer = make_trainer(
-            make, None if alone else self.callbacks, None if alone else self.logger, recipe.max_steps
-        )
+        history = History()
+        watchers = [history, StepProgress("judge" if alone else "train")] if self.verbose else [history]
+        callbacks, logger = (None, None) if alone else (self.callbacks, self.logger)
+        trainer = make_trainer(make, callbacks, logger, recipe.max_steps, watchers)
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
-        best = take_best(trainer, module)
-        head = head.cpu().requires_grad_(False).eval()
-        return head, {"steps": trainer.global_step, **best}
+        numbers = {"steps": trainer.global_step, **take_best(trainer, module)}
+        return Trained(head.cpu().requires_grad_(False).eval(), numbers, ending(trainer), history.checks)
 
     def prefix(self, n_components: int) -> Self:
         """Return this fitted reducer with its first components only, where it was trained for that width.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -67,7 +66,7 @@ class PCA(Reducer):
         """
         rows = self._checked(X, reset=True)
         n = len(rows)
-        if isinstance(self.n_components, Integral) and n < self.n_components:
+        if isinstance(self.n_components, int | np.integer) and n < self.n_components:
             raise ValueError(f"n_components: expected at most n_samples = {n} rows, got {self.n_components}")
         total, gram = moments(rows)
         mean = total / n if self.center else None
@@ -103,7 +102,7 @@ def _width(asked: int | float | None, share: NDArray[np.float64], n: int) -> int
     most = min(n, len(share))
     if asked is None:
         return most
-    if isinstance(asked, Integral):
+    if isinstance(asked, int | np.integer):
         return int(asked)
     if asked >= 1:
         raise ValueError(f"n_components: got {asked}, expected a whole number, or a share between 0 and 1")

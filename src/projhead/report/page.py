@@ -12,10 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from projhead.persistence.files import atomic_file
+from projhead.persistence.ours import expect_ours
 from projhead.report import bytes_picture, pictures, speed_picture
 from projhead.report.results import Result
 from projhead.report.rows import frame_of, is_export, leading, metric_name, roles_of, several_codecs
 from projhead.report.tables import markdown, tables
+
+#: By which a page is known as ours.
+_GENERATOR = '<meta name="generator" content="projhead">'
 
 
 class Finding(NamedTuple):
@@ -32,7 +36,9 @@ class Finding(NamedTuple):
     verdict: str
 
 
-def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: Path) -> Path:
+def write_report(
+    results: Sequence[Result], curves: Mapping[str, Path], folder: Path, *, overwrite: bool = False
+) -> Path:
     """Write ``index.html`` and ``tables.md`` into `folder`.
 
     Parameters
@@ -42,6 +48,8 @@ def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: 
     curves : mapping of a run's name to the ``metrics.csv`` that Lightning's logger wrote of it
     folder : path
         Made where there is none.
+    overwrite : bool
+        Write into a folder that holds something else than an older report.
 
     Returns
     -------
@@ -50,11 +58,14 @@ def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: 
 
     Raises
     ------
+    FileExistsError
+        If the folder holds something else, and may not be written over.
     ValueError
         If there are no rows, or a file of curves is not one.
     ImportError
         If matplotlib is missing.
     """
+    expect_ours(folder, "a report", ours=_is_report(folder), overwrite=overwrite)
     frame = frame_of(results)
     here = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
@@ -65,6 +76,11 @@ def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: 
         with atomic_file(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return folder / "index.html"
+
+
+def _is_report(folder: Path) -> bool:
+    page = folder / "index.html"
+    return page.is_file() and _GENERATOR in page.read_text(encoding="utf-8", errors="replace")
 
 
 def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

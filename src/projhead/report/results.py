@@ -76,7 +76,14 @@ def named(reducer: str, variant: int) -> str:
 
 
 def append_results(path: Path, results: Iterable[Result]) -> None:
-    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself."""
+    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is none of result rows.
+    """
+    expect_rows(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
     with path.open("ab+") as file:
@@ -86,6 +93,22 @@ def append_results(path: Path, results: Iterable[Result]) -> None:
         file.write(lines.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def expect_rows(path: Path) -> None:
+    """Refuse to append to a file whose first line is no result row.
+
+    Raises
+    ------
+    FileExistsError
+        If it is none.
+    """
+    if not path.is_file() or not (first := _first_line(path)).strip():
+        return
+    try:
+        _checked(json.loads(first))
+    except (ValueError, TypeError):
+        raise FileExistsError(f"{path} exists and holds no result rows: choose another run_dir") from None
 
 
 def read_results(path: Path) -> list[Result]:
@@ -154,3 +177,8 @@ def _checked(record: dict[str, object]) -> Result:
     if result.role not in ROLES:
         raise ValueError(f"role: expected one of {', '.join(ROLES)}, got {result.role!r}")
     return result
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline()

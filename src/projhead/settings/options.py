@@ -23,6 +23,11 @@ def options_of(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml"))
 
 
+def target_of(group: str, name: str) -> str:
+    """Return the path of the class, or function, that an option stands for."""
+    return str(_read(group, name)["_target_"])
+
+
 def first_parameter(group: str, name: str) -> str:
     """Return the parameter that ``name:value`` gives: the first in the option's yaml.
 
@@ -70,8 +75,8 @@ def node_of(group: str, name: str, **parameters: Any) -> dict[str, Any]:
 
 def option(group: str, name: str, **parameters: Any) -> dict[str, Any]:
     """Return an option as a record, of which `projhead.persistence.registry.build` makes the object."""
-    node = node_of(group, name, **parameters)
-    return _record(node)
+    record: dict[str, Any] = _record(node_of(group, name, **parameters))
+    return record
 
 
 def _record(node: Any) -> Any:
