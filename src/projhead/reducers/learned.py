@@ -36,8 +36,6 @@ _FEW = 100
 _SPARE = 10_000
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
-#: What is tried of the way that the recipe goes.
-_SHARES = (0.25, 0.5, 0.75, 1.0)
 #: Power that axes of very few rows are scaled by, as `PCAPower` has it.
 _TEMPERING = 0.15
 #: Arguments of earlier versions.
@@ -275,7 +273,7 @@ class LearnedReducer(Reducer):
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
         n, judged = len(given.pool), []
-        shares = [recipe.blend] if self.blend is not None else [recipe.blend * share for share in _SHARES]
+        shares = [recipe.blend] if self.blend is not None else _shares(recipe.blend)
         # Rows that will be searched are all trained on, and judge themselves.
         spared = given.queries is not None or (recipe.purpose == "unseen" and n >= _SPARE)
         unseen = given.queries is None and recipe.purpose == "unseen"
@@ -306,9 +304,8 @@ class LearnedReducer(Reducer):
         taken = f"{recipe.blend:.0%} of the way to the trained head"
         why = "as asked" if self.blend is not None else "too few rows to judge by"
         if judged:
-            best, gains = choose(
-                np.concatenate(judged, axis=3), [i for i, name in enumerate(names) if name.startswith("PCA")]
-            )
+            forms = [i for i, name in enumerate(names) if name.startswith("PCA")]
+            best, gains = choose(np.concatenate(judged, axis=3), forms, names.index(taken))
             taken = names[best]
             near, wide = gains[best].mean(0)
             why = f"{100 * near:+.1f} points of near and {100 * wide:+.1f} of wide neighborhoods against the best PCA"
@@ -482,6 +479,11 @@ def _start(rows: Rows, k: int) -> NDArray[np.float64]:
     weight, scale = np.zeros((k, d)), variance[::-1][:found].clip(min=1e-12) ** (-power / 2)
     weight[:found] = axes.T[::-1][:found] * scale[:, None]
     return weight
+
+
+def _shares(recipe: float) -> list[float]:
+    """Return how much is tried of the way to the trained head: what the recipe says, less, and more."""
+    return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
 
 
 def _linear(weight: Tensor) -> Linear:

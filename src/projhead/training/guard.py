@@ -60,13 +60,13 @@ class Judge:
         return torch.cat(found)
 
 
-def choose(overlap: Vectors, forms: Sequence[int], recipe: int = -1) -> tuple[int, Vectors]:
+def choose(overlap: Vectors, forms: Sequence[int], recipe: int) -> tuple[int, Vectors]:
     """Return which of some candidates to take, and what each gains (candidates, widths, neighborhoods).
 
     A gain is over the better form of PCA, at each width and neighborhood. Best is the greatest on average, where a loss
     anywhere that is more than its standard error counts against it. The recipe's own candidate is taken unless the best
-    is better by more than a standard error (the rule of Breiman et al., "Classification and Regression Trees", 1984):
-    few rows say little, and many have said what the recipe is.
+    is better by more than two standard errors (after Breiman et al., "Classification and Regression Trees", 1984): few
+    rows say little, and many have said what the recipe is.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def choose(overlap: Vectors, forms: Sequence[int], recipe: int = -1) -> tuple[in
     score = gain.mean((1, 2)) + _LOSS_WEIGHT * np.minimum(gain + doubt, 0).min((1, 2))
     taken = int(score.argmax())
     ahead = (overlap[taken] - overlap[recipe]).mean((0, 1))  # (q,)
-    return (taken if score[taken] - score[recipe] > _standard_error(ahead) else recipe % len(overlap)), gain
+    return (taken if score[taken] - score[recipe] > 2 * _standard_error(ahead) else recipe), gain
 
 
 def _standard_error(items: Vectors) -> Vectors:
