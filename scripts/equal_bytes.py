@@ -43,7 +43,7 @@ from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.evaluation.measurements import Measurement, result_rows, teacher_of
+from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.heads.linear import Linear
 from projhead.persistence.files import atomic_file
 from projhead.report.page import write_report
@@ -163,9 +163,9 @@ class Bench:
         self.name = f"retrieval/{data.name}" + (", half seen" if args.every_other else "")
         texts = [document.text for document in data.corpus]
         queries = pseudo_queries(texts)
-        rows, sentences = self.teacher.encode(texts), self.teacher.encode(queries.texts)
+        rows, sentences = self.teacher.encode_document(texts), self.teacher.encode_query(queries.texts)
         self.texts, self.asked = texts, [query.text for query in data.queries]
-        self.nearest = exact_top_k(self.teacher.encode(self.asked), rows, TOP_K)[1]
+        self.nearest = exact_top_k(self.teacher.encode_query(self.asked), rows, TOP_K)[1]
         chosen, step = central(sentences, rows, queries.documents, queries.keep), 2 if args.every_other else 1
         self.rows, self.queries = rows[::step], sentences[chosen[queries.documents[chosen] % step == 0]]
 
@@ -206,7 +206,8 @@ class Bench:
             return
         coded = subject.fit()
         samples = [sample._replace(task=self.name) for sample in self.task.run(coded, self.teacher)]
-        found = exact_top_k(coded.encode(self.asked), coded.encode_documents(self.texts), TOP_K)[1]
+        documents = coded.stored(coded.encode_document(self.texts))
+        found = exact_top_k(coded.encode_query(self.asked), documents, TOP_K)[1]
         kept = (found[:, :, None] == self.nearest[:, None]).any(1).mean(1)  # (q, k, k) -> (q,)
         samples.append(Scores(self.name, f"overlap@{TOP_K}", kept))
         measured = Measurement(
@@ -216,7 +217,7 @@ class Bench:
             bytes_per_vector=size,
             role=ROLES.get(subject.reducer, "baseline"),
         )
-        append_results(self.out / "results.jsonl", result_rows([measured], teacher_of(self.encoder)))
+        append_results(self.out / "results.jsonl", result_rows([measured], self.encoder.identity))
         with atomic_file(file) as temporary, temporary.open("wb") as opened:
             np.savez(opened, **{sample.metric: sample.items for sample in samples})
 
@@ -234,7 +235,7 @@ class Bench:
             ]
             baselines = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
             learned = [replace(one, baselines=baselines) for one in systems if one.reducer == "learned"]
-            yield from (row for row in result_rows(learned, teacher_of(self.encoder)) if row.baseline)
+            yield from (row for row in result_rows(learned, self.encoder.identity) if row.baseline)
 
 
 def _mean(seeds: list[list[Scores]]) -> list[Scores]:

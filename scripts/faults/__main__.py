@@ -27,8 +27,8 @@ def main() -> None:
     wrong = 0
     for title, run, columns in (
         ("kills", lambda: kills.run(max(int(200 * share), 2)), COLUMNS),
-        ("full disks", lambda: disk.run(max(int(12 * share), 1)), COLUMNS),
-        ("changed bytes", lambda: flips.run(int(10_000 * share)), flips.COLUMNS),
+        ("full disks", lambda: disk.run(max(int(12 * share), 1), mount=share > 0.1), COLUMNS),
+        ("changed bytes", lambda: flips.run(int(10_000 * share), packages=share > 0.1), flips.COLUMNS),
         ("hostile files", lambda: hostile.run(int(1_000 * share)), hostile.COLUMNS),
         ("texts and tables", lambda: texts.run(int(4_000 * share)), texts.COLUMNS),
     ):

@@ -9,6 +9,7 @@ blank of a record for another. Cards (README.md) and result rows are text for pe
 from __future__ import annotations
 
 import argparse
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -104,13 +105,14 @@ def _outcome(kind: Kind, path: Path, expected: Any) -> str:
         return "refused" if mendable(error) else "tracebacks"
 
 
-def run(flips: int, names: list[str] | None = None) -> tuple[dict[str, Counter[str]], list[str]]:
+def run(flips: int, names: list[str] | None = None, packages: bool = True) -> tuple[dict[str, Counter[str]], list[str]]:
     """Return the counts of each kind, and what should not have been."""
     counts, lines, generator = {}, [], np.random.default_rng(0)
     warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
     with workplace() as (root, _):
         root.mkdir()
-        chosen = [(name, kind) for name, kind in kinds(root) if not names or name in names]
+        chosen = [(name, kind) for name, kind in kinds(root, packages) if not names or name in names]
         for name, kind in chosen:
             counts[name], more = flipped(kind, root / name.replace(" ", "-"), -(-flips // len(chosen)), generator)
             lines += more

@@ -4,7 +4,7 @@
 
 Records are changed in any one place to values that mean harm, and given the digests that make them whole; files are
 cut, swapped for pickles, and made to claim what they do not hold. Each is opened in a process of its own with little
-memory and time. Fine is a refusal of one line, or that it opens (strangers send sound folders too); all else is counted.
+memory and time. It is refused in one line, or opens (strangers send sound folders too); all else is counted.
 """
 
 from __future__ import annotations

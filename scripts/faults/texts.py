@@ -28,6 +28,7 @@ from hypothesis.errors import HypothesisException
 from projhead.corpora.files import TextFiles
 from projhead.data import Document
 from projhead.errors import mendable
+from projhead.persistence.identity import EncoderIdentity
 from projhead.printable import printable
 from projhead.store.store import write_store
 
@@ -99,7 +100,7 @@ def prints(text: str) -> None:
 class _Lengths:
     """An encoder that only counts."""
 
-    name, revision, dimension, two_sided = "lengths", "0" * 16, 2, False
+    name, dimension, two_sided, identity = "lengths", 2, False, EncoderIdentity("lengths", "0" * 16, 2)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Any:
         return np.array([[1.0, len(text)] for text in texts], np.float32)

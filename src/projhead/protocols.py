@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from projhead.data import Document, Footprint, Scores
+from projhead.persistence.identity import EncoderIdentity
 from projhead.vectors import Vectors
 
 
@@ -17,36 +18,67 @@ from projhead.vectors import Vectors
 class Encoder(Protocol):
     """Texts to unit rows: a teacher, a teacher with a reducer, an exported student, vectors made elsewhere.
 
+    An encoder has two sides, as many teachers put another prompt before a query than before a document, or have another
+    network for it.
+
     Attributes
     ----------
     name : str
         For people.
-    revision : str
-        A digest of everything that decides the vectors; two encoders with one revision give the same rows.
+    identity : EncoderIdentity
+        What decides the vectors; two encoders of equal identity give the same rows, but for what they compute in.
     dimension : int
         Width of the rows.
+    two_sided : bool
+        Whether the sides differ; where not, all three ways give the same rows.
     """
 
     @property
     def name(self) -> str: ...  # noqa: D102
 
     @property
-    def revision(self) -> str: ...  # noqa: D102
+    def identity(self) -> EncoderIdentity: ...  # noqa: D102
 
     @property
     def dimension(self) -> int: ...  # noqa: D102
 
+    @property
+    def two_sided(self) -> bool: ...  # noqa: D102
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, dimension), float32, of texts that ask, in the order of `texts`."""
+        ...
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, dimension), float32, of texts that are searched, in the order of `texts`."""
+        ...
+
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, dimension), float32, in the order of `texts`."""
+        """Return unit rows (n, dimension), float32, of texts that neither ask nor are searched, in their order."""
         ...
 
 
-@runtime_checkable
-class DocumentEncoder(Encoder, Protocol):
-    """An encoder with another way for the texts that are searched: stored in fewer bytes, for example."""
+class OneSided:
+    """What an encoder inherits that makes no difference between queries and documents: it has `encode` alone."""
 
-    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, dimension), float32, that meet `encode`'s in an inner product."""
+    two_sided = False
+    encode: Callable[..., Vectors]
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return the rows of `encode`."""
+        return self.encode(texts, show_progress=show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return the rows of `encode`."""
+        return self.encode(texts, show_progress=show_progress)
+
+
+@runtime_checkable
+class Storing(Protocol):
+    """An encoder whose documents are stored in fewer bytes."""
+
+    def stored(self, rows: Vectors) -> Vectors:
+        """Return what is left of unit rows (n, d) once they are stored, unit rows (n, d), float32."""
         ...
 
 

@@ -123,6 +123,7 @@ class Encode(_Loading):
     fitted_codec: str | None
     shard_rows: Count
     keep_texts: bool
+    side: Literal["document", "query"]
     count: bool
     out: str
 

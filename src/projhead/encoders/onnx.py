@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.encoders.graph import OUTPUT, PROMPT, GraphEncoder, Tokens
+from projhead.encoders.graph import OUTPUT, GraphEncoder, Tokens
 from projhead.encoders.providers import Buckets, best_budget, engine_options, providers
 
 # From 1.29 on ONNX Runtime reports its use over the network, under an identifier that it writes into the user's cache,
@@ -55,13 +55,13 @@ class OnnxEncoder(GraphEncoder):
         budget = best_budget(device) if token_budget is None else token_budget
         super().__init__(path, threads=1 if threads is None and device != "cpu" else threads, token_budget=budget)
 
-    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
+    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], Mapping[str, str]]:
         self._session = session = self._start(path)
         outputs = {one.name: one.shape for one in session.get_outputs()}
         return (
             [one.name for one in session.get_inputs()],
             outputs,
-            session.get_modelmeta().custom_metadata_map.get(PROMPT, ""),
+            session.get_modelmeta().custom_metadata_map,
         )
 
     def _start(self, path: Path) -> Any:
@@ -80,7 +80,7 @@ class OnnxEncoder(GraphEncoder):
             if self._buckets:  # the graph says what its inputs are called, and TensorRT wants to know before
                 graph = onnxruntime.InferenceSession(path, options, providers=chain[-1:])
                 names, fp16 = [one.name for one in graph.get_inputs()], self.device == "tensorrt_fp16"
-                chain[0][1].update(engine_options(self._buckets, names, self.revision, fp16=fp16))
+                chain[0][1].update(engine_options(self._buckets, names, self._fingerprint, fp16=fp16))
                 Path(chain[0][1]["trt_engine_cache_path"]).mkdir(parents=True, exist_ok=True)  # it makes the last alone
             session = onnxruntime.InferenceSession(path, options, providers=chain)
         except Exception as error:  # ONNX Runtime raises a dozen kinds of its own
