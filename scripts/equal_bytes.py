@@ -163,9 +163,9 @@ class Bench:
         self.name = f"retrieval/{data.name}" + (", half seen" if args.every_other else "")
         texts = [document.text for document in data.corpus]
         queries = pseudo_queries(texts)
-        rows, sentences = self.teacher.encode(texts), self.teacher.encode(queries.texts)
+        rows, sentences = self.teacher.encode_document(texts), self.teacher.encode_query(queries.texts)
         self.texts, self.asked = texts, [query.text for query in data.queries]
-        self.nearest = exact_top_k(self.teacher.encode(self.asked), rows, TOP_K)[1]
+        self.nearest = exact_top_k(self.teacher.encode_query(self.asked), rows, TOP_K)[1]
         chosen, step = central(sentences, rows, queries.documents, queries.keep), 2 if args.every_other else 1
         self.rows, self.queries = rows[::step], sentences[chosen[queries.documents[chosen] % step == 0]]
 
@@ -206,7 +206,8 @@ class Bench:
             return
         coded = subject.fit()
         samples = [sample._replace(task=self.name) for sample in self.task.run(coded, self.teacher)]
-        found = exact_top_k(coded.encode(self.asked), coded.encode_documents(self.texts), TOP_K)[1]
+        documents = coded.stored(coded.encode_document(self.texts))
+        found = exact_top_k(coded.encode_query(self.asked), documents, TOP_K)[1]
         kept = (found[:, :, None] == self.nearest[:, None]).any(1).mean(1)  # (q, k, k) -> (q,)
         samples.append(Scores(self.name, f"overlap@{TOP_K}", kept))
         measured = Measurement(

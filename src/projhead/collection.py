@@ -135,6 +135,11 @@ class Collection:
                 f"{store.folder} was encoded by {other['name']} at revision {other['revision']}, the index's by "
                 f"{mine['name']} at {mine['revision']}: encode it with that"
             )
+        if store.manifest.side != self.stores[0].manifest.side:
+            raise ValueError(
+                f"{store.folder} holds side {store.manifest.side} of {other['name']}, the index side "
+                f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
+            )
         twice = set(self.ids) & set(store.ids)
         if twice:
             raise ValueError(
@@ -174,7 +179,7 @@ class Collection:
             Best first; fewer than `top_k` where the index holds or finds fewer.
         """
         single = isinstance(query, str)
-        rows = self.encoder.encode([query] if single else list(query)) if _texts(query) else np.asarray(query)
+        rows = self.encoder.encode_query([query] if single else list(query)) if _texts(query) else np.asarray(query)
         if rows.ndim == 1:
             single, rows = True, rows[None]
         among = None if filter_ids is None else self._numbers(filter_ids)
@@ -283,7 +288,8 @@ def _opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[st
         store = EmbeddingStore.open(place, trusted=trusted)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{error}, which the index {index} is of: move both together, or say where it is (store=<folder>)"
+            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
+            "store=<folder>, Collection.open(..., stores=[<folder>]))"
         ) from error
     if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
         raise ValueError(f"{place} was written again after the index {index}: build the index again")

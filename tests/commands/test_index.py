@@ -99,6 +99,20 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
         Collection.open(path)
 
 
+def test_search_writes_nothing_and_finds_a_store_elsewhere(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(index, "index", f"store={stores / 'one'}", f"out={stores / 'index'}")
+    (stores / "one").rename(stores / "moved")
+    (empty := stores / "empty").mkdir()
+    monkeypatch.chdir(empty)
+    asked = ("search", f"index={stores / 'index'}", f"query='{TEXTS[5]}'")
+    before = {path: path.stat().st_mtime_ns for path in stores.rglob("*")}
+    with pytest.raises(FileNotFoundError, match=r"no store in .*projhead search store=<folder>"):
+        run(search, *asked)
+    assert run(search, *asked, f"store={stores / 'moved'}") == pytest.approx(1, abs=1e-5)
+    assert {path: path.stat().st_mtime_ns for path in stores.rglob("*")} == before
+    assert not list(empty.iterdir())
+
+
 def test_a_store_written_again_is_told(stores: Path) -> None:
     run(index, "index", f"store={stores / 'two'}", f"out={stores / 'index'}")
     encoder = Precomputed(str(stores / "rows.npy"), texts=str(stores / "texts.txt"))

@@ -17,8 +17,8 @@ import pytest
 from projhead.commands import train
 from projhead.commands.compose import composed
 from projhead.errors import UserError
-from projhead.report.results import read_results
 from projhead.reducers.base import load_reducer
+from projhead.report.results import read_results
 from projhead.vectors import Vectors
 
 SMALL = ["n_components=4", "head=linear", "reducer.blend=1",

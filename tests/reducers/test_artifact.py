@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import edit
 
 from projhead.data import Document
+from projhead.protocols import OneSided
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
@@ -103,7 +104,7 @@ def test_missing_and_truncated_files_are_refused(artifact: Path, tmp_path: Path)
         load_reducer(artifact)
 
 
-class _Digits:
+class _Digits(OneSided):
     def __init__(self, revision: str) -> None:
         self.name, self.revision, self.dimension = "digits", revision, 4
 

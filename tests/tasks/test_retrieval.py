@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from projhead.protocols import OneSided
 from projhead.tasks.retrieval import Retrieval
 from projhead.vectors import exact_top_k
 
@@ -84,7 +85,7 @@ def test_depths_must_be_positive():
 
 
 def test_without_a_path_docstring_summaries_find_their_bodies():
-    class Letters:
+    class Letters(OneSided):
         """Counts of letters: weak, yet far from chance."""
 
         name, revision, dimension = "letters", "0" * 16, 26

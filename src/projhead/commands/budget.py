@@ -32,6 +32,7 @@ from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.store.cached import Cached
+from projhead.store.side import BOTH
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
@@ -97,12 +98,15 @@ def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
         else:
             corpus: Corpus = instantiate(cfg.corpus)
             texts = [document.text for document in islice(corpus.documents("all"), int(cfg.max_rows))]
-            name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode(texts)
+            name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode_document(texts)
     if cfg.queries.path is not None:
         asked = EmbeddingStore.open(cfg.queries.path)
-        if asked.manifest.encoder["revision"] != revision:
+        kind = asked.manifest
+        if kind.encoder["revision"] != revision or kind.side not in ("query", BOTH):
             raise ValueError(
-                f"{cfg.queries.path} is of {asked.manifest.encoder['name']}: encode the queries like the rows"
+                f"{cfg.queries.path}: expected queries of the rows' own teacher, revision {revision}, got side "
+                f"{kind.side} of {kind.encoder['name']}, revision {kind.encoder['revision']}; encode them with it and "
+                "side=query"
             )
         return name, revision, rows, unit_rows(asked.rows[: cfg.n_queries])
     held = np.random.default_rng(1).permutation(len(rows))

@@ -54,4 +54,4 @@ def _items(cfg: DictConfig, exporter: Exporter, encoder: Encoder) -> Any:
         return encoder.rows
     corpus: Corpus = instantiate(cfg.corpus)
     texts = [document.text for document in corpus.documents("test")]
-    return texts if exporter.encoder else encoder.encode(sample_texts(texts, cfg.max_texts))
+    return texts if exporter.encoder else encoder.encode_document(sample_texts(texts, cfg.max_texts))

@@ -12,6 +12,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from projhead.collection import Collection, Hit
+from projhead.evaluation.measurements import paths_of
 from projhead.printable import printable
 from projhead.vectors import Vectors
 
@@ -28,7 +29,7 @@ class Asked(NamedTuple):
 def run(cfg: DictConfig) -> float:
     """Print the nearest texts of all that is asked; return the best score of the last one."""
     asked, best = list(_asked(cfg)), 0.0
-    collection = Collection.open(cfg.index.path)
+    collection = Collection.open(cfg.index.path, stores=None if cfg.store is None else paths_of(cfg.store))
     filter_ids = None if cfg.filter_ids is None else ids_of(cfg.filter_ids)
     for one in asked:
         if one.by_id:

@@ -27,6 +27,7 @@ from projhead.reducers.learned import LearnedReducer
 from projhead.report.results import read_results
 from projhead.report.tables import markdown
 from projhead.store.shard import fingerprint
+from projhead.store.side import Side
 from projhead.store.store import store_path, write_store
 from projhead.students.distill import Texts
 from projhead.training.checkpoints import last_checkpoint
@@ -108,7 +109,7 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
     if not queries.texts:
         return TeacherVectors(train, test, Texts(texts, train), held_out_texts)
-    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts)
+    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts, side="query")
     kept = central(rows[: len(queries.documents)], train, queries.documents, queries.keep)
     others = np.arange(len(queries.documents), len(rows))
     dropped = len(queries.documents) - len(kept)
@@ -122,9 +123,9 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     )
 
 
-def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -> Any:
+def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str], *, side: Side = "document") -> Any:
     """Return the vectors of texts from their store, built if it does not exist yet; `Cached` finds it too."""
-    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype)
+    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype, side)
     print(f"teacher's vectors of {len(texts):,} {name}: {path}")
     store = write_store(
         path,
@@ -135,6 +136,7 @@ def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -
         total=len(texts),
         show_progress=True,
         keep_texts=False,
+        side=side,
     )
     return store.rows
 

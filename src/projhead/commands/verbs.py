@@ -123,6 +123,7 @@ class Encode(_Loading):
     fitted_codec: str | None
     shard_rows: Count
     keep_texts: bool
+    side: Literal["document", "query"]
     count: bool
     out: str
 
@@ -150,6 +151,7 @@ class Search(_Loading):
     vector: str | None
     json: bool
     top_k: Count
+    store: Names | None
     filter_ids: Names | None
 
 

@@ -24,7 +24,7 @@ class Calibration(NamedTuple):
 
 
 class Coded:
-    """Queries as the encoder gives them, documents as a codec brings them back.
+    """Queries as the encoder gives them, documents to be `stored`: as a codec brings them back.
 
     Parameters
     ----------
@@ -57,21 +57,29 @@ class Coded:
         self.calibration = calibration if codec.learns and not trained else None
         self.bytes_per_vector = codec.bytes_per_vector(encoder.dimension)
         self.fitted_to = "trained" if trained else "" if self.calibration is None else self.calibration.name
-        self.name, self.revision, self.dimension = f"{encoder.name}, {codec.name}", encoder.revision, encoder.dimension
+        self.name, self.revision = f"{encoder.name}, {codec.name}", encoder.revision
+        self.dimension, self.two_sided = encoder.dimension, encoder.two_sided
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, untouched by the codec."""
+        return self.encoder.encode_query(texts, show_progress=show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, before they are `stored`."""
+        return self.encoder.encode_document(texts, show_progress=show_progress)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, untouched by the codec."""
         return self.encoder.encode(texts, show_progress=show_progress)
 
-    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, d), float32: what the codes of the texts' vectors say.
+    def stored(self, rows: Vectors) -> Vectors:
+        """Return unit rows (n, d), float32: what the codes of `rows` say.
 
         Raises
         ------
         ValueError
             If there are too few rows to fit the codec to.
         """
-        rows = self.encoder.encode(texts, show_progress=show_progress)
         if self.trained:
             codec = self.codec
         else:
@@ -80,4 +88,4 @@ class Coded:
 
     @cached_property
     def _calibrated(self) -> Codec:
-        return fitted_copy(self.codec, self.encoder.encode(self.calibration.texts if self.calibration else []))
+        return fitted_copy(self.codec, self.encoder.encode_document(self.calibration.texts if self.calibration else []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,7 @@ def pseudo_queries(
     if not queries.texts:
         raise ValueError(f"{store.folder}: expected documents of several sentences to take queries from, got none")
     folder = store.folder.with_name(f"{store.folder.name}-queries") if out is None else Path(out)
-    rows = embed(encoder_of(store), queries.texts, out=folder, keep_texts=False, show_progress=show_progress)
+    settings: dict[str, Any] = {"side": "query", "keep_texts": False, "show_progress": show_progress}
+    rows = embed(encoder_of(store), queries.texts, out=folder, **settings)
     kept = central(rows.rows, store.rows, queries.documents, queries.keep)
     return np.asarray(rows.take(kept), np.float32)

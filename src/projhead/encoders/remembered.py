@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from projhead.protocols import DocumentEncoder, Encoder
+from projhead.protocols import Encoder
 from projhead.vectors import Vectors
 
 
@@ -24,6 +24,7 @@ class Remembered:
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
         self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
+        self.two_sided = encoder.two_sided
         self.forget()
 
     def __getattr__(self, name: str) -> Any:
@@ -35,18 +36,20 @@ class Remembered:
         """Let go of all rows."""
         self._known: dict[tuple[str, int], tuple[Sequence[str], Vectors]] = {}
 
-    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, d), float32, in the order of `texts`."""
-        key = ("encode", id(texts))
-        if key not in self._known:  # the list is held, so that its identity stays its own
-            self._known[key] = texts, self.encoder.encode(texts, show_progress=show_progress)
-        return self._known[key][1]
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that ask, in the order of `texts`."""
+        return self._rows("query", self.encoder.encode_query, texts, show_progress)
 
-    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, d), float32, of texts that are stored."""
-        if not isinstance(self.encoder, DocumentEncoder):
-            return self.encode(texts, show_progress=show_progress)
-        key = ("encode_documents", id(texts))
-        if key not in self._known:
-            self._known[key] = texts, self.encoder.encode_documents(texts, show_progress=show_progress)
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that are searched, in the order of `texts`."""
+        return self._rows("document", self.encoder.encode_document, texts, show_progress)
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts of no side, in the order of `texts`."""
+        return self._rows("plain", self.encoder.encode, texts, show_progress)
+
+    def _rows(self, side: str, encode: Callable[..., Vectors], texts: Sequence[str], show_progress: bool) -> Vectors:
+        key = (side if self.two_sided else "plain", id(texts))
+        if key not in self._known:  # the list is held, so that its identity stays its own
+            self._known[key] = texts, encode(texts, show_progress=show_progress)
         return self._known[key][1]

@@ -15,6 +15,7 @@ from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows
+from projhead.protocols import OneSided
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
@@ -24,7 +25,7 @@ from projhead.vectors import Vectors
 _TOP_K = (1, 10, 100)
 
 
-class _Numbered:
+class _Numbered(OneSided):
     """Rows in memory as an encoder, whose texts are their numbers."""
 
     def __init__(self, teacher: Teacher, rows: Vectors) -> None:

@@ -12,6 +12,7 @@ from projhead.data import Document
 from projhead.errors import UserError
 from projhead.exporters.export import export as write_export
 from projhead.exporters.export import sample_texts
+from projhead.exporters.parity import both_sides_of
 from projhead.persistence.registry import build
 from projhead.protocols import Exporter
 from projhead.reducers.base import Reducer
@@ -88,7 +89,7 @@ def export(
         if not isinstance(subject, SentenceTransformer):
             raise UserError(f"{title} exports a student: expected what assemble returns, got {type(subject).__name__}")
         items = sample_texts([one.text if isinstance(one, Document) else one for one in calibrate], max_items)
-        (teacher, reducer), reference = origin_of(subject), unit_rows(subject.encode(items))
+        (teacher, reducer), reference = origin_of(subject), both_sides_of(subject, items)
     return write_export(
         exporter,
         subject,

@@ -26,6 +26,7 @@ from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
 from projhead.reducers.held_out import TOP_K, hold_out
 from projhead.reducers.inverse import least_squares, through_components
+from projhead.reducers.ready import ready_folder
 from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
@@ -231,7 +232,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.head_ = head.requires_grad_(False)
         return self
 
-    def save(self, path: str | Path, *, teacher: Teacher | None = None, card: str = "") -> None:
+    def save(self, path: str | Path, *, teacher: Teacher | None = None, card: str = "", half: bool = False) -> None:
         """Write the fitted reducer as an artifact folder.
 
         Parameters
@@ -242,6 +243,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             The encoder that made the vectors, so that another's are refused later.
         card : str
             The text of its README.md.
+        half : bool
+            Whether the head's weights are written as float16, which moves a score by a few thousandths at most.
         """
         check_is_fitted(self, "head_")
         self.teacher_ = teacher or self.teacher_
@@ -250,7 +253,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             name: value for name, value in fitted.items() if isinstance(value, np.ndarray) and value.dtype != object
         }
         scalars = {name: value for name, value in fitted.items() if isinstance(value, int | float | str)}
-        tensors = {f"head.{name}": tensor for name, tensor in self.head_.state_dict().items()}
+        weights = self.head_.state_dict()
+        tensors = {f"head.{name}": tensor.half() if half else tensor for name, tensor in weights.items()}
         tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
         if self.codec_ is not None:
             tensors |= {f"codec.{name}": torch.from_numpy(array) for name, array in self.codec_.state.items()}
@@ -273,6 +277,8 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
     Parameters
     ----------
     path : path
+        Or the name of a ready head, such as ``"all-MiniLM-L6-v2-64"``, where no folder is called so: see
+        `projhead.reducers.ready`.
     trusted : sequence of str
         Packages of the user's own whose classes the record may name: their code is run.
 
@@ -284,11 +290,12 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
         If it is damaged, of another version, or names a class that is neither projhead's nor `trusted`.
     """
     with trusting(trusted):
-        return _loaded(path)
+        return _loaded(ready_folder(path) or path)
 
 
 def _loaded(path: str | Path) -> Reducer:
     config, tensors = read_artifact(Path(path))
+    tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
     reducer = build(config["reducer"], "reducer")
     if not isinstance(reducer, Reducer) or not isinstance(config["fitted"], dict):
         raise ValueError(f"{path}: {config['reducer']['class']} is not a reducer: refused")

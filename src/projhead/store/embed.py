@@ -40,7 +40,7 @@ def embed(
         Store codes of fewer bytes: ``"int8"``, ``"pq:32"``, or a codec of `projhead.codecs`.
     show_progress : bool
     **options
-        As `write_store` takes them: `name`, `dtype`, `calibration_rows`, `shard_rows`, `keep_texts`, `total`.
+        As `write_store` takes them: `name`, `dtype`, `calibration_rows`, `shard_rows`, `keep_texts`, `side`, `total`.
 
     Raises
     ------

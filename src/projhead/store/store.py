@@ -31,6 +31,7 @@ from projhead.store.arrow import FormName, reader
 from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
 from projhead.store.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.store.shard import add_text, digest_of, read_shard, write_shard
+from projhead.store.side import Side, side_of, way_of
 from projhead.vectors import Vectors
 
 #: What a process killed while writing may leave behind.
@@ -193,10 +194,11 @@ class EmbeddingStore:
         return [Document(row["id"], row.get("text", "")) for row in taken.to_pylist()]
 
 
-def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str) -> Path:
+def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str, side: Side = "document") -> Path:
     """Return where the vectors of a corpus, by its fingerprint, lie below `root`."""
     name = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)[:40]
-    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}"
+    other = f"-{side}" if side_of(encoder, side) in ("query", "plain") else ""
+    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}{other}"
 
 
 def write_store(
@@ -210,6 +212,7 @@ def write_store(
     calibration_rows: int = 16_384,
     shard_rows: int = 8192,
     keep_texts: bool = True,
+    side: Side = "document",
     total: int | None = None,
     show_progress: bool = False,
 ) -> EmbeddingStore:
@@ -237,6 +240,8 @@ def write_store(
         Rows of a shard.
     keep_texts : bool
         Keep texts beside the vectors, for search to answer with. Lone surrogates become ``?``.
+    side : {"document", "query", "plain"}
+        How the encoder takes the texts: as documents, as queries, or as neither.
     total : int, optional
         How many documents there are, for the progress bar.
     show_progress : bool
@@ -252,7 +257,7 @@ def write_store(
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if shard_rows < 1:
         raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
-    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts)
+    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side))
     with locked(folder):
         manifest = _begun(folder, wanted)
         stream, digest = iter(documents), hashlib.sha256()
@@ -269,7 +274,7 @@ def write_store(
             fit_or_open_codec(folder, manifest, codec, iter(()), calibration_rows)
             return EmbeddingStore.open(folder).by(encoder)
         with progress(total, f"encode {name}", shown=show_progress, done=manifest.rows) as bar:
-            encoded = _encoded(encoder, stream, shard_rows, bar)
+            encoded = _encoded(encoder, wanted.side, stream, shard_rows, bar)
             settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
             for shard_documents, rows in encoded:
                 manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled))
@@ -284,7 +289,7 @@ def write_store(
 
 
 def _wanted(
-    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool
+    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool, side: str
 ) -> Manifest:
     """Return the manifest of a store that is still empty."""
     record: dict[str, Any] | None = None
@@ -299,16 +304,20 @@ def _wanted(
         shard_rows,
         keep_texts,
         codec=record,
+        side=side,
     )
 
 
-def _encoded(encoder: Encoder, documents: Iterator[Document], shard_rows: int, bar: Any) -> Iterator[Encoded]:
+def _encoded(
+    encoder: Encoder, side: str, documents: Iterator[Document], shard_rows: int, bar: Any
+) -> Iterator[Encoded]:
     """Yield the documents of each shard, and their rows."""
+    encode = way_of(encoder, side)
     while part := list(islice(documents, shard_rows)):
         rows = np.empty((len(part), encoder.dimension), np.float32)
         for start in range(0, len(part), _WINDOW):
             before = bar.n
-            window = encoder.encode([document.text for document in part[start : start + _WINDOW]])
+            window = encode([document.text for document in part[start : start + _WINDOW]])
             rows[start : start + _WINDOW] = window
             bar.update(before + len(window) - bar.n)  # what the encoder's batches did not move it by
         yield part, rows
@@ -340,6 +349,7 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
     found = Manifest.read(folder)
     pairs = {
         "encoder": (found.encoder["revision"], wanted.encoder["revision"]),
+        "side": (found.side, wanted.side),
         "codec": (_settings(found), _settings(wanted)),
         "dtype": (found.dtype, wanted.dtype),
         "shard_rows": (found.shard_rows, wanted.shard_rows),

@@ -14,7 +14,7 @@ from projhead.corpora.tables import read_columns
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 
 _NEIGHBORS = 10
 #: Texts and their labels.
@@ -58,7 +58,7 @@ class Classification:
             If a file or column is missing, a text or label too, or there is too little to train on.
         """
         for name, (texts, labels), (test_texts, test_labels) in self._sets:
-            rows, test_rows = documents_of(encoder, texts), encoder.encode(test_texts)
+            rows, test_rows = stored(encoder, encoder.encode(texts)), encoder.encode(test_texts)
             for metric, model in (
                 ("logistic_accuracy", LogisticRegression(max_iter=1000)),
                 ("knn_accuracy", KNeighborsClassifier(_NEIGHBORS, metric="cosine")),

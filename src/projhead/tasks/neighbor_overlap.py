@@ -13,7 +13,7 @@ from projhead.corpora.split import in_test
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.settings.ranges import Count
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 from projhead.vectors import neighbor_overlap
 
 
@@ -68,8 +68,8 @@ class NeighborOverlap:
                 f"neighbor_overlap/{name}: expected more texts than the largest of top_k = {list(self.top_k)}, "
                 f"got {len(texts)}; give more texts, or a smaller top_k"
             )
-        stored, asked = documents_of(encoder, texts), encoder.encode(texts)
-        overlap = neighbor_overlap(teacher.encode(texts), stored, self.top_k, queries=asked)
+        rows = encoder.encode_document(texts)
+        overlap = neighbor_overlap(teacher.encode_document(texts), stored(encoder, rows), self.top_k, queries=rows)
         for column, k in enumerate(self.top_k):
             yield Scores(f"neighbor_overlap/{name}", f"overlap@{k}", overlap[:, column].astype(np.float64))
 

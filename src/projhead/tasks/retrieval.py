@@ -14,7 +14,7 @@ from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.settings.ranges import Count
 from projhead.tasks.data_sets import Paths, data_sets
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 from projhead.vectors import exact_top_k
 
 #: Ranks that nDCG and MRR look at, as BEIR does.
@@ -53,7 +53,8 @@ class Retrieval:
         """
         for data, documents, queries in self._sets:
             depth = max(*self.top_k, _RANKS)
-            _, found = exact_top_k(encoder.encode(queries), documents_of(encoder, documents), depth)
+            rows = stored(encoder, encoder.encode_document(documents))
+            _, found = exact_top_k(encoder.encode_query(queries), rows, depth)
             for metric, items in _measures(_gains(data, found, depth), data, self.top_k):
                 yield Scores(f"retrieval/{data.name}", metric, items)
 

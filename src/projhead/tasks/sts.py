@@ -14,7 +14,7 @@ from projhead.corpora.tables import read_columns
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 
 
 class STS:
@@ -41,8 +41,8 @@ class STS:
             If a file or column is missing, a text or score too, or all scores are equal.
         """
         for name, first, second, gold in self._sets:
-            asked, stored = encoder.encode(first), documents_of(encoder, second)
-            cosine = (asked.astype(np.float64) * stored).sum(1)
+            asked, kept = encoder.encode(first), stored(encoder, encoder.encode(second))
+            cosine = (asked.astype(np.float64) * kept).sum(1)
             yield Scores(f"sts/{name}", "spearman", np.column_stack([cosine, gold]), "spearman")
 
     @cached_property

@@ -12,6 +12,7 @@ from torch import nn
 
 from projhead.training.checkpoints import WholeCheckpoints
 
+
 def make_trainer(
     trainer: Callable[..., pl.Trainer] | None,
     callbacks: Mapping[str, pl.Callback] | None,
