@@ -83,6 +83,7 @@ def _reducer(folder: Path, max_steps: int, stop_after: int) -> LearnedReducer:
     return LearnedReducer(
         4,
         head=partial(Linear, bias=False),
+        blend=1.0,
         steps_per_epoch=10,
         trainer=partial(
             pl.Trainer,

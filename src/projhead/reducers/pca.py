@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,14 +65,10 @@ class PCA(Reducer):
             If there are fewer rows or columns than components, or values are not finite.
         """
         rows = self._checked(X, reset=True)
-        n, d = rows.shape
+        n = len(rows)
         if isinstance(self.n_components, int | np.integer) and n < self.n_components:
             raise ValueError(f"n_components: expected at most n_samples = {n} rows, got {self.n_components}")
-        total, gram = np.zeros(d), np.zeros((d, d))
-        for _, part in blocks(rows):
-            exact = part.astype(np.float64)
-            total += exact.sum(0)
-            gram += exact.T @ exact
+        total, gram = moments(rows)
         mean = total / n if self.center else None
         covariance = gram / n if mean is None else (gram - n * np.outer(mean, mean)) / max(n - 1, 1)
         variance, axes = np.linalg.eigh(covariance)
@@ -88,6 +84,17 @@ class PCA(Reducer):
             # A direction without variance says nothing: it stays as it is rather than blow up.
             components = components / np.where(scale > 1e-12, scale, 1.0)[:, None]
         return self._set_linear(components, mean)
+
+
+def moments(rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum (d,) and the Gram matrix (d, d) of rows (n, d) at unit length, in one pass."""
+    d = rows.shape[1]
+    total, gram = np.zeros(d), np.zeros((d, d))
+    for _, part in blocks(rows):
+        exact = part.astype(np.float64)
+        total += exact.sum(0)
+        gram += exact.T @ exact
+    return total, gram
 
 
 def _width(asked: int | float | None, share: NDArray[np.float64], n: int) -> int:
