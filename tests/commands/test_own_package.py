@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_PARTS = '''
+_PARTS = """
 import numpy as np
 from projhead.codecs.cast import Cast
 from projhead.corpora.split import select
@@ -68,7 +68,7 @@ class MyTask:
     def run(self, encoder, teacher):
         texts = [f"text {i}" for i in range(self.n)]
         yield Scores("my_task", "length", np.linalg.norm(encoder.encode(texts), axis=1).astype(float))
-'''
+"""
 _YAMLS = {
     "head": "_target_: my_package.parts.MyHead\n_partial_: true",
     "loss": "_target_: my_package.parts.MyLoss",
