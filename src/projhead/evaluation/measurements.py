@@ -104,7 +104,7 @@ def result_rows(measurements: Sequence[Measurement], teacher: Teacher) -> list[R
     return rows
 
 
-def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, seed: int) -> list[Result]:
+def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder | Teacher, seed: int) -> list[Result]:
     """Return size, speed and parity of an export as result rows.
 
     Parameters
@@ -115,7 +115,7 @@ def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, 
         What was read: ``"texts"`` or ``"vectors"``.
     record : dict
         As `projhead.export` returns it.
-    encoder : Encoder
+    encoder : Encoder or Teacher
         The teacher.
     seed : int
         Of the head's training.
