@@ -14,8 +14,8 @@ from projhead.encoders.reduced import Reduced
 from projhead.evaluation.measurements import export_rows
 from projhead.exporters.by_format import export
 from projhead.exporters.export import sample_texts
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Corpus, Encoder, Exporter
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import load_reducer
 from projhead.report.results import append_results, read_results
 from projhead.report.tables import markdown
@@ -41,7 +41,8 @@ def run(cfg: DictConfig) -> float:
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
     unit = "texts" if exporter.encoder else "vectors"
-    teacher = encoder or reducer.teacher_ or Teacher("unknown", "", int(reducer.n_features_in_))
+    teacher = encoder.identity if encoder is not None else reducer.teacher_
+    teacher = teacher or EncoderIdentity("unknown", "unknown", int(reducer.n_features_in_))
     rows = export_rows(f"export/{Path(cfg.out).name}", unit, record, teacher, int(getattr(reducer, "random_state", 0)))
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]

@@ -21,6 +21,7 @@ from projhead.corpora.split import TEST_FRACTION, select
 from projhead.data import STORED, Document, RowText
 from projhead.encoders.vector_files import VectorFile
 from projhead.persistence.files import sha256_of
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.vectors import Vectors, unit_rows
 
@@ -51,7 +52,10 @@ class Precomputed(OneSided):
     column : str, optional
         The column, or the tensor, of the vectors: where not given ``embedding``, or the only one of numbers in lists.
     name : str, optional
-        What to call the encoder that made the vectors.
+        What to call the encoder that made the vectors; the name of the file where not given.
+    revision : str, optional
+        Which version of it. Name and revision declare the model: another file of the same then serves wherever this one
+        does. Where they are not given, this file is known by its bytes, and no other stands for it.
 
     Attributes
     ----------
@@ -77,23 +81,26 @@ class Precomputed(OneSided):
         text_column: str | None = None,
         column: str | None = None,
         name: str | None = None,
+        revision: str | None = None,
     ) -> None:
+        if revision is not None and name is None:
+            raise ValueError(
+                f"revision: expected the name of the model that it is of, got {revision!r} alone; give encoder.name=..."
+            )
         self.path, self.texts = str(Path(path).absolute()), texts and str(Path(texts).absolute())
-        self.id_column, self.text_column, self.column, self.name = (
-            id_column,
-            text_column,
-            column,
-            name or Path(path).stem,
-        )
+        self.id_column, self.text_column, self.column = id_column, text_column, column
+        self.name, self.revision = name or Path(path).stem, revision
         self._file = VectorFile(Path(path), column)
         self.rows = self._file.rows
         _check(self.rows, self.path)
         self.dimension = int(self.rows.shape[1])
 
     @cached_property
-    def revision(self) -> str:
-        """Digest of the file."""
-        return sha256_of(Path(self.path))[:16]
+    def identity(self) -> EncoderIdentity:
+        """The declared model; where none is declared, the file itself."""
+        declared = f"{self.name}@{self.revision}" if self.revision is not None else ""
+        fingerprint = declared or sha256_of(Path(self.path))[:16]
+        return EncoderIdentity(self.name, fingerprint, self.dimension, of_file=not declared)
 
     @property
     def has_texts(self) -> bool:
@@ -111,9 +118,8 @@ class Precomputed(OneSided):
         """
         if self._others is None:
             return {}
-        taken = (
-            {self._named(self.id_column, _ID), self._named(self.text_column, _TEXT)} if self.texts is None else set()
-        )
+        named = ((self.id_column, _ID), (self.text_column, _TEXT)) if self.texts is None else ()
+        taken = {self._named(asked, usual) for asked, usual in named}
         kept = {field.name: field.type for field in self._others.schema if field.name not in taken}
         if clash := sorted(STORED & kept.keys()):
             raise ValueError(

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from projhead.as_rows import as_rows, of_arrow
 from projhead.corpora.readers import read_rows
+from projhead.persistence.arrays import read_array
 
 #: What vectors are called where nobody says.
 _COLUMN = "embedding"
@@ -71,7 +71,7 @@ class VectorFile:
 
     def _read(self) -> NDArray[Any]:
         if self.path.suffix == ".npy":
-            return np.asanyarray(np.load(self.path, mmap_mode="r", allow_pickle=False))
+            return read_array(self.path, mapped=True)
         if self.path.suffix == ".safetensors":
             return self._tensor()
         schema, read = self._table
