@@ -22,6 +22,7 @@ from projhead.losses.neighbor_kl import NeighborKL
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
+from projhead.reducers.spectrum import one_pass
 from projhead.settings.ranges import Count, Seed, Share, Weight
 from projhead.training.codec_start import start_codec
 from projhead.training.data import RowData
@@ -224,7 +225,7 @@ class LearnedReducer(Reducer):
         if queries is not None:
             queries = self._checked(queries, reset=False)
         given = Given(rows, queries, _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
-        with seeded(self.random_state):
+        with seeded(self.random_state), one_pass():
             if self.codec is None:
                 self._fit_guarded(given, self._recipe(given), resume)
             else:

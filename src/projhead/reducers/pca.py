@@ -7,17 +7,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from projhead.reducers.base import Reducer, blocks
+from projhead.reducers.base import Reducer
+from projhead.reducers.spectrum import spectrum
 from projhead.settings.ranges import Count
 
 
 class PCA(Reducer):
-    """Principal components of unit rows, by one float64 pass over the Gram matrix.
+    """Principal components of unit rows, by one pass over the smaller of their two Gram matrices.
 
-    Equal to full PCA to about 1e-14, in memory that does not grow with n. Centered is what scikit-learn and FAISS
-    do; uncentered (Eckart and Young, 1936) is sentence-transformers' recipe; whitening (Su et al., "Whitening
-    Sentence Representations for Better Semantics and Faster Retrieval", 2021) divides each component by its
-    standard deviation.
+    Equal to full PCA, in memory that does not grow with n. Centered is what scikit-learn and FAISS do; uncentered
+    (Eckart and Young, 1936) is sentence-transformers' recipe; whitening (Su et al., "Whitening Sentence
+    Representations for Better Semantics and Faster Retrieval", 2021) divides each component by its standard deviation.
 
     Parameters
     ----------
@@ -57,23 +57,13 @@ class PCA(Reducer):
             If there are fewer rows or columns than components, or values are not finite.
         """
         rows = self._checked(X, reset=True)
-        n, d = rows.shape
+        n = len(rows)
         if n < self.n_components:
             raise ValueError(f"n_components: expected at most n_samples = {n} rows, got {self.n_components}")
-        total, gram = np.zeros(d), np.zeros((d, d))
-        for _, part in blocks(rows):
-            exact = part.astype(np.float64)
-            total += exact.sum(0)
-            gram += exact.T @ exact
-        mean = total / n if self.center else None
-        covariance = gram / n if mean is None else (gram - n * np.outer(mean, mean)) / max(n - 1, 1)
-        variance, axes = np.linalg.eigh(covariance)
-        self.explained_variance_ = variance[::-1][: self.n_components].clip(min=0)
-        components = axes.T[::-1][: self.n_components]
-        largest = np.take_along_axis(components, np.abs(components).argmax(1, keepdims=True), axis=1)
-        components = components * np.where(largest < 0, -1.0, 1.0)
+        known = spectrum(rows)
+        self.explained_variance_, components = known.principal(self.n_components, center=self.center)
         if self.whiten:
             scale = np.sqrt(self.explained_variance_)
             # A direction without variance says nothing: it stays as it is rather than blow up.
-            components = components / np.where(scale > 1e-12, scale, 1.0)[:, None]
-        return self._set_linear(components, mean)
+            components = components / np.where(scale > 1e-6 * scale[0], scale, 1.0)[:, None]
+        return self._set_linear(components, known.mean if self.center else None)
