@@ -37,17 +37,17 @@ from encode_limit import limit, shapes_of
 from encode_measure import Encode, Timed, here, measure, padding, peak_memory
 from encode_peers import build_peers
 from encode_table import LEAST, Run, markdown, results
-from projhead import PCA, SentenceTransformerEncoder, assemble, load_encoder, load_reducer
-from projhead.commands.conf import conf_dir
+from projhead import PCA, assemble, load_encoder, load_reducer
 from projhead.commands.spelling import spelled
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
 from projhead.encoders.minilm import MiniLM
-from projhead.encoders.sentence_transformer import model_revision
-from projhead.evaluation.results import append_results
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, model_revision
 from projhead.exporters.export import sample_texts
 from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
+from projhead.report.results import append_results
+from projhead.settings.options import conf_dir
 from projhead.vectors import Vectors, unit_rows
 
 KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static"]
@@ -149,7 +149,7 @@ def subject_of(args: argparse.Namespace, top: Path) -> Subject:
         return Subject(random_mpnet(ready(top / "mpnet")), None, "pca", "mpnet-base, random weights", 128)
     teacher = SentenceTransformerEncoder(args.teacher, device="cpu") if args.teacher else MiniLM(device="cpu")
     reducer = load_reducer(args.artifact)
-    student = assemble(teacher.model, reducer, teacher.revision)
+    student = assemble(teacher, reducer)
     return Subject(student, teacher, reducer.kind, teacher.name, reducer.n_components)
 
 

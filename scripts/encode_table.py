@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from encode_measure import Taken, likeness
 from encode_peers import PEERS
-from projhead.evaluation.results import Result
+from projhead.report.results import Result
 from projhead.vectors import Vectors
 
 #: Exports of ours whose network is the stock one's in int8.

@@ -27,7 +27,7 @@ import faiss
 import numpy as np
 from tqdm import tqdm
 
-from projhead import PCA, LearnedReducer, SentenceTransformerEncoder
+from projhead import PCA, LearnedReducer
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.codecs.binary import Binary
 from projhead.codecs.cast import Cast
@@ -42,11 +42,12 @@ from projhead.data import Scores
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
-from projhead.evaluation.candidates import Candidate, result_rows, teacher_of
-from projhead.evaluation.results import Result, append_results, read_results
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.evaluation.measurements import Measurement, result_rows, teacher_of
 from projhead.heads.linear import Linear
 from projhead.persistence.files import atomic_file
 from projhead.report.page import write_report
+from projhead.report.results import Result, append_results, read_results
 from projhead.store.cached import Cached
 from projhead.tasks.retrieval import Retrieval
 from projhead.vectors import exact_top_k
@@ -118,6 +119,7 @@ def third(d: int, size: int) -> int:
     return -(-(d // 3) // size) * size
 
 
+ROLES = {"teacher": "reference", "learned": "subject"}
 METHODS = {
     "pq": Method("", full, ProductQuantizer),
     "opq": Method("", full, lambda size: ProductQuantizer(size, rotate=True)),
@@ -161,9 +163,9 @@ class Bench:
         self.name = f"retrieval/{data.name}" + (", half seen" if args.every_other else "")
         texts = [document.text for document in data.corpus]
         queries = pseudo_queries(texts)
-        rows, sentences = self.teacher.encode(texts), self.teacher.encode(queries.texts)
+        rows, sentences = self.teacher.encode_document(texts), self.teacher.encode_query(queries.texts)
         self.texts, self.asked = texts, [query.text for query in data.queries]
-        self.nearest = exact_top_k(self.teacher.encode(self.asked), rows, TOP_K)[1]
+        self.nearest = exact_top_k(self.teacher.encode_query(self.asked), rows, TOP_K)[1]
         chosen, step = central(sentences, rows, queries.documents, queries.keep), 2 if args.every_other else 1
         self.rows, self.queries = rows[::step], sentences[chosen[queries.documents[chosen] % step == 0]]
 
@@ -204,11 +206,18 @@ class Bench:
             return
         coded = subject.fit()
         samples = [sample._replace(task=self.name) for sample in self.task.run(coded, self.teacher)]
-        found = exact_top_k(coded.encode(self.asked), coded.encode_documents(self.texts), TOP_K)[1]
+        documents = coded.stored(coded.encode_document(self.texts))
+        found = exact_top_k(coded.encode_query(self.asked), documents, TOP_K)[1]
         kept = (found[:, :, None] == self.nearest[:, None]).any(1).mean(1)  # (q, k, k) -> (q,)
         samples.append(Scores(self.name, f"overlap@{TOP_K}", kept))
-        system = Candidate(*subject[:3], samples, codec=subject.codec, bytes_per_vector=size)
-        append_results(self.out / "results.jsonl", result_rows([system], teacher_of(self.encoder)))
+        measured = Measurement(
+            *subject[:3],
+            samples,
+            codec=subject.codec,
+            bytes_per_vector=size,
+            role=ROLES.get(subject.reducer, "baseline"),
+        )
+        append_results(self.out / "results.jsonl", result_rows([measured], teacher_of(self.encoder)))
         with atomic_file(file) as temporary, temporary.open("wb") as opened:
             np.savez(opened, **{sample.metric: sample.items for sample in samples})
 
@@ -221,7 +230,7 @@ class Bench:
                 with np.load(file) as items:
                     seeds[reducer, width, codec].append([Scores(self.name, name, items[name]) for name in items])
             systems = [
-                Candidate(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
+                Measurement(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
                 for (reducer, width, codec), samples in seeds.items()
             ]
             baselines = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
@@ -235,7 +244,7 @@ def _mean(seeds: list[list[Scores]]) -> list[Scores]:
     ]
 
 
-def _said(system: Candidate) -> str:
+def _said(system: Measurement) -> str:
     return system.codec if system.reducer == "teacher" else f"{system.reducer}, {system.codec}"
 
 

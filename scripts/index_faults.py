@@ -19,8 +19,8 @@ from hydra.utils import instantiate
 from tabulate import tabulate
 from tqdm import tqdm
 
-from projhead.cli import conf_dir
 from projhead.indexes.base import BaseIndex, load_index
+from projhead.settings.options import conf_dir
 from projhead.vectors import Vectors, unit_rows
 
 KINDS = ["exact", "faiss", "faiss_binary", "rescore", "annoy", "milvus"]

@@ -12,22 +12,21 @@ SOURCE = Path(__file__).parents[1] / "src" / "projhead"
 
 #: From the ground up. A module imports from floors below its own, or from its own folder.
 FLOORS = [
-    {"printable"},
+    {"printable", "progress"},
     {"errors"},
     {"settings"},
     {"persistence", "vectors", "quiet", "heads", "losses"},
     {"data"},
     {"protocols"},
-    {"corpora"},
+    {"corpora", "report"},
     {"codecs"},
     {"store", "indexes"},
     {"training"},
     {"reducers"},
     {"encoders", "tasks"},
-    {"students"},
+    {"students", "collection"},
     {"quantization"},
     {"exporters", "evaluation"},
-    {"report"},
     {"commands"},
     {"cli", "__init__"},
 ]
@@ -36,8 +35,9 @@ FLOORS = [
 WALLS = {
     "hydra": {"cli", "commands"},
     "omegaconf": {"commands"},
+    "yaml": {"settings/options"},
     "pydantic": {"settings"},
-    "pytorch_lightning": {"training", "reducers/learned", "students/distill"},
+    "pytorch_lightning": {"training", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
     "pymilvus": {"indexes/milvus"},

@@ -20,10 +20,10 @@ from omegaconf import OmegaConf
 from tabulate import tabulate
 
 from projhead.commands.compose import composed, understood
-from projhead.commands.conf import options_of
 from projhead.commands.verbs import VERBS
 from projhead.errors import mendable
 from projhead.settings.check import check
+from projhead.settings.options import options_of
 
 #: What has no default, per verb and per option.
 NEEDED = {

@@ -4,39 +4,57 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from projhead.collection import Collection
+    from projhead.corpora.texts import read_texts
     from projhead.encoders.load import load_encoder
-    from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+    from projhead.encoders.pseudo_queries import pseudo_queries
+    from projhead.evaluation.compare import compare
+    from projhead.exporters.by_format import export
     from projhead.reducers.base import load_reducer
     from projhead.reducers.learned import LearnedReducer
     from projhead.reducers.pca import PCA
-    from projhead.reducers.random_projection import RandomProjection
-    from projhead.reducers.truncation import Truncation
+    from projhead.reducers.pca_forms import pca_forms
+    from projhead.store.embed import embed
     from projhead.store.store import EmbeddingStore
     from projhead.students.assemble import assemble
+    from projhead.students.distill_head import distill
+    from projhead.tasks.retrieval import Retrieval
 
 __all__ = [
     "PCA",
+    "Collection",
     "EmbeddingStore",
     "LearnedReducer",
-    "RandomProjection",
-    "SentenceTransformerEncoder",
-    "Truncation",
+    "Retrieval",
     "assemble",
+    "compare",
+    "distill",
+    "embed",
+    "export",
     "load_encoder",
     "load_reducer",
+    "pca_forms",
+    "pseudo_queries",
+    "read_texts",
 ]
 
 # Imported when first asked for: `projhead --help` need not wait for torch.
 _HOMES = {
     "PCA": "projhead.reducers.pca",
+    "Collection": "projhead.collection",
     "EmbeddingStore": "projhead.store.store",
     "LearnedReducer": "projhead.reducers.learned",
-    "RandomProjection": "projhead.reducers.random_projection",
-    "SentenceTransformerEncoder": "projhead.encoders.sentence_transformer",
-    "Truncation": "projhead.reducers.truncation",
+    "Retrieval": "projhead.tasks.retrieval",
     "assemble": "projhead.students.assemble",
-    "load_reducer": "projhead.reducers.base",
+    "compare": "projhead.evaluation.compare",
+    "distill": "projhead.students.distill_head",
+    "embed": "projhead.store.embed",
+    "export": "projhead.exporters.by_format",
     "load_encoder": "projhead.encoders.load",
+    "load_reducer": "projhead.reducers.base",
+    "pca_forms": "projhead.reducers.pca_forms",
+    "pseudo_queries": "projhead.encoders.pseudo_queries",
+    "read_texts": "projhead.corpora.texts",
 }
 
 

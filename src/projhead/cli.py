@@ -14,8 +14,9 @@ from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn
 
-from projhead.commands.conf import conf_dir, help_of
+from projhead.commands.conf import help_of
 from projhead.errors import UserError, mendable, nearest
+from projhead.settings.options import conf_dir
 
 VERBS = {
     "train": "train a head on a teacher's vectors and compare it with PCA",
@@ -36,10 +37,11 @@ usage: projhead VERB [group=option] [key=value] ...
 
 {chr(10).join(f"  {verb:<9} {text}" for verb, text in VERBS.items())}
 
-projhead VERB --help      what a verb does, its groups and settings
+projhead VERB --help      what a verb does, its groups and settings; --help GROUP: the options of one
 projhead VERB --cfg job   the settings a run would have
 projhead VERB -m a=1,2    one run per combination
 projhead --version
+eval "$(projhead --completion bash)"   lets bash complete verbs, groups, options and settings
 """
 
 
@@ -119,6 +121,20 @@ def _resume(verb: str) -> str:
     return f"; go on: projhead train run_dir={config.get().runtime.output_dir}" if config.initialized() else ""
 
 
+def _complete(arguments: Sequence[str]) -> None:
+    """Print a shell's script, or what may follow what was typed."""
+    from projhead.commands.completion import SCRIPTS, candidates
+
+    option, word = arguments[0], " ".join(arguments[1:])
+    if option == "--complete":
+        print("\n".join(candidates(word, list(VERBS))))
+    elif word in SCRIPTS:
+        print(SCRIPTS[word], end="")
+    else:
+        print(f"projhead --completion: got {word!r}, expected one of {', '.join(SCRIPTS)}", file=sys.stderr)
+        raise SystemExit(2)
+
+
 def main() -> None:
     """Run the command line."""
     arguments = sys.argv[1:]
@@ -128,21 +144,24 @@ def main() -> None:
     if arguments[0] == "--version":
         print(f"projhead {version('projhead')}")
         return
+    if arguments[0] in ("--completion", "--complete"):
+        _complete(arguments)
+        return
     verb, *rest = arguments
     if verb not in VERBS:
         print(f"projhead: no verb {verb!r}, expected one of {', '.join(VERBS)}{nearest(verb, VERBS)}", file=sys.stderr)
         raise SystemExit(2)
     signal.signal(signal.SIGTERM, _terminated(verb))
-    if {"-h", "--help"} & set(rest):
-        print(help_of(verb))
-        return
     with _one_error_path(verb):
+        if {"-h", "--help"} & set(rest):
+            print(help_of(verb, next((one for one in rest if not one.startswith("-") and "=" not in one), None)))
+            return
         import hydra
 
         from projhead.commands.spelling import spelled
 
-        _check_options(rest)
         rest, notes = spelled(verb, rest)
+        _check_options(rest)
         print("".join(f"projhead {verb}: {note}\n" for note in notes), file=sys.stderr, end="")
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out of Hydra as they are, and are told in one way
         sys.argv = [f"projhead {verb}", *rest]

@@ -17,6 +17,9 @@ from projhead.vectors import Vectors
 class Encoder(Protocol):
     """Texts to unit rows: a teacher, a teacher with a reducer, an exported student, vectors made elsewhere.
 
+    An encoder has two sides, as many teachers put another prompt before a query than before a document, or have another
+    network for it.
+
     Attributes
     ----------
     name : str
@@ -25,6 +28,8 @@ class Encoder(Protocol):
         A digest of everything that decides the vectors; two encoders with one revision give the same rows.
     dimension : int
         Width of the rows.
+    two_sided : bool
+        Whether the sides differ; where not, all three ways give the same rows.
     """
 
     @property
@@ -36,17 +41,43 @@ class Encoder(Protocol):
     @property
     def dimension(self) -> int: ...  # noqa: D102
 
+    @property
+    def two_sided(self) -> bool: ...  # noqa: D102
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, dimension), float32, of texts that ask, in the order of `texts`."""
+        ...
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, dimension), float32, of texts that are searched, in the order of `texts`."""
+        ...
+
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, dimension), float32, in the order of `texts`."""
+        """Return unit rows (n, dimension), float32, of texts that neither ask nor are searched, in their order."""
         ...
 
 
-@runtime_checkable
-class DocumentEncoder(Encoder, Protocol):
-    """An encoder with another way for the texts that are searched: stored in fewer bytes, for example."""
+class OneSided:
+    """What an encoder inherits that makes no difference between queries and documents: it has `encode` alone."""
 
-    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, dimension), float32, that meet `encode`'s in an inner product."""
+    two_sided = False
+    encode: Callable[..., Vectors]
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return the rows of `encode`."""
+        return self.encode(texts, show_progress=show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return the rows of `encode`."""
+        return self.encode(texts, show_progress=show_progress)
+
+
+@runtime_checkable
+class Storing(Protocol):
+    """An encoder whose documents are stored in fewer bytes."""
+
+    def stored(self, rows: Vectors) -> Vectors:
+        """Return what is left of unit rows (n, d) once they are stored, unit rows (n, d), float32."""
         ...
 
 

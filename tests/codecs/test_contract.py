@@ -12,9 +12,8 @@ from hydra.utils import instantiate
 from safetensors.numpy import load_file, save_file
 
 from projhead.codecs.base import BaseCodec, load_codec
-from projhead.commands.conf import options_of
-from projhead.commands.spelling import codec_node
 from projhead.persistence.record import Record, read_record
+from projhead.settings.options import node_of, options_of
 from projhead.vectors import Vectors, unit_rows
 
 #: Largest mean of |x - decoded|^2 of unit rows: from bits and range where values are rounded, else a share of what
@@ -45,7 +44,7 @@ def spelled(name: str) -> str:
 
 
 def build(name: str) -> BaseCodec:
-    codec = instantiate(codec_node(spelled(name))[1])
+    codec = instantiate(node_of("codec", spelled(name)))
     assert isinstance(codec, BaseCodec)
     return codec
 

@@ -74,7 +74,12 @@ def test_an_artifact_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path
     pca.teacher_ = Teacher("other", "0" * 16, 32)
     pca.save(tmp_path / "pca")
     with pytest.raises(ValueError, match="was fitted to other, the sample is another teacher's: give its own"):
-        run(tmp_path, "encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", f"artifact={tmp_path / 'pca'}")
+        run(
+            tmp_path / "run",
+            "encoder=precomputed",
+            f"encoder.path={tmp_path / 'rows.npy'}",
+            f"artifact={tmp_path / 'pca'}",
+        )
 
 
 def test_what_is_kept_is_recall_of_exact_neighbors(rows: Vectors) -> None:

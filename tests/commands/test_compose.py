@@ -45,7 +45,7 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("search query=x", "index.path: not given; expected index=...: a folder that 'index' wrote"),
         ("train codec=[int8,binary]", "codec: got int8, binary, expected one of"),
         ("train codec=pq:many", "codec.n_bytes: got 'many', expected a whole number"),
-        ("evaluate codecs=[int8,pg:8]", "codecs: got 'pg:8', expected some of"),
+        ("evaluate codecs=[int8,pg:8]", "codec: got 'pg:8', expected one of"),
         ("export artifact=x quantization=int8 export=head_onnx", "export.quantization: no such setting"),
         ("budget recall=nan", "recall: got nan"),
         ("export artifact=x min_mean_cosine=-1", "min_mean_cosine: got -1"),

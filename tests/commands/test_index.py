@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from projhead.collection import Collection
 from projhead.commands import encode, index, search
 from projhead.commands.compose import composed
-from projhead.commands.search import Searcher
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.indexes.base import load_index
@@ -38,7 +38,8 @@ def stores(rows: Vectors, tmp_path: Path) -> Path:
 
 
 def found(path: Path, text: str, top_k: int = 3, **options: object) -> list[tuple[float, str, str]]:
-    return Searcher(path, **options)(text, top_k)  # type: ignore[arg-type]
+    hits = Collection.open(path).search(text, top_k, **options)  # type: ignore[arg-type]
+    return [(hit.score, hit.id, hit.text) for hit in hits]
 
 
 @pytest.mark.parametrize("kind", ["index=exact", "index=faiss", "index=rescore", "index=exact codec=int8"])
@@ -92,10 +93,24 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
             run(index, "index", f"out={path}", *overrides)
     assert len(load_index(path)) == 400
     with pytest.raises(ValueError, match="documents: 'x' is not in the index"):
-        Searcher(path, filter_ids=["x"])
+        Collection.open(path).search(TEXTS[0], filter_ids=["x"])
     (stores / "one" / "manifest.json").unlink()
     with pytest.raises(FileNotFoundError, match="no store in"):
-        Searcher(path)
+        Collection.open(path)
+
+
+def test_search_writes_nothing_and_finds_a_store_elsewhere(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(index, "index", f"store={stores / 'one'}", f"out={stores / 'index'}")
+    (stores / "one").rename(stores / "moved")
+    (empty := stores / "empty").mkdir()
+    monkeypatch.chdir(empty)
+    asked = ("search", f"index={stores / 'index'}", f"query='{TEXTS[5]}'")
+    before = {path: path.stat().st_mtime_ns for path in stores.rglob("*")}
+    with pytest.raises(FileNotFoundError, match=r"no store in .*projhead search store=<folder>"):
+        run(search, *asked)
+    assert run(search, *asked, f"store={stores / 'moved'}") == pytest.approx(1, abs=1e-5)
+    assert {path: path.stat().st_mtime_ns for path in stores.rglob("*")} == before
+    assert not list(empty.iterdir())
 
 
 def test_a_store_written_again_is_told(stores: Path) -> None:
@@ -106,7 +121,7 @@ def test_a_store_written_again_is_told(stores: Path) -> None:
     write_store(stores / "two", encoder, [Document("new", TEXTS[0])])
     assert len(EmbeddingStore.open(stores / "two")) == 1
     with pytest.raises(ValueError, match="was written again after the index"):
-        Searcher(stores / "index")
+        Collection.open(stores / "index")
 
 
 def test_ids_of_vectors_made_elsewhere_reach_the_search(tmp_path: Path) -> None:
@@ -119,10 +134,10 @@ def test_ids_of_vectors_made_elsewhere_reach_the_search(tmp_path: Path) -> None:
         f"out={tmp_path / 'store'}")  # fmt: skip
     run(index, "index", f"store={tmp_path / 'store'}", f"out={tmp_path / 'index'}")
     run(index, "index", f"out={tmp_path / 'index'}", "delete=[a]")
-    searcher = Searcher(tmp_path / "index")
-    assert searcher("other", 1) == [(1.0, "b", "other")]
-    assert len(searcher.index) == 3
-    assert searcher.index.search(np.eye(4)[2:3], 1)[1].tolist() == [[2]]  # the other "same" is there
+    collection = Collection.open(tmp_path / "index")
+    assert collection.search("other", 1) == [("b", 1.0, "other")]
+    assert len(collection) == 3
+    assert collection.index.search(np.eye(4)[2:3], 1)[1].tolist() == [[2]]  # the other "same" is there
 
 
 def test_what_a_terminal_would_obey_is_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projhead.commands.spelling import codec_node, spelled
+from projhead.commands.spelling import spelled
 from projhead.errors import UserError
 
 
@@ -60,11 +60,6 @@ def test_shorthands_are_read_in_silence(verb: str, given: str, read: str) -> Non
     assert spelled(verb, [given]) == (read.split(), [])
 
 
-def test_a_codec_by_name_and_size() -> None:
-    assert codec_node("int8")[0] == "int8"
-    name, node = codec_node("pq:16")
-    assert (name, node["n_bytes"], node["rotate"]) == ("pq_16", 16, False)
-    with pytest.raises(UserError, match=r"got 'binry:16', expected some of .*; did you mean binary\?"):
-        codec_node("binry:16")
+def test_sizes_of_several_codecs_are_no_sweep() -> None:
     with pytest.raises(UserError, match=r"codec: got pq:16,int8, expected one, or sizes of one"):
         spelled("train", ["codec=pq:16,int8"])

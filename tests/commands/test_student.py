@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hydra import initialize_config_dir
 
-from projhead.cli import conf_dir
 from projhead.commands.demo import _verb
-from projhead.commands.evaluate import evaluate
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.evaluation.results import read_results
+from projhead.evaluation.compare import compare
 from projhead.reducers.base import load_reducer
+from projhead.report.results import read_results
+from projhead.settings.options import conf_dir
 from projhead.tasks.neighbor_overlap import NeighborOverlap
 
 Draw = Callable[[int, int, int], list[str]]
@@ -68,7 +68,7 @@ def test_a_smaller_student_is_an_encoder_and_an_artifact_for_every_other_verb(
           f"task.neighbor_overlap.path={corpus}", "task.neighbor_overlap.top_k=[10]", paths)  # fmt: skip
     # Beside the teacher that it comes from, the exported student is measured in full-width retention.
     tasks = [NeighborOverlap(str(corpus), top_k=[10])]
-    rows = evaluate(teacher, tasks, [run / "teacher" / "artifact"], [tmp_path / "st"], tmp_path / "stores")
+    rows = compare([run / "teacher" / "artifact", tmp_path / "st"], tasks, teacher=teacher).rows
     values = {row.reducer: row.value for row in rows if not row.baseline}
     assert values["teacher"] == 1
     assert 0.2 < values["export:st"] < values["learned"] < 1

@@ -85,7 +85,7 @@ def test_the_documents_are_a_corpus(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_or_malformed_is_refused(tmp_path: Path) -> None:
-    for stranger in (str(tmp_path / "none"), "scifact"):
+    for stranger in (str(tmp_path / "none"), "sci fact"):
         with pytest.raises(FileNotFoundError, match="no such folder; expected one with corpus, queries and qrels"):
             load_beir(stranger)
     _parquet(tmp_path)
@@ -100,3 +100,11 @@ def test_what_is_missing_or_malformed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "corpus.parquet").unlink()
     with pytest.raises(FileNotFoundError, match=r"expected a file corpus ending in one of .parquet"):
         load_beir(tmp_path)
+
+
+def test_a_name_alone_is_one_of_beirs_own_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Beir("scifact").path == "BeIR/scifact"
+    assert Beir("owner/mine").path == "owner/mine"
+    (tmp_path / "scifact").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert Beir("scifact").path == "scifact"

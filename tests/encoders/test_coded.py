@@ -10,11 +10,11 @@ from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.encoders.coded import Calibration, Coded
-from projhead.protocols import DocumentEncoder
+from projhead.protocols import OneSided, Storing
 from projhead.vectors import Vectors
 
 
-class Numbered:
+class Numbered(OneSided):
     """An encoder of the row that a text names."""
 
     name, revision = "numbered", "r1"
@@ -33,39 +33,41 @@ def test_queries_stay_float_and_documents_are_what_their_codes_say(rows: Vectors
     coded = Coded(Numbered(rows), Integer(4, 1.0))
     np.testing.assert_array_equal(coded.encode(TEXTS), rows[:400])
     expected = Integer(4, 1.0).fit(rows[:400])
-    np.testing.assert_array_equal(coded.encode_documents(TEXTS), expected.decode(expected.encode(rows[:400])))
+    np.testing.assert_array_equal(
+        coded.stored(coded.encode_document(TEXTS)), expected.decode(expected.encode(rows[:400]))
+    )
     assert (coded.dimension, coded.bytes_per_vector, coded.revision) == (32, 16, "r1")
-    assert isinstance(coded, DocumentEncoder)
-    assert not isinstance(Numbered(rows), DocumentEncoder)
+    assert isinstance(coded, Storing)
+    assert not isinstance(Numbered(rows), Storing)
 
 
 def test_each_collection_is_fitted_for_itself_or_all_to_the_calibration(rows: Vectors) -> None:
     encoder = Numbered(rows)
     alone = Coded(encoder, Binary())
-    first = alone.encode_documents(TEXTS[:100])
-    alone.encode_documents(TEXTS[100:])
-    np.testing.assert_array_equal(alone.encode_documents(TEXTS[:100]), first)
+    first = alone.stored(alone.encode_document(TEXTS[:100]))
+    alone.stored(alone.encode_document(TEXTS[100:]))
+    np.testing.assert_array_equal(alone.stored(alone.encode_document(TEXTS[:100])), first)
     calibrated = Coded(encoder, Binary(), Calibration("others", [str(number) for number in range(400, 600)]))
-    assert (alone.stored, calibrated.stored) == ("binary", "binary (others)")
+    assert (alone.fitted_to, calibrated.fitted_to) == ("", "others")
     expected = Binary().fit(rows[400:])
     for part in (slice(0, 100), slice(100, 400)):
-        stored = calibrated.encode_documents(TEXTS[part])
+        stored = calibrated.stored(calibrated.encode_document(TEXTS[part]))
         np.testing.assert_array_equal(stored, expected.decode(expected.encode(rows[:400][part])))
-    assert (calibrated.encode_documents(TEXTS[:100]) != first).any()
+    assert (calibrated.stored(calibrated.encode_document(TEXTS[:100])) != first).any()
 
 
 def test_two_collections_may_share_a_codec(rows: Vectors) -> None:
     codec = Integer(4, 1.0)
     one, other = (Coded(Numbered(part), codec, Calibration("some", TEXTS[:300])) for part in (rows, rows[:, ::-1]))
-    first = one.encode_documents(TEXTS)
-    np.testing.assert_allclose(other.encode_documents(TEXTS), first[:, ::-1], atol=1e-6)
-    np.testing.assert_array_equal(one.encode_documents(TEXTS), first)
+    first = one.stored(one.encode_document(TEXTS))
+    np.testing.assert_allclose(other.stored(other.encode_document(TEXTS)), first[:, ::-1], atol=1e-6)
+    np.testing.assert_array_equal(one.stored(one.encode_document(TEXTS)), first)
     assert not hasattr(codec, "state")
 
 
 def test_large_collections_are_fitted_by_a_sample(rows: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("projhead.codecs.base._FIT_ROWS", 50)
-    stored = Coded(Numbered(rows), Integer(4, 1.0)).encode_documents(TEXTS)
+    stored = Coded(Numbered(rows), Integer(4, 1.0)).stored(rows[:400])
     whole, sample = Integer(4, 1.0).fit(rows[:400]), np.sort(np.random.default_rng(0).permutation(400)[:50])
     assert (stored != whole.decode(whole.encode(rows[:400]))).any()
     part = Integer(4, 1.0).fit(rows[:400][sample])
@@ -79,5 +81,5 @@ def test_widths_that_cannot_be_stored_are_refused_before_anything_is_encoded(row
 
 def test_what_learns_nothing_needs_no_calibration(rows: Vectors) -> None:
     coded = Coded(Numbered(rows), Cast(), Calibration("unknown", ["no number"]))
-    np.testing.assert_allclose(coded.encode_documents(TEXTS), rows[:400], atol=1e-7)
-    assert coded.stored == "float32"
+    np.testing.assert_allclose(coded.stored(coded.encode_document(TEXTS)), rows[:400], atol=1e-7)
+    assert (coded.codec.name, coded.fitted_to) == ("float32", "")

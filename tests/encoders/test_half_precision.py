@@ -64,7 +64,7 @@ def test_a_head_serves_its_teacher_in_either_precision(
     reducer.teacher_ = None
     with pytest.raises(ValueError, match=r"expected a model in float32, got torch.bfloat16; load it in float32"):
         assemble(half.model, reducer)
-    student = assemble(teacher.model, reducer, teacher.revision)
+    student = assemble(teacher, reducer)
     options = {"teacher": None, "reducer": "pca"}
     export(SentenceTransformersFolder(), student, tmp_path / "out", texts, student.encode(texts), **options)
     loaded = load_encoder(tmp_path / "out", dtype="bfloat16", device="cpu")

@@ -62,11 +62,11 @@ def test_parity_is_measured_on_what_calibration_did_not_see(tmp_path: Path) -> N
 
 
 def test_below_the_threshold_nothing_is_left_and_an_older_export_stays(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"mean cosine .* is 0\.\d+ .*expected at least 0\.99.*min_mean_cosine"):
-        run(tmp_path / "x", noise=1.0)
+    with pytest.raises(ValueError, match=r"is 0\.\d+ .*expected at least 0\.99: nothing was written\. Choose another"):
+        run(tmp_path / "x", noise=1.0)  # so far off that no other threshold is offered
     assert not any(tmp_path.iterdir())
     older = run(tmp_path / "x")
-    with pytest.raises(ValueError, match=r"expected at least 0\.9999999"):
+    with pytest.raises(ValueError, match=r"expected at least 0\.9999999.*accept it with min_mean_cosine"):
         run(tmp_path / "x", min_mean_cosine=0.9999999)
     assert read_record(tmp_path / "x", "export", ()).body == {k: v for k, v in older.items() if k != "bytes"}
     assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -79,7 +79,7 @@ def test_an_unknown_precision_is_refused() -> None:
     ("dtype", "near"),
     [("float32", 0.999999), ("float16", 0.9999), ("int8", 0.99), ("int8_static", 0.98)],
 )
-def test_other_networks_have_their_own_inputs_and_prompt(
+def test_other_networks_have_their_own_inputs_and_prompts(
     dtype: str,
     near: float,
     tiny: SentenceTransformer,
@@ -87,21 +87,25 @@ def test_other_networks_have_their_own_inputs_and_prompt(
     tmp_path: Path,
     run_usage: Callable[..., Vectors],
 ) -> None:
-    asking = SentenceTransformer(
-        modules=list(tiny), device="cpu", prompts={"ask": "question: "}, default_prompt_name="ask"
-    )
-    reference = asking.encode(texts)
-    assert np.abs(reference - tiny.encode(texts)).max() > 0.01  # the prompt matters
-    export(Onnx(dtype), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
+    prompts = {"query": "question: ", "document": "answer: ", "neither": "text: "}
+    asking = SentenceTransformer(modules=list(tiny), device="cpu", prompts=prompts, default_prompt_name="neither")
+    reference = np.stack([asking.encode_query(texts), asking.encode_document(texts)])
+    assert np.abs(reference[0] - reference[1]).max() > 0.01  # the prompt matters
+    record = export(Onnx(dtype), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
+    assert record["prompts"] == {"query": "question: ", "document": "answer: "}
+    assert "- query: `'question: '`" in (tmp_path / "tiny" / "README.md").read_text()
     graph = onnx.load(tmp_path / "tiny" / "onnx" / "model.onnx").graph
     assert [node.name for node in graph.input] == ["input_ids", "attention_mask"]
-    found = OnnxEncoder(str(tmp_path / "tiny")).encode(texts)
-    assert (found * reference).sum(1).mean() > near  # random weights of a tiny network are far from robust
+    encoder = OnnxEncoder(str(tmp_path / "tiny"))
+    assert encoder.two_sided
+    found = np.stack([encoder.encode_query(texts), encoder.encode_document(texts)])
+    assert (found * reference).sum(2).mean() > near  # random weights of a tiny network are far from robust
     if dtype == "float32":
         np.testing.assert_allclose(found, reference, atol=1e-5)
+        np.testing.assert_allclose(encoder.encode(texts), asking.encode(texts), atol=1e-5)
     rows = run_usage(tmp_path / "tiny", blocked=["torch"], texts=repr(texts))
     # Padded to one length here: float16 rounds what softmax gives each of more tokens.
-    np.testing.assert_allclose(rows, found, atol=2e-3 if dtype == "float16" else 1e-5)
+    np.testing.assert_allclose(rows, found[1], atol=2e-3 if dtype == "float16" else 1e-5)
 
 
 def test_the_student_stays_as_it_is(folder: Path, student: SentenceTransformer) -> None:

@@ -60,14 +60,25 @@ def optimum(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def asking(tiny: SentenceTransformer) -> SentenceTransformer:
     return SentenceTransformer(
-        modules=list(tiny), device="cpu", prompts={"ask": "question: "}, default_prompt_name="ask"
+        modules=list(tiny),
+        device="cpu",
+        prompts={"query": "question: ", "document": "drum "},
+        default_prompt_name="query",
     )
 
 
 @pytest.fixture(scope="module")
 def folder(asking: SentenceTransformer, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stock") / "onnx"
-    export(Onnx(), asking, path, texts, asking.encode(texts), teacher=None, reducer="pca")
+    export(
+        Onnx(),
+        asking,
+        path,
+        texts,
+        np.stack([asking.encode_query(texts), asking.encode_document(texts)]),
+        teacher=None,
+        reducer="pca",
+    )
     return path
 
 
@@ -80,6 +91,8 @@ def test_the_stock_backend_gives_the_students_rows_with_its_prompt(
     stock = SentenceTransformer(str(folder), backend="onnx", device="cpu")
     assert OrtModel.loaded == folder / "onnx" / "model.onnx"
     np.testing.assert_allclose(stock.encode(texts), reference, atol=1e-5)
+    for side in ("encode_query", "encode_document"):
+        np.testing.assert_allclose(getattr(stock, side)(texts), getattr(asking, side)(texts), atol=1e-5)
     assert (stock.max_seq_length, stock.similarity_fn_name) == (48, "cosine")
 
 

@@ -44,7 +44,8 @@ def test_a_table_is_a_graph_with_the_students_rows(
         pytest.importorskip("openvino")
     texts = [f"{text} {word}" for text in TEXTS for word in ("small", "road", "over", "")]
     reference = student.encode(texts)
-    record = export(exporter, student, tmp_path / "out", texts, reference, teacher=None, reducer="pca")
+    sides = np.stack([student.encode_query(texts), student.encode_document(texts)])  # without the default prompt
+    record = export(exporter, student, tmp_path / "out", texts, sides, teacher=None, reducer="pca")
     assert exporter.encoder is not None
     encoder = exporter.encoder(str(tmp_path / "out"))
     np.testing.assert_allclose(encoder.encode(texts), reference, atol=near)
@@ -66,9 +67,10 @@ def test_int8_is_a_quarter_of_the_table(student: SentenceTransformer, tmp_path: 
 def test_plain_onnxruntime_and_tokenizers_give_the_rows(
     student: SentenceTransformer, tmp_path: Path, run_usage: Callable[..., Vectors]
 ) -> None:
-    export(Onnx(), student, tmp_path / "out", TEXTS * 6, student.encode(TEXTS * 6), teacher=None, reducer="pca")
+    sides = np.stack([student.encode_query(TEXTS * 6), student.encode_document(TEXTS * 6)])
+    export(Onnx(), student, tmp_path / "out", TEXTS * 6, sides, teacher=None, reducer="pca")
     rows = run_usage(tmp_path / "out", blocked=["torch", "transformers", "sentence_transformers"], texts=repr(TEXTS))
-    np.testing.assert_allclose(rows, student.encode(TEXTS), atol=1e-6)
+    np.testing.assert_allclose(rows, student.encode_document(TEXTS), atol=1e-6)
 
 
 def test_what_a_table_has_not_is_refused(student: SentenceTransformer, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from projhead.cli import conf_dir
+from projhead.settings.options import conf_dir
 
 pytest.importorskip("optuna")
 

@@ -17,7 +17,6 @@ from hydra.utils import get_object
 from sklearn.base import clone
 from torch import nn
 
-from projhead.cli import conf_dir
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.indexes.faiss import FaissIndex
 from projhead.indexes.rescore import RescoreIndex
@@ -26,6 +25,7 @@ from projhead.persistence.names import ROOMS, _classes, class_named, name_of, tr
 from projhead.persistence.registry import Described, build, is_whole, spec_of
 from projhead.reducers.base import load_reducer
 from projhead.reducers.learned import LearnedReducer
+from projhead.settings.options import conf_dir
 from projhead.vectors import Vectors
 
 TARGETS = sorted(

@@ -15,6 +15,7 @@ from projhead.encoders.reduced import Reduced
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.autoencoder import Autoencoder
 from projhead.reducers.base import Reducer, load_reducer
+from projhead.reducers.leanvec import LeanVec
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.pca_power import PCAPower
@@ -27,6 +28,7 @@ REDUCERS = [
     PCA(2, center=False),
     PCA(2, whiten=True),
     PCAPower(2),
+    LeanVec(2),
     Autoencoder(2, hidden_features=8, max_steps=3),
     RandomProjection(2),
     Truncation(2),

@@ -83,6 +83,7 @@ def _reducer(folder: Path, max_steps: int, stop_after: int) -> LearnedReducer:
     return LearnedReducer(
         4,
         head=partial(Linear, bias=False),
+        blend=1.0,
         steps_per_epoch=10,
         trainer=partial(
             pl.Trainer,
@@ -211,3 +212,29 @@ def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> 
         edit(tmp_path, "artifact", codec=changed)
         with pytest.raises(ValueError, match=said):
             load_reducer(tmp_path)
+
+
+def test_it_says_what_every_check_saw_and_why_it_stopped(
+    rows: Vectors, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fitted = LearnedReducer(4, max_steps=30, steps_per_epoch=10, blend=1.0, verbose=1).fit(rows)
+    assert [check["step"] for check in fitted.history_] == [10, 20, 30]
+    assert fitted.history_[-1]["overlap"] == pytest.approx(fitted.training_["val/overlap@10"])
+    assert fitted.history_[-1]["loss"] < fitted.history_[0]["loss"]
+    printed = capsys.readouterr()
+    assert "all 30 steps, last kept" in printed.out
+    assert "train: 100%" in printed.err
+    quiet = _reducer(tmp_path, 40, -1)
+    quiet.callbacks["early"] = _EndAfter(20)  # type: ignore[index]
+    assert "stopped at 20 of 40 steps, best kept" in quiet.fit(rows).summary_
+    assert "30" not in capsys.readouterr().err
+
+
+class _EndAfter(pl.Callback):
+    """Stop a fit early, as early stopping does."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        trainer.should_stop = trainer.global_step >= self.steps

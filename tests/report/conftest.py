@@ -1,6 +1,6 @@
 import pytest
 
-from projhead.evaluation.results import Result
+from projhead.report.results import Result
 
 KEPT = {
     "learned": 0.93,
@@ -17,13 +17,17 @@ FULL = {
 }
 
 
+def role_of(reducer):
+    return {"teacher": "reference", "learned": "subject"}.get(reducer, "baseline")
+
+
 def make_results(widths=(32, 128), revision="0123456789abcdef"):
     """Rows like those of 'evaluate' and 'export': wider is better, every number different."""
 
     def row(task, metric, value, reducer, width, **more):
         ends = {"low": value - 0.0203, "high": value + 0.0191} | more
         return Result(task, metric, value, reducer=reducer, n_components=width, n=300, encoder="MiniLM",
-                      revision=revision, commit="0.1.0+abc1234", **ends)  # fmt: skip
+                      revision=revision, commit="0.1.0+abc1234", role=role_of(reducer), **ends)  # fmt: skip
 
     rows = []
     for task, metrics in FULL.items():

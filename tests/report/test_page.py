@@ -33,11 +33,11 @@ class Page(HTMLParser):
 
 
 def write(results, folder, curves=None):
-    return write_report(results, curves or {}, folder).read_text(encoding="utf-8")
+    return write_report(results, curves or {}, folder / "report").read_text(encoding="utf-8")
 
 
 def test_the_page_and_the_tables_say_the_same(results, curve, tmp_path):
-    page = Page(write(results, tmp_path / "report", {"run 1": curve}))
+    page = Page(write(results, tmp_path, {"run 1": curve}))
     tables = (tmp_path / "report" / "tables.md").read_text(encoding="utf-8")
     assert tables == markdown(results) + "\n"
     lines = [line for line in tables.splitlines() if re.match(r"\| [^-]", line) and "dimensions" not in line]
@@ -105,7 +105,7 @@ def test_a_strangers_names_stay_text(results, curve, tmp_path, fields):
 
 
 def test_the_page_asks_no_network(results, curve, tmp_path):
-    page = Page(write(results, tmp_path, {"run": curve}))
+    page = Page(write(results, tmp_path / "report", {"run": curve}))
     assert page.tags.isdisjoint({"script", "img", "iframe"})
     for key, value in page.attributes:
         if key in ("src", "href", "xlink:href"):
@@ -147,3 +147,15 @@ def test_no_rows_and_damaged_curves_are_refused_and_nothing_is_written(results, 
     with pytest.raises(ValueError, match="cannot be read as training curves"):
         write_report(results, {"run": tmp_path / "nowhere.csv"}, folder)
     assert not folder.exists()
+
+
+def test_a_page_of_the_users_stays_and_an_older_report_goes(results, tmp_path):
+    (tmp_path / "index.html").write_text("his")
+    with pytest.raises(FileExistsError, match=r"is not empty \(index\.html\), and not a report: .*overwrite=true"):
+        write_report(results, {}, tmp_path)
+    assert (tmp_path / "index.html").read_text() == "his"
+    assert not (tmp_path / "tables.md").exists()
+    write_report(results, {}, tmp_path, overwrite=True)
+    first = (tmp_path / "index.html").read_text()
+    write_report(results, {}, tmp_path)  # ours by now
+    assert (tmp_path / "index.html").read_text() == first != "his"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from projhead.report import pictures
-from projhead.report.rows import frame_of, is_export
+from projhead.report.rows import frame_of, is_export, roles_of
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def drawn_lines(svg, color):
 
 def test_retention_is_drawn_where_the_rows_say(frame):
     measured = frame[~is_export(frame)]
-    looks = pictures.styles(sorted(set(measured["series"]) - {"teacher"}))
+    looks = pictures.styles(roles_of(measured[~measured["full"]], "series"))
     found = list(pictures.retention(measured, looks))
     assert [picture.title for picture in found] == [
         "retrieval/scifact, nDCG@10", "sts/stsb, Spearman", "neighbor_overlap/docstrings, overlap@10",
@@ -40,7 +40,7 @@ def test_retention_is_drawn_where_the_rows_say(frame):
 
 def test_seeds_are_averaged(frame):
     measured = frame[frame["metric"] == "spearman"]
-    looks = pictures.styles(["learned"])
+    looks = pictures.styles({"learned": "subject"})
     one = measured[measured["reducer"].isin(["learned", "teacher"])]
     other = one[one["reducer"] == "learned"].assign(seed=1, kept_value=one["kept_value"] - 0.1)
     (picture,) = pictures.retention(pd.concat([one, other]), looks)
@@ -48,14 +48,14 @@ def test_seeds_are_averaged(frame):
 
 
 def test_the_same_rows_give_the_same_bytes(frame):
-    looks = pictures.styles(list(frame["series"]))
+    looks = pictures.styles(roles_of(frame, "series"))
     for make in (lambda: pictures.retention(frame[~is_export(frame)], looks), lambda: pictures.exports(frame)):
         assert list(make()) == list(make())
 
 
 def test_training_curves_skip_blanks_and_put_validation_first(curve):
     frame = pd.read_csv(curve)
-    found = list(pictures.training({"run": frame}, pictures.styles(["run"])))
+    found = list(pictures.training({"run": frame}, pictures.styles({"run": "subject"})))
     assert [picture.title for picture in found] == ["val/overlap@10", "train/loss"]
     assert found[0].alt == "val/overlap@10 against training steps: run from 0.512 to 0.671."
     points = drawn_lines(found[0].svg, "#000000")
@@ -76,10 +76,10 @@ def test_exports_are_bars_in_proportion_and_carry_their_numbers(frame):
 
 
 def test_known_reducers_always_look_the_same_and_no_two_alike():
-    looks = pictures.styles(["pca", "something", "export:onnx", "learned"])
-    assert looks["pca"] == pictures.styles(["pca"])["pca"]
+    names = ["learned", "export:onnx", "something", "pca"]
+    looks = pictures.styles(dict.fromkeys(names, "subject"))
+    assert looks["pca"] == pictures.styles({"pca": "subject"})["pca"]
     assert len({style.color for style in looks.values()}) == len({style.marker for style in looks.values()}) == 4
-    assert list(looks) == ["learned", "export:onnx", "something", "pca"]
 
 
 def test_ticks_too_near_their_neighbor_have_no_label():

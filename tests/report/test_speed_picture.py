@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from projhead.evaluation.results import Result
 from projhead.report import speed_picture
 from projhead.report.page import write_report
+from projhead.report.results import Result
 from projhead.report.rows import frame_of
 
 MEASURED = {

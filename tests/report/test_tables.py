@@ -2,13 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from projhead.evaluation.results import Result
+from projhead.report.results import Result
 from projhead.report.rows import frame_of
 from projhead.report.tables import markdown, number, tables
 
 
 def row(reducer, width, value, low, high, **more):
-    return Result("retrieval/x", "ndcg@10", value, low, high, reducer, width, 1200, "MiniLM", "0" * 16, **more)
+    role = {"teacher": "reference", "learned": "subject"}.get(reducer, "baseline")
+    return Result(
+        "retrieval/x", "ndcg@10", value, low, high, reducer, width, 1200, "MiniLM", "0" * 16, role=role, **more
+    )
 
 
 FEW = [

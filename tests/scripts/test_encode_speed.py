@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from projhead import PCA
-from projhead.evaluation.results import read_results
 from projhead.reducers.artifact import Teacher
+from projhead.report.results import read_results
 
 
 def test_every_system_has_its_row_and_the_limit_its_speed_alone(teacher, few_words, tmp_path, monkeypatch, capsys):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import projhead.store.cached
+from projhead.protocols import OneSided
 from projhead.store.cached import Cached
 from projhead.vectors import Vectors, unit_rows
 
 
-class Counting:
+class Counting(OneSided):
     """An encoder that remembers what it was asked."""
 
     name, dimension = "counting", 4

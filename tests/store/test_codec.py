@@ -21,14 +21,14 @@ from projhead.codecs.integer import Integer
 from projhead.data import Document
 from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
-from projhead.protocols import CodedRows
+from projhead.protocols import CodedRows, OneSided
 from projhead.store.store import EmbeddingStore, write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 WIDTH = 16
 
 
-class Sums:
+class Sums(OneSided):
     """Vectors from a text's number; can end the process after so many texts."""
 
     name, dimension, revision = "sums", WIDTH, "0123456789abcdef"

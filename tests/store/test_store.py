@@ -17,6 +17,7 @@ import pytest
 from projhead.data import Document
 from projhead.encoders.minilm import MiniLM
 from projhead.persistence.registry import build
+from projhead.protocols import OneSided
 from projhead.store.manifest import Manifest
 from projhead.store.shard import fingerprint
 from projhead.store.store import EmbeddingStore, store_path, write_store
@@ -25,7 +26,7 @@ from projhead.vectors import Vectors, unit_rows
 WIDTH = 16
 
 
-class Hashing:
+class Hashing(OneSided):
     """A text's digest as its vector; can end the process, or fail, after so many texts."""
 
     name, dimension = "hashing", WIDTH

@@ -51,7 +51,7 @@ def residual(vectors: Vectors) -> PCA:
 @pytest.mark.parametrize("fit", [lambda x: PCA(16).fit(x), lambda x: PCA(16, whiten=True).fit(x), residual])
 def test_the_student_is_the_teacher_then_the_reducer(fit: object, minilm: MiniLM, vectors: Vectors) -> None:
     reducer: Reducer = fit(vectors)  # type: ignore[operator]
-    student = assemble(minilm.model, reducer, minilm.revision)
+    student = assemble(minilm, reducer)
     np.testing.assert_allclose(student.encode(TEXTS), reducer.transform(minilm.encode(TEXTS)), atol=1e-5)
 
 
@@ -84,7 +84,7 @@ def test_another_teachers_reducer_is_refused(minilm: MiniLM, vectors: Vectors) -
     reducer = PCA(16).fit(vectors)
     reducer.teacher_ = Teacher("mpnet", "feed", 384)
     with pytest.raises(ValueError, match=r"fitted to mpnet \(revision feed\)"):
-        assemble(minilm.model, reducer, minilm.revision)
+        assemble(minilm, reducer)
     with pytest.raises(ValueError, match="fitted reducer"):
         assemble(minilm.model, PCA(16))
 

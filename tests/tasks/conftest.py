@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from projhead.protocols import OneSided
 from projhead.vectors import unit_rows
 
 
-class Known:
+class Known(OneSided):
     """An encoder with every text's vector written down."""
 
     name, revision = "known", "0" * 16

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from projhead.protocols import OneSided
 from projhead.tasks.classification import Classification
 from projhead.tasks.neighbor_overlap import NeighborOverlap
 from projhead.tasks.retrieval import Retrieval
@@ -13,8 +14,8 @@ from projhead.tasks.sts import STS
 from projhead.vectors import exact_top_k, unit_rows
 
 
-class Turned:
-    """An encoder whose documents are turned by half a circle: nothing is as far as the same thing."""
+class Turned(OneSided):
+    """An encoder whose stored rows are turned by half a circle: nothing is as far as the same thing."""
 
     name, revision = "turned", "0" * 16
 
@@ -24,8 +25,8 @@ class Turned:
     def encode(self, texts, *, show_progress=False):
         return self.encoder.encode(texts)
 
-    def encode_documents(self, texts, *, show_progress=False):
-        return -self.encoder.encode(texts)
+    def stored(self, rows):
+        return -rows
 
 
 def samples(task, encoder, teacher):

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from projhead.codecs.binary import Binary
-from projhead.commands.evaluate import evaluate
 from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
-from projhead.evaluation.candidates import teacher_of
+from projhead.evaluation.compare import compare
+from projhead.evaluation.measurements import teacher_of
 from projhead.exporters.export import export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.reducers.pca import PCA
@@ -78,10 +78,10 @@ def test_an_artifact_and_an_exported_student_become_result_rows(minilm: MiniLM, 
     fitted, teacher = PCA(16).fit(minilm.encode(DOCUMENTS)), teacher_of(minilm)
     fitted.save(tmp_path / "run" / "artifact", teacher=teacher)
     fitted.save(tmp_path / "run" / "baselines" / "pca", teacher=teacher)
-    student = assemble(minilm.model, fitted, minilm.revision)
+    student = assemble(minilm, fitted)
     narrow = fitted.transform(minilm.encode(DOCUMENTS))
     export(SentenceTransformersFolder(), student, tmp_path / "st", DOCUMENTS, narrow, teacher=teacher, reducer="pca")
-    rows = evaluate(minilm, [MTEB(["Local"])], [tmp_path / "run" / "artifact"], [tmp_path / "st"], tmp_path / "stores")
+    rows = compare([tmp_path / "run" / "artifact", tmp_path / "st"], [MTEB(["Local"])], teacher=minilm).rows
     assert {(row.task, row.metric) for row in rows} == {("mteb/Local", "ndcg@10")}
     values = {(row.reducer, row.n_components): (row.value, row.low, row.high) for row in rows}
     assert set(values) == {("teacher", 384), ("pca", 16), ("export:st", 16)}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from projhead.protocols import OneSided
 from projhead.tasks.retrieval import Retrieval
 from projhead.vectors import exact_top_k
 
@@ -84,7 +85,7 @@ def test_depths_must_be_positive():
 
 
 def test_without_a_path_docstring_summaries_find_their_bodies():
-    class Letters:
+    class Letters(OneSided):
         """Counts of letters: weak, yet far from chance."""
 
         name, revision, dimension = "letters", "0" * 16, 26
@@ -96,10 +97,8 @@ def test_without_a_path_docstring_summaries_find_their_bodies():
     task = Retrieval()
     samples = {sample.metric: sample for sample in task.run(Letters(), Letters())}
     assert {sample.task for sample in samples.values()} == {"retrieval/docstrings"}
-    (data,) = task._sets()
-    _, found = exact_top_k(
-        *(Letters().encode([one.text for one in part]) for part in (data.queries, data.corpus)), top_k=10
-    )
+    ((_, documents, queries),) = task._sets
+    _, found = exact_top_k(Letters().encode(queries), Letters().encode(documents), top_k=10)
     own = np.arange(len(found))[:, None]  # the i-th body answers the i-th summary
     np.testing.assert_array_equal(samples["recall@10"].items, (found == own).any(1))
     assert samples["recall@10"].items.mean() > 5 * 10 / len(found)

@@ -10,8 +10,8 @@ from torch.nn.functional import normalize
 from projhead.heads.linear import Linear
 from projhead.losses.neighbor_kl import NeighborKL
 from projhead.training.network_module import NetworkModule
+from projhead.training.seeding import seeded
 from projhead.training.text_data import TextBatch
-from projhead.training.trainer import seeded
 
 
 class _Network(nn.Module):

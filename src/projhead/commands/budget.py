@@ -17,7 +17,7 @@ from tqdm import tqdm
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.precomputed import Precomputed
-from projhead.evaluation.candidates import paths_of
+from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.planning import (
     TOP_K,
     Outcome,
@@ -28,9 +28,11 @@ from projhead.evaluation.planning import (
     plans_for,
     recommended,
 )
+from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.store.cached import Cached
+from projhead.store.side import BOTH
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
@@ -39,6 +41,7 @@ _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**
 
 def run(cfg: DictConfig) -> float:
     """Print the table, the recommended form on top; return what it is estimated to keep."""
+    expect_ours(run_folder(), "a budget", ours=(run_folder() / "budget.md").is_file())
     memory, n = size_of(cfg.memory), int(cfg.rows)
     name, revision, sample, queries = _sample(cfg)
     reducers = [_reducer(path, revision) for path in paths_of(cfg.artifact)]
@@ -95,12 +98,15 @@ def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
         else:
             corpus: Corpus = instantiate(cfg.corpus)
             texts = [document.text for document in islice(corpus.documents("all"), int(cfg.max_rows))]
-            name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode(texts)
+            name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode_document(texts)
     if cfg.queries.path is not None:
         asked = EmbeddingStore.open(cfg.queries.path)
-        if asked.manifest.encoder["revision"] != revision:
+        kind = asked.manifest
+        if kind.encoder["revision"] != revision or kind.side not in ("query", BOTH):
             raise ValueError(
-                f"{cfg.queries.path} is of {asked.manifest.encoder['name']}: encode the queries like the rows"
+                f"{cfg.queries.path}: expected queries of the rows' own teacher, revision {revision}, got side "
+                f"{kind.side} of {kind.encoder['name']}, revision {kind.encoder['revision']}; encode them with it and "
+                "side=query"
             )
         return name, revision, rows, unit_rows(asked.rows[: cfg.n_queries])
     held = np.random.default_rng(1).permutation(len(rows))

@@ -17,11 +17,12 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from projhead.commands.conf import comment_of, conf_dir, head_of, options_of
-from projhead.commands.spelling import codec_node, spelled
+from projhead.commands.conf import comment_of, head_of
+from projhead.commands.spelling import spelled
 from projhead.commands.verbs import VERBS
 from projhead.errors import UserError, nearest
 from projhead.settings.check import check
+from projhead.settings.options import conf_dir, node_of, options_of
 
 #: Groups of which several can be chosen.
 _SEVERAL = {"task"}
@@ -75,7 +76,7 @@ def _expand_codecs(cfg: DictConfig) -> None:
         return
     names = cfg.codecs if OmegaConf.is_list(cfg.codecs) else [cfg.codecs]
     own = {f"own_{number}": one for number, one in enumerate(names) if OmegaConf.is_dict(one)}
-    named = dict(codec_node(str(one)) for one in names if not OmegaConf.is_dict(one))
+    named = {str(one).replace(":", "_"): node_of("codec", str(one)) for one in names if not OmegaConf.is_dict(one)}
     OmegaConf.set_struct(cfg, False)
     cfg.codecs = {**named, **own}
 

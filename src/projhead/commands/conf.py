@@ -1,28 +1,22 @@
-"""Where the Hydra configs are, and what they say of themselves."""
+"""What the Hydra configs say of themselves."""
 
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from textwrap import shorten
+from textwrap import wrap
+
+from projhead.errors import UserError, nearest
+from projhead.settings.options import conf_dir, options_of
 
 _KEY = re.compile(r"(?P<indent> *)(?P<key>[\w.]+):(?: (?P<value>.*?))?(?: +# (?P<comment>.*))?")
 _CHOICE = re.compile(r" +- (?P<group>[\w@.]+): (?P<option>.*?)(?: +# (?P<comment>.*))?")
 #: Groups that are no choice.
 _FIXED = {"paths", "hydra"}
-_WIDTH = 120
-
-
-def conf_dir() -> Path:
-    """Return the folder of Hydra configs: inside an installed package, at the top of a checkout otherwise."""
-    package = Path(__file__).resolve().parents[1]
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parents[1] / "conf"
-
-
-def options_of(group: str) -> list[str]:
-    """Return the options of a group, none where it is no group."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml"))
+#: The column that explanations begin at, and how wide a screen is taken to be, at most.
+_COLUMN, _WIDEST = 27, 120
 
 
 def head_of(path: Path) -> list[str]:
@@ -46,41 +40,69 @@ def comment_of(name: str, *paths: Path) -> str | None:
     return None
 
 
-def help_of(verb: str) -> str:
-    """Return a verb's help: what it does, examples, its own settings, its own groups with what each option is."""
-    path = conf_dir() / f"{verb}.yaml"
-    lines = path.read_text(encoding="utf-8").splitlines()
+def help_of(verb: str, group: str | None = None) -> str:
+    """Return a verb's help, a screen of it: what it does, examples, its settings, its groups and their options.
+
+    Parameters
+    ----------
+    verb : str
+    group : str, optional
+        Tell of this group alone, with what each of its options is.
+
+    Raises
+    ------
+    UserError
+        If the verb has no such group.
+    """
+    groups = list(groups_of(verb))
+    if group is not None:
+        return _options(verb, group, [name for name, _, _ in groups])
+    lines = (conf_dir() / f"{verb}.yaml").read_text(encoding="utf-8").splitlines()
     settings = [found for line in lines if (found := _KEY.fullmatch(line)) and found["key"] != "defaults"]
-    groups = [found for line in lines if (found := _CHOICE.fullmatch(line)) and found["group"] not in _FIXED]
-    said = [*head_of(path), "", "Settings (key=value; --cfg job prints all, with those of the groups):"]
+    said = [*head_of(conf_dir() / f"{verb}.yaml"), "", "Settings (key=value; --cfg job prints all of them):"]
     for one in settings:
         if one["comment"] and not one["indent"]:
             value = "..." if "${" in one["value"] else one["value"]
-            said.append(_row(f"{one['key']}={value}", one["comment"]))
+            said += _row(f"{one['key']}={value}", one["comment"])
         elif one["comment"] and (short := re.match(r"(\w+)=\.\.\.: (.*)", one["comment"])):
-            said.append(_row(f"{short[1]}={one['value']}", short[2]))
+            said += _row(f"{short[1]}={one['value']}", short[2])
     if groups:
-        said += ["", "Groups (group=option; then group.setting=value):"]
-    for one in groups:
-        said += _group(one["group"], one["option"], one["comment"])
+        said += ["", f"Groups (group=option; projhead {verb} --help GROUP tells of each option):"]
+    for name, chosen, comment in groups:
+        options = ", ".join(options_of(name.partition("@")[0]))
+        said += _row(f"{name}={chosen}", f"{comment} ({options})" if comment else options)
     return "\n".join(said)
 
 
-def _group(name: str, chosen: str, comment: str | None) -> list[str]:
-    group, _, package = name.partition("@")
-    if package.startswith("baselines."):
-        return []
-    about = {one: head_of(conf_dir() / group / f"{one}.yaml")[0] for one in options_of(group)}
-    if len(about) == 1:
-        return [_row(f"{name}={chosen}", about.popitem()[1])]
-    # The options of a group at another place are told of at its own.
-    return [
-        _row(f"{name}={chosen}", comment or ""),
-        *(_row(f"  {one}", said) for one, said in about.items() if not package),
-    ]
+def groups_of(verb: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (group, what it is where nothing is said, what the yaml says of it) of a verb."""
+    for line in (conf_dir() / f"{verb}.yaml").read_text(encoding="utf-8").splitlines():
+        found = _CHOICE.fullmatch(line)
+        if found and found["group"] not in _FIXED and "@baselines." not in found["group"]:
+            yield found["group"], found["option"], found["comment"] or ""
 
 
-def _row(name: str, text: str) -> str:
-    if len(text) > _WIDTH - 27:
-        text = text.partition(". ")[0]
-    return f"  {name:<24} {shorten(text, _WIDTH - 27, placeholder=' ...')}".rstrip()
+def _options(verb: str, group: str, groups: Sequence[str]) -> str:
+    if group not in groups:
+        raise UserError(
+            f"--help {group}: no group of projhead {verb}, expected one of {', '.join(groups)}{nearest(group, groups)}"
+        )
+    kind = group.partition("@")[0]
+    said = [f"projhead {verb} {group}=..."]
+    for option in options_of(kind):
+        path = conf_dir() / kind / f"{option}.yaml"
+        said += ["", *_row(option, " ".join(head_of(path)))]
+        for line in path.read_text(encoding="utf-8").splitlines():
+            key = _KEY.fullmatch(line)
+            if key and not key["indent"] and not key["key"].startswith("_") and key["key"] != "defaults":
+                said += _row(f"  {group}.{key['key']}={key['value'] or ''}", key["comment"] or "")
+    return "\n".join(said)
+
+
+def _row(name: str, text: str) -> list[str]:
+    """Return a name and what it is, in two columns of a screen's width."""
+    width = min(max(shutil.get_terminal_size((_WIDEST, 24)).columns, 60), _WIDEST) - _COLUMN
+    name = f"  {name}"
+    told = wrap(text, width) or [""]
+    first = [f"{name:<{_COLUMN}}{told[0]}".rstrip()] if len(name) < _COLUMN else [name, " " * _COLUMN + told[0]]
+    return [line.rstrip() for line in [*first, *(" " * _COLUMN + line for line in told[1:])] if line.strip()]

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from projhead.commands.compose import composed
 from projhead.commands.run_folder import run_folder
-from projhead.evaluation.results import read_results
+from projhead.report.results import read_results
 
 _QUERIES = (
     "how do I split data into training and test parts",
@@ -60,10 +60,10 @@ def run(cfg: DictConfig) -> float:
     kept = _retention(folder / "evaluate" / "results.jsonl", middle)
     seconds = time.perf_counter() - started
     print(
-        f"\nDone in {seconds:.0f} s. At {middle} dimensions the head keeps {kept['learned']:.1%} of the teacher's "
-        f"nDCG@10, the best PCA {kept['pca']:.1%}.\nOpen {folder / 'report' / 'index.html'}"
+        f"\nDone in {seconds:.0f} s. At {middle} dimensions the head keeps {kept['subject']:.1%} of the teacher's "
+        f"nDCG@10, the best baseline {kept['baseline']:.1%}.\nOpen {folder / 'report' / 'index.html'}"
     )
-    return kept["learned"]
+    return kept["subject"]
 
 
 def _say(text: str) -> None:
@@ -79,11 +79,8 @@ def _verb(folder: Path, verb: str, *overrides: str) -> Any:
 
 
 def _retention(results: Path, width: int) -> dict[str, float]:
-    """Return the share of the teacher's nDCG@10 that the head, and the best PCA form, keep at one width."""
+    """Return the share of the teacher's nDCG@10 that the head, and the best baseline, keep at one width."""
     rows = [row for row in read_results(results) if row.metric == "ndcg@10" and not row.baseline]
-    full = next(row.value for row in rows if row.reducer == "teacher")
-    at_width = {row.reducer: row.value / full for row in rows if row.n_components == width}
-    return {
-        "learned": at_width["learned"],
-        "pca": max(value for name, value in at_width.items() if name.startswith("pca")),
-    }
+    full = next(row.value for row in rows if row.role == "reference")
+    at_width = [row for row in rows if row.n_components == width]
+    return {role: max(row.value / full for row in at_width if row.role == role) for role in ("subject", "baseline")}

@@ -34,6 +34,7 @@ def run(cfg: DictConfig) -> int:
         calibration_rows=cfg.calibration_rows,
         shard_rows=cfg.shard_rows,
         keep_texts=cfg.keep_texts,
+        side=cfg.side,
         total=total,
         show_progress=True,
     )

@@ -5,20 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.commands.run_folder import run_folder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.evaluation.candidates import commit, teacher_of
-from projhead.evaluation.results import Result, append_results, read_results
-from projhead.exporters.export import export, sample_texts
+from projhead.evaluation.measurements import export_rows
+from projhead.exporters.by_format import export
+from projhead.exporters.export import sample_texts
 from projhead.protocols import Corpus, Encoder, Exporter
-from projhead.reducers.artifact import Teacher
-from projhead.reducers.base import Reducer, load_reducer
+from projhead.reducers.base import load_reducer
+from projhead.report.results import append_results, read_results
 from projhead.report.tables import markdown
 from projhead.students.assemble import assemble
 
@@ -26,25 +24,20 @@ from projhead.students.assemble import assemble
 def run(cfg: DictConfig) -> float:
     """Export, measure size and speed, record; return the mean cosine to the fp32 student."""
     exporter: Exporter = instantiate(cfg.export)
-    reducer = load_reducer(cfg.artifact)
-    encoder: Encoder = instantiate(cfg.encoder)
-    combined = Reduced(encoder, reducer)  # refuses another teacher's head
-    subject, items = _subject(cfg, exporter, encoder, reducer)
-    read = combined.encode if exporter.encoder else reducer.transform
+    reducer, encoder = load_reducer(cfg.artifact), instantiate(cfg.encoder)
+    Reduced(encoder, reducer)  # refuses another teacher's head
     results = Path(cfg.artifact).parent / "results.jsonl"
     record = export(
-        exporter,
-        subject,
-        Path(cfg.out),
-        items,
-        read(items),
-        teacher=teacher_of(encoder),
-        reducer=reducer.kind,
+        reducer if exporter.encoder is None else assemble(encoder, reducer),
+        cfg.out,
+        format=exporter,
+        calibrate=_items(cfg, exporter, encoder),
+        max_items=cfg.max_texts,
         min_mean_cosine=cfg.min_mean_cosine,
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
     unit = "texts" if exporter.encoder else "vectors"
-    rows = _rows(f"export/{Path(cfg.out).name}", unit, record, teacher_of(encoder), reducer)
+    rows = export_rows(f"export/{Path(cfg.out).name}", unit, record, encoder, int(getattr(reducer, "random_state", 0)))
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]
     print(
@@ -55,33 +48,10 @@ def run(cfg: DictConfig) -> float:
     return float(parity["mean_cosine"])
 
 
-def _subject(cfg: DictConfig, exporter: Exporter, encoder: Encoder, reducer: Reducer) -> tuple[Any, Any]:
-    """Return what is exported, and what it reads."""
+def _items(cfg: DictConfig, exporter: Exporter, encoder: Encoder) -> Any:
+    """Return what calibrates and measures the export: texts, or vectors for a head alone."""
     if exporter.encoder is None and isinstance(encoder, Precomputed):
-        chosen = np.linspace(0, len(encoder.rows) - 1, min(cfg.max_texts, len(encoder.rows))).astype(int)
-        return reducer, np.asarray(encoder.rows[np.unique(chosen)], np.float32)
+        return encoder.rows
     corpus: Corpus = instantiate(cfg.corpus)
-    texts = sample_texts([document.text for document in corpus.documents("test")], cfg.max_texts)
-    if exporter.encoder is None:
-        return reducer, encoder.encode(texts)
-    if not isinstance(encoder, SentenceTransformerEncoder):
-        raise ValueError(
-            f"expected a sentence-transformers teacher to put the head in, got {encoder.name}; try export=head_onnx"
-        )
-    return assemble(encoder.model, reducer, encoder.revision), texts
-
-
-def _rows(task: str, unit: str, record: dict[str, Any], teacher: Teacher, reducer: Reducer) -> list[Result]:
-    """Return size, speed and parity as result rows."""
-    values = {"megabytes": record["bytes"] / 1e6, f"{unit}_per_second": record["items_per_second"]}
-    # Rounding puts the cosine of equal rows a hair above one.
-    values |= {name: min(value, 1.0) for name, value in record["parity"].items() if name != "n"}
-    k = record["dimension"]
-    return [
-        Result(
-            task=task, metric=metric, value=value, low=value, high=value, reducer=reducer.kind, n_components=k,
-            n=record["parity"]["n"], encoder=teacher.name, revision=teacher.revision, bytes_per_vector=4 * k,
-            seed=int(getattr(reducer, "random_state", 0)), commit=commit(),
-        )
-        for metric, value in values.items()
-    ]  # fmt: skip
+    texts = [document.text for document in corpus.documents("test")]
+    return texts if exporter.encoder else encoder.encode_document(sample_texts(texts, cfg.max_texts))

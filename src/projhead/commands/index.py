@@ -10,13 +10,13 @@ from typing import Any
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 
-from projhead.commands.indexed import document_ids, documents_in, numbers_of, source_of, stores_of
-from projhead.indexes.base import BaseIndex, load_index
+from projhead.collection import Collection
+from projhead.commands.search import ids_of
 from projhead.store.store import EmbeddingStore
 
 
 def run(cfg: DictConfig) -> int:
-    """Build an index, or change the one at `path`; return the number of rows in it."""
+    """Build an index, or change the one at `out`; return the number of rows in it."""
     path, started = Path(cfg.out), time.perf_counter()
     changes = cfg.add is not None or cfg.delete is not None
     if changes == (cfg.store is not None):
@@ -24,14 +24,13 @@ def run(cfg: DictConfig) -> int:
             f"expected store=... to build {path}, or add=... or delete=... to change it, got "
             + ("both" if changes else "none of them")
         )
-    index = load_index(path) if changes else _built(cfg)
+    collection = Collection.open(path) if changes else _built(cfg)
     if cfg.delete is not None:
-        deleted = index.delete(numbers_of(index, stores_of(index, path), document_ids(cfg.delete)))
-        print(f"deleted {deleted:,} rows")
+        print(f"deleted {collection.delete(ids_of(cfg.delete)):,} rows")
     if cfg.add is not None:
-        _add(index, EmbeddingStore.open(cfg.add), path)
-    seconds = time.perf_counter() - started
-    index.save(path)
+        collection.add(EmbeddingStore.open(cfg.add))
+    seconds, index = time.perf_counter() - started, collection.index
+    collection.save(path)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(
         f"{len(index):,} rows of {index.dimension} in {path}: {size / 1e6:,.1f} MB on disk, {index.nbytes / 1e6:,.1f} "
@@ -40,12 +39,8 @@ def run(cfg: DictConfig) -> int:
     return len(index)
 
 
-def _built(cfg: DictConfig) -> BaseIndex:
-    store = EmbeddingStore.open(cfg.store)
-    index: BaseIndex = instantiate(cfg.index, **_codec(cfg))
-    index.build(store)
-    index.metadata = {"encoder": store.manifest.encoder, "stores": [source_of(store)]}
-    return index
+def _built(cfg: DictConfig) -> Collection:
+    return Collection.build(EmbeddingStore.open(cfg.store), instantiate(cfg.index, **_codec(cfg)))
 
 
 def _codec(cfg: DictConfig) -> dict[str, Any]:
@@ -59,23 +54,3 @@ def _codec(cfg: DictConfig) -> dict[str, Any]:
             "or choose index=exact or index=rescore"
         )
     return {"codec": codec}
-
-
-def _add(index: BaseIndex, store: EmbeddingStore, path: Path) -> None:
-    """Add a store's rows, numbered after those of the stores before it."""
-    stores, encoder = stores_of(index, path), index.metadata["encoder"]
-    if store.manifest.encoder["revision"] != encoder["revision"]:
-        raise ValueError(
-            f"{store.folder} was encoded by {store.manifest.encoder['name']} at revision "
-            f"{store.manifest.encoder['revision']}, the index's by {encoder['name']} at {encoder['revision']}: "
-            "encode it with that"
-        )
-    twice = set(documents_in(index, stores)[1].tolist()) & set(store.ids)
-    if twice:
-        raise ValueError(
-            f"{store.folder}: document {min(twice)!r} is in the index already ({len(twice):,} such): "
-            "delete it first, or give its documents ids of their own (corpus.id_column=...)"
-        )
-    first = sum(len(one) for one in stores)
-    index.add(store, ids=range(first, first + len(store)))
-    index.metadata["stores"].append(source_of(store))

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from projhead.evaluation.candidates import paths_of
-from projhead.evaluation.results import Result, read_results
+from projhead.evaluation.measurements import paths_of
 from projhead.report.page import write_report
+from projhead.report.results import Result, read_results
 
 
 def run(cfg: DictConfig) -> int:
     """Write the report; return the number of rows in it."""
     rows, curves = gather(paths_of(cfg.results))
-    page = write_report(rows, curves, Path(cfg.out))
+    page = write_report(rows, curves, Path(cfg.out), overwrite=cfg.overwrite)
     print(f"{len(rows)} result rows; open {page}")
     return len(rows)
 

@@ -1,8 +1,10 @@
-"""The folder of a run: what its settings were, and whether they still are."""
+"""The folder of a run: whose it is, what its settings are, and whether they still are."""
 
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,18 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from projhead.commands.compose import composed
+from projhead.errors import UserError
 from projhead.persistence.files import write_json
+from projhead.persistence.ours import expect_ours
 
+_FORMAT = "projhead-run"
 #: How long, on what and how loudly a reducer or a student is trained may change when its run is gone on with.
 _UNDECIDING = {"trainer", "callbacks", "logger"}
+#: What a run writes beside its record.
+_WRITTEN = (
+    *("artifact", "baselines", "checkpoints", "codec", "encoder", "logs", "nested", "results.jsonl", "teacher"),
+)
 
 
 def run_folder() -> Path:
@@ -21,30 +31,100 @@ def run_folder() -> Path:
     return Path(HydraConfig.get().runtime.output_dir)
 
 
-def check_settings(folder: Path, cfg: DictConfig, keys: Sequence[str]) -> None:
-    """Record the settings that decide a run's result, or check that a run gone on with has the same.
+class Run:
+    """A folder to train in, and what it holds already.
 
-    Raises
-    ------
-    ValueError
-        If the folder holds a run with other settings; the first that differ are named.
+    ``settings.json`` says that it is a run's, and what the run's settings are. It is written when all settings have
+    proved good, so that a first try that fails leaves nothing in the way of the second.
+
+    Parameters
+    ----------
+    folder : Path
+    verb : str
+    keys : sequence of str
+        The settings that decide the result.
     """
-    record = folder / "settings.json"
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    wanted = {key: settings[key] for key in keys}
-    for part in ("reducer", "student"):
-        for name in _UNDECIDING & set(wanted.get(part) or {}):
-            del wanted[part][name]
-    if not record.exists():
-        write_json(record, wanted)
-        return
-    found = json.loads(record.read_text(encoding="utf-8"))
-    different = [f"{name} was {old!r}, now {new!r}" for name, old, new in _differences(found, wanted)]
-    if different:
-        raise ValueError(
-            f"{folder} holds a run with other settings ({'; '.join(different[:4])}); "
-            "give the same settings to go on with it, or another run_dir"
+
+    def __init__(self, folder: Path, verb: str, keys: Sequence[str]) -> None:
+        self.folder, self.verb, self.keys = folder, verb, keys
+        self.file = folder / "settings.json"
+        self.record, self.damage = _read(self.file)
+
+    def settings(self, cfg: DictConfig) -> DictConfig:
+        """Return the settings of this run: those of a run gone on with, and what was given now.
+
+        Raises
+        ------
+        FileExistsError
+            If the folder holds something else than a run, and `overwrite` does not say that it may go.
+        UserError
+            If it holds a run with other settings, or what its settings were cannot be read and none are given.
+        """
+        ours = self.record is not None or bool(self.damage)
+        expect_ours(self.folder, "a run", ours=ours, overwrite=cfg.overwrite)
+        if cfg.overwrite:
+            self._clear()
+        given = [one for one in HydraConfig.get().overrides.task if not one.startswith("run_dir=")]
+        if self.damage:
+            if not given:
+                raise UserError(
+                    f"{self.file} is damaged ({self.damage}): give the run's settings again to go on with it"
+                )
+            logging.getLogger(__name__).warning("%s is damaged (%s): taking the settings given", self.file, self.damage)
+        if self.record is not None:
+            old = [one for one in self.record["overrides"] if one not in given]
+            if old:
+                cfg = composed(self.verb, [*old, *given], self.folder)
+            self._compare(cfg)
+        return cfg
+
+    def claim(self, cfg: DictConfig) -> None:
+        """Record the settings, before anything is written that they decide."""
+        given = [one for one in HydraConfig.get().overrides.task if not one.startswith(("run_dir=", "overwrite="))]
+        old = [] if self.record is None else [one for one in self.record["overrides"] if one not in given]
+        settings: Any = OmegaConf.to_container(cfg, resolve=True)
+        write_json(
+            self.file,
+            {"format": _FORMAT, "version": 1, "verb": self.verb, "overrides": [*old, *given], "settings": settings},
         )
+
+    def _compare(self, cfg: DictConfig) -> None:
+        assert self.record is not None
+        old, new = (self._deciding(one) for one in (self.record["settings"], OmegaConf.to_container(cfg, resolve=True)))
+        different = [f"{name} was {before!r}, now {now!r}" for name, before, now in _differences(old, new)]
+        if different:
+            raise UserError(
+                f"{self.folder} holds a run with other settings ({'; '.join(different[:4])}); give the same settings "
+                "to go on with it, another run_dir, or overwrite=true to train anew"
+            )
+
+    def _deciding(self, settings: Any) -> dict[str, Any]:
+        found = {key: settings.get(key) for key in self.keys}
+        for part in ("reducer", "student"):
+            if isinstance(found.get(part), dict):
+                found[part] = {name: value for name, value in found[part].items() if name not in _UNDECIDING}
+        return found
+
+    def _clear(self) -> None:
+        self.record, self.damage = None, ""
+        for name in ("settings.json", *_WRITTEN):
+            path = self.folder / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> tuple[dict[str, Any] | None, str]:
+    """Return a run's record, and what is wrong with it where it cannot be read; none where it is no run's."""
+    if not file.is_file():
+        return None, ""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        return None, str(error)
+    ours = isinstance(record, dict) and record.get("format") == _FORMAT
+    return (record, "") if ours and {"overrides", "settings"} <= set(record) else (None, "")
 
 
 def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:

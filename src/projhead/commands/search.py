@@ -1,77 +1,96 @@
-"""``projhead search``: typed queries, answered with texts and scores."""
+"""``projhead search``: queries, documents or vectors, answered with ids, scores and texts."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from omegaconf import DictConfig, ListConfig
+import numpy as np
+from omegaconf import DictConfig
 
-from projhead.commands.indexed import document_ids, numbers_of, stores_of
-from projhead.data import Document
-from projhead.indexes.base import load_index
-from projhead.persistence.registry import build
+from projhead.collection import Collection, Hit
+from projhead.evaluation.measurements import paths_of
 from projhead.printable import printable
-from projhead.protocols import Encoder
+from projhead.vectors import Vectors
+
+
+class Asked(NamedTuple):
+    """One thing that is looked for: its name, and what `Collection` takes for it."""
+
+    name: str
+    query: str | Vectors
+    #: Whether the query is the id of a document in the index.
+    by_id: bool = False
 
 
 def run(cfg: DictConfig) -> float:
-    """Print the nearest texts of every query; return the best score of the last one."""
-    if cfg.query == "-":
-        queries = [line.rstrip("\n") for line in sys.stdin]
-    else:
-        queries = [cfg.query] if isinstance(cfg.query, str) else [str(query) for query in cfg.query]
-    searcher, best = Searcher(Path(cfg.index.path), filter_ids=cfg.filter_ids), 0.0
-    for query in queries:
-        print(f"\n{printable(query)}")
-        for rank, (score, name, text) in enumerate(searcher(query, cfg.top_k), start=1):
-            best = score if rank == 1 else best
-            print(f"  {rank:>2}  {score:.3f}  {printable(name)}  {printable(text)[:110]}")
+    """Print the nearest texts of all that is asked; return the best score of the last one."""
+    asked, best = list(_asked(cfg)), 0.0
+    collection = Collection.open(cfg.index.path, stores=None if cfg.store is None else paths_of(cfg.store))
+    filter_ids = None if cfg.filter_ids is None else ids_of(cfg.filter_ids)
+    for one in asked:
+        if one.by_id:
+            hits: list[Hit] = collection.similar(str(one.query), cfg.top_k)
+        else:
+            hits = collection.search(one.query, cfg.top_k, filter_ids=filter_ids)
+        print(_line(one, hits) if cfg.json else _lines(one, hits))
+        best = hits[0].score if hits else 0.0
     return best
 
 
-class Searcher:
-    """An index, the stores that it was built on, and the encoder that all speak for.
+def _asked(cfg: DictConfig) -> Iterator[Asked]:
+    """Yield what is looked for, in the one way that it is given."""
+    given = {"query": cfg.query, "queries": cfg.queries.path, "id": cfg.id, "vector": cfg.vector}
+    ways = [name for name, value in given.items() if value is not None]
+    if len(ways) != 1:
+        got = " and ".join(ways) or "none of them"
+        raise ValueError(f"expected query=..., queries=..., id=... or vector=..., got {got}; give one")
+    if ways == ["id"]:
+        if cfg.filter_ids is not None:
+            raise ValueError("filter_ids: expected a query or a vector to look among some documents, got id=...")
+        yield from (Asked(name, name, by_id=True) for name in _several(cfg.id))
+    elif ways == ["vector"]:
+        rows = np.atleast_2d(_vectors(Path(cfg.vector)))
+        yield from (Asked(f"{cfg.vector}[{number}]", row) for number, row in enumerate(rows))
+    elif ways == ["queries"] or cfg.query == "-":
+        lines = sys.stdin if cfg.query == "-" else Path(cfg.queries.path).read_text(encoding="utf-8").splitlines()
+        yield from (Asked(text, text) for line in lines if (text := line.strip()))
+    else:
+        yield from (Asked(text, text) for text in _several(cfg.query))
 
-    Parameters
-    ----------
-    path : Path
-        A folder that ``projhead index`` wrote.
-    among : list of str, or path, optional
-        Ids of the documents to look among, or a file with one a line; all where not given.
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no index; if it is damaged, or not of its stores any more.
-    """
+def _several(given: Any) -> list[str]:
+    return [str(one) for one in given] if not isinstance(given, str | int | float) else [str(given)]
 
-    def __init__(self, path: Path, *, filter_ids: str | ListConfig | None = None) -> None:
-        self.index = load_index(path)
-        self.stores = stores_of(self.index, path)
-        self.filter_ids = None if filter_ids is None else numbers_of(self.index, self.stores, document_ids(filter_ids))
-        record = self.index.metadata["encoder"]
-        if record["spec"] is None:
-            raise ValueError(f"{path}: its encoder cannot be built from a record ({record['name']})")
-        self.encoder: Encoder = build(record["spec"], "encoder")
-        if self.encoder.revision != record["revision"]:
-            raise ValueError(
-                f"{path} speaks for {record['name']} at revision {record['revision']}, "
-                f"which is now {self.encoder.revision}: encode and index again"
-            )
 
-    def __call__(self, query: str, top_k: int) -> list[tuple[float, str, str]]:
-        """Return (score, id, text) of the nearest documents, best first."""
-        scores, numbers = self.index.search(self.encoder.encode([query]), top_k, filter_ids=self.filter_ids)
-        return [
-            (float(score), *self._document(int(number)))
-            for score, number in zip(scores[0], numbers[0], strict=True)
-            if number >= 0
-        ]
+def _vectors(path: Path) -> Vectors:
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{path}: expected a .npy file of one vector (d,) or several (q, d): {error}") from error
+    if not isinstance(rows, np.ndarray) or rows.ndim not in (1, 2) or rows.dtype.kind not in "fiu":
+        raise ValueError(f"{path}: expected numbers (d,) or (q, d), got {getattr(rows, 'shape', type(rows))}")
+    return rows.astype(np.float32)
 
-    def _document(self, number: int) -> Document:
-        for store in self.stores:
-            if number < len(store):
-                return store.documents([number])[0]
-            number -= len(store)
-        raise ValueError(f"the index names row {number} beyond its stores: build it again")
+
+def _line(one: Asked, hits: list[Hit]) -> str:
+    """Return a line of JSON."""
+    return json.dumps({"query": one.name, "hits": [hit._asdict() for hit in hits]}, ensure_ascii=False)
+
+
+def _lines(one: Asked, hits: list[Hit]) -> str:
+    rows = [
+        f"  {rank:>2}  {hit.score:.3f}  {printable(hit.id)}  {printable(hit.text)[:110]}"
+        for rank, hit in enumerate(hits, start=1)
+    ]
+    return "\n".join([f"\n{printable(one.name)}", *rows])
+
+
+def ids_of(given: str | Iterable[Any]) -> list[str]:
+    """Return ids from a list, or from a file with one a line."""
+    if not isinstance(given, str):
+        return [str(one) for one in given]
+    return Path(given).read_text(encoding="utf-8").splitlines()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from omegaconf import OmegaConf
-
-from projhead.commands.conf import conf_dir, options_of
-from projhead.errors import UserError, nearest
+from projhead.errors import UserError
+from projhead.settings.options import first_parameter, options_of
 
 #: Keys of older versions, for one release: (verb or "", key).
 _KEYS = {
@@ -30,10 +28,13 @@ _OPTIONS = {
     ("index", "two_stage"): "rescore",
     ("codec", "rotated_binary_256"): "binary:256",
 }
+#: Options of a verb that are settings.
+_FLAGS = {("search", "--json"): "json=true"}
 _FORMS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 #: Shorthands: a name that is a group of another verb cannot be a setting in Hydra.
 _SHORT = {
     ("search", "index"): "index.path",
+    ("search", "queries"): "queries.path",
     ("budget", "queries"): "queries.path",
     ("export", "quantization"): "export.quantization",
 }
@@ -56,7 +57,7 @@ def spelled(verb: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     for override in overrides:
         match = _OVERRIDE.fullmatch(override)
         if match is None or match["package"]:
-            found.append(override)
+            found.append(_FLAGS.get((verb, override), override))
             continue
         sign, key, value = match["sign"] or "", match["key"], match["value"]
         now = list(_renewed(verb, key, value))
@@ -64,23 +65,6 @@ def spelled(verb: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
             notes.append(f"{override} is now {' '.join(f'{sign}{k}={v}' for k, v in now)}")
         found += [f"{sign}{_SHORT.get((verb, k), k)}={v}" for one in now for k, v in _expanded(verb, *one)]
     return found, notes
-
-
-def codec_node(name: str) -> tuple[str, dict[str, object]]:
-    """Return a codec's name and node from ``int8`` or, with the first of its parameters, ``pq:32``.
-
-    Raises
-    ------
-    UserError
-        If there is none of that name.
-    """
-    option, _, parameter = str(name).partition(":")
-    if option not in (known := options_of("codec")):
-        raise UserError(f"codecs: got {name!r}, expected some of {', '.join(known)}{nearest(option, known)}")
-    node = dict(OmegaConf.to_container(OmegaConf.load(conf_dir() / "codec" / f"{option}.yaml")))  # type: ignore[arg-type]
-    if parameter:
-        node[_parameter(option)] = int(parameter) if parameter.isdecimal() else parameter
-    return name.replace(":", "_"), node
 
 
 def _renewed(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
@@ -108,8 +92,15 @@ def _codec_name(name: str) -> str:
 
 def _export(value: str) -> Iterator[tuple[str, str]]:
     """Yield ``export=onnx quantization=int8`` for ``export=onnx_int8``."""
-    value = value.replace("sentence_transformers_onnx", "onnx")  # whose folder stock tools load too
-    name = next((one for one in options_of("export") if value.startswith(f"{one}_")), value)
+    value = value.replace("sentence_transformers_onnx", "onnx")  # which stock backend="onnx" reads too
+    if value in options_of("export"):
+        yield "export", value
+        return
+    formats = [one for one in options_of("export") if value.startswith(f"{one}_")]
+    if not formats:
+        yield "export", value
+        return
+    name = max(formats, key=len)
     yield "export", name
     if form := value.removeprefix(name).lstrip("_"):
         yield "quantization", _FORMS.get(form, form)
@@ -127,13 +118,4 @@ def _expanded(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
         raise UserError(f"codec: got {value}, expected one, or sizes of one to sweep: codec=pq codec.n_bytes=16,32")
     option = options.pop()
     yield key, option
-    yield f"codec.{_parameter(option)}", ",".join(sizes)
-
-
-def _parameter(option: str) -> str:
-    """Return the parameter that ``name:value`` gives: the first in the codec's yaml."""
-    path = conf_dir() / "codec" / f"{option}.yaml"
-    names = [str(key) for key in OmegaConf.load(path) if not str(key).startswith("_")] if path.is_file() else []
-    if not names:
-        raise UserError(f"codec: {option} has no parameter; expected one of {', '.join(options_of('codec'))}")
-    return names[0]
+    yield f"codec.{first_parameter('codec', option)}", ",".join(sizes)

@@ -13,6 +13,7 @@ from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Encoder
 from projhead.reducers.learned import LearnedReducer
 from projhead.students.distill import Distilled, Texts
+from projhead.training.checkpoints import last_checkpoint
 from projhead.vectors import Vectors
 
 #: Documents that the baselines on the small encoder's own vectors are fitted to, at most.
@@ -41,13 +42,11 @@ def train_student(
     folder: Path,
 ) -> None:
     """Distill a small encoder, or go on with it; compare its reduced rows and its own PCA forms with the teacher's."""
-    last = folder / "checkpoints" / "student" / "last.ckpt"
-    if last.exists():
-        print(f"going on from {last}")
+    resume = last_checkpoint(folder / "checkpoints" / "student")
     student: Distilled = instantiate(cfg.student, _convert_="all")
     print(f"distill a student on {len(texts.documents) + len(texts.queries):,} texts")
-    small, fitted = student.fit(teacher, reducer, texts, folder / "encoder", resume=last if last.exists() else None)
-    own = small.encode(test_texts, show_progress=True)
-    train = small.encode(texts.documents[:_BASELINE_ROWS], show_progress=True)
+    small, fitted = student.fit(teacher, reducer, texts, folder / "encoder", resume=resume)
+    own = small.encode_document(test_texts, show_progress=True)
+    train = small.encode_document(texts.documents[:_BASELINE_ROWS], show_progress=True)
     finish(cfg, folder, small, fitted, train, test, own, None)
     print(f"\nencoder: {folder / 'encoder'}, with the teacher's own head beside it: {folder / 'teacher' / 'artifact'}")

@@ -14,21 +14,24 @@ from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
 from projhead.commands.finish import finish
-from projhead.commands.run_folder import check_settings, run_folder
+from projhead.commands.run_folder import Run, run_folder
 from projhead.commands.student import check_student, train_student
 from projhead.corpora.queries import Queries, central
 from projhead.corpora.split import in_test
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
-from projhead.evaluation.results import read_results
+from projhead.evaluation.held_out import expect_held_out
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.spectrum import one_pass
+from projhead.report.results import read_results
 from projhead.report.tables import markdown
 from projhead.store.shard import fingerprint
+from projhead.store.side import Side
 from projhead.store.store import store_path, write_store
 from projhead.students.distill import Texts
+from projhead.training.checkpoints import last_checkpoint
 from projhead.vectors import unit_rows
 
 #: What decides a run's result.
@@ -36,10 +39,11 @@ _DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components",
 
 
 def run(cfg: DictConfig) -> float:
-    """Train, compare, save; return the reducer's overlap of the 10 nearest on held-out vectors."""
+    """Train, compare, save; return the reducer's overlap of the 10 nearest (or 1) on held-out vectors."""
     folder = run_folder()
     artifact, results = folder / "artifact", folder / "results.jsonl"
-    check_settings(folder, cfg, _DECIDING)
+    begun = Run(folder, "train", _DECIDING)
+    cfg = begun.settings(cfg)
     if artifact.exists():
         print(f"{folder} is finished already; its results:\n")
         return _conclude(results, artifact)
@@ -48,6 +52,8 @@ def run(cfg: DictConfig) -> float:
     if smaller:
         check_student(cfg, encoder)
     vectors = teacher_vectors(cfg, encoder)
+    expect_held_out(len(vectors.test))
+    begun.claim(cfg)
     if not smaller:
         _train_head(cfg, encoder, vectors, folder)
     else:
@@ -70,9 +76,9 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
     print(f" and {len(queries):,} queries" if queries is not None else "", end="")
     print("" if codec is None else f", through {codec.name}: {codec.bytes_per_vector(cfg.n_components)} bytes a vector")
     with one_pass():  # for the start, what the head is judged against and all baselines
-        _fit(reducer, vectors, run_folder())
+        _fit(reducer, vectors, run_folder(), cfg.ckpt_path)
         if isinstance(reducer, LearnedReducer):
-            print(reducer.history_)
+            print(reducer.summary_)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
         finish(cfg, folder, encoder, reducer, train, test, test, codec)
 
@@ -105,7 +111,7 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
     if not queries.texts:
         return TeacherVectors(train, test, Texts(texts, train), held_out_texts)
-    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts)
+    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts, side="query")
     kept = central(rows[: len(queries.documents)], train, queries.documents, queries.keep)
     others = np.arange(len(queries.documents), len(rows))
     dropped = len(queries.documents) - len(kept)
@@ -119,9 +125,9 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     )
 
 
-def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -> Any:
+def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str], *, side: Side = "document") -> Any:
     """Return the vectors of texts from their store, built if it does not exist yet; `Cached` finds it too."""
-    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype)
+    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype, side)
     print(f"teacher's vectors of {len(texts):,} {name}: {path}")
     store = write_store(
         path,
@@ -132,18 +138,18 @@ def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str]) -
         total=len(texts),
         show_progress=True,
         keep_texts=False,
+        side=side,
     )
     return store.rows
 
 
-def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path) -> None:
+def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path, ckpt_path: str | None) -> None:
     if reducer.kind != "learned":
+        if ckpt_path is not None:
+            raise ValueError(f"ckpt_path: expected reducer=learned to go on with a checkpoint, got {reducer.kind}")
         reducer.fit(vectors.train)
         return
-    last = folder / "checkpoints" / "last.ckpt"
-    if last.exists():
-        print(f"going on from {last}")
-    resume = last if last.exists() else None
+    resume = last_checkpoint(folder / "checkpoints") or (None if ckpt_path is None else Path(ckpt_path))
     reducer.fit(vectors.train, queries=vectors.queries, pairs=vectors.pairs, resume=resume)
 
 
@@ -165,5 +171,6 @@ def _conclude(results: Path, artifact: Path) -> float:
     print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n")
     print(f"measure it on tasks: projhead evaluate {encoder}artifact={artifact}")
     reducer = load_reducer(artifact)
-    wanted = (reducer.kind, reducer.n_components, "overlap@10", "")
-    return next(r.value for r in rows if (r.reducer, r.n_components, r.metric, r.baseline) == wanted)
+    own = (reducer.kind, reducer.n_components, "")
+    found = {row.metric: row.value for row in rows if (row.reducer, row.n_components, row.baseline) == own}
+    return found.get("overlap@10", found["overlap@1"])  # fewer than 11 rows have no 10 neighbors

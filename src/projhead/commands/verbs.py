@@ -12,6 +12,8 @@ from projhead.settings.ranges import Count, Part, Seed, Share
 Node = Mapping[str, Any]
 #: One name or several.
 Names = str | Sequence[str]
+#: The same, of what may look like a number.
+Named = str | float | Sequence[str | float]
 Split = Literal["train", "test", "all"]
 Stored = Literal["float16", "float32"]
 
@@ -76,8 +78,10 @@ class Train(_Loading):
     student: Node | None = None
     n_components: Count
     seed: Seed
+    ckpt_path: str | None
     store_dtype: Stored
     max_test_rows: Count
+    overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +123,7 @@ class Encode(_Loading):
     fitted_codec: str | None
     shard_rows: Count
     keep_texts: bool
+    side: Literal["document", "query"]
     count: bool
     out: str
 
@@ -140,8 +145,13 @@ class Search(_Loading):
     """``projhead search``."""
 
     index: Place
-    query: Names
+    query: Named | None
+    queries: MaybePlace
+    id: Named | None
+    vector: str | None
+    json: bool
     top_k: Count
+    store: Names | None
     filter_ids: Names | None
 
 
@@ -168,6 +178,7 @@ class Report(_Run):
 
     results: Names
     out: str
+    overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True)

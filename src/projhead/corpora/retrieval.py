@@ -16,6 +16,9 @@ from projhead.corpora.tables import read_columns
 from projhead.data import Document
 from projhead.settings.ranges import Part
 
+#: Who keeps BEIR's sets on the hub.
+_OWNER = "BeIR"
+
 
 @dataclass(frozen=True)
 class RetrievalSet:
@@ -46,8 +49,8 @@ class Beir:
     """
 
     def __init__(self, path: str, *, test_fraction: Part = 0.1) -> None:
-        self.path, self.test_fraction = path, test_fraction
-        self.name = _checked(path)
+        self.path, self.test_fraction = _located(path), test_fraction
+        self.name = _name(self.path)
 
     def documents(self, split: str) -> Iterator[Document]:
         """Stream title and text of the documents of split "train", "test" or "all"."""
@@ -63,7 +66,7 @@ def load_beir(path: str | Path, split: str = "test") -> RetrievalSet:
         A folder with ``corpus`` and ``queries`` (columns _id, text, and title where there is one; parquet,
         jsonl, csv or tsv) and ``qrels`` (columns query-id, corpus-id, score): one file, with a column split where
         there are several splits, or ``qrels/<split>.tsv``. Or a data set of the hub in the layout of
-        ``BeIR/scifact``, its judgments in ``BeIR/scifact-qrels``.
+        ``BeIR/scifact``, its judgments in ``BeIR/scifact-qrels``; where no folder has that name ``scifact`` is that.
     split : str
         Whose judgments; queries without any are dropped.
 
@@ -77,13 +80,13 @@ def load_beir(path: str | Path, split: str = "test") -> RetrievalSet:
     FileNotFoundError, ValueError
         If a part is missing or malformed, or the split has no judged query.
     """
-    name = _checked(path)
-    qrels = _judgments(str(path), split)
-    queries = [query for query in _documents(str(path), "queries") if query.id in qrels]
+    path = _located(path)
+    qrels = _judgments(path, split)
+    queries = [query for query in _documents(path, "queries") if query.id in qrels]
     if not queries:
         raise ValueError(f"{path}: expected queries with judgments in split {split!r}, got none")
     judged = {query.id: qrels[query.id] for query in queries}
-    return RetrievalSet(name, list(_documents(str(path), "corpus")), queries, judged)
+    return RetrievalSet(_name(path), list(_documents(path, "corpus")), queries, judged)
 
 
 def _documents(path: str, part: str) -> Iterator[Document]:
@@ -125,8 +128,16 @@ def _table(path: str, part: str) -> pd.DataFrame:
     return load_hub(path, part, part, streaming=False).to_pandas()
 
 
-def _checked(path: str | Path) -> str:
-    """Return the name of a data set; refuse what is neither a folder nor looks like owner/name."""
-    if not Path(path).is_dir() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(path)):
-        raise FileNotFoundError(f"{path}: no such folder; expected one with corpus, queries and qrels")
+def _name(path: str) -> str:
     return Path(path).resolve().name
+
+
+def _located(path: str | Path) -> str:
+    """Return a folder as it is, and a data set of the hub with its owner; refuse what can be neither."""
+    if Path(path).is_dir() or re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(path)):
+        return str(path)
+    if re.fullmatch(r"[\w-]+", str(path)):
+        return f"{_OWNER}/{path}"
+    raise FileNotFoundError(
+        f"{path}: no such folder; expected one with corpus, queries and qrels, or owner/name on the hub"
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from projhead.codecs.base import fitted_copy
-from projhead.protocols import Codec, Encoder
+from projhead.protocols import Codec, Corpus, Encoder
 from projhead.vectors import Vectors
 
 
@@ -17,9 +17,14 @@ class Calibration(NamedTuple):
     name: str
     texts: Sequence[str]
 
+    @classmethod
+    def of(cls, corpus: Corpus) -> Self:
+        """Take the training documents of a corpus."""
+        return cls(corpus.name, [document.text for document in corpus.documents("train")])
+
 
 class Coded:
-    """Queries as the encoder gives them, documents as a codec brings them back.
+    """Queries as the encoder gives them, documents to be `stored`: as a codec brings them back.
 
     Parameters
     ----------
@@ -35,9 +40,8 @@ class Coded:
 
     Attributes
     ----------
-    stored : str
-        How documents are stored: the codec's name, and what it was fitted to if not to them (``"trained"``: with the
-        head).
+    fitted_to : str
+        What the codec was fitted to: a corpus, ``"trained"`` with the head, or, where empty, the documents themselves.
     bytes_per_vector : int
 
     Raises
@@ -52,23 +56,30 @@ class Coded:
         self.encoder, self.codec, self.trained = encoder, codec, trained
         self.calibration = calibration if codec.learns and not trained else None
         self.bytes_per_vector = codec.bytes_per_vector(encoder.dimension)
-        fitted_to = "trained" if trained else self.calibration and self.calibration.name
-        self.stored = f"{codec.name} ({fitted_to})" if fitted_to else codec.name
-        self.name, self.revision, self.dimension = f"{encoder.name}, {self.stored}", encoder.revision, encoder.dimension
+        self.fitted_to = "trained" if trained else "" if self.calibration is None else self.calibration.name
+        self.name, self.revision = f"{encoder.name}, {codec.name}", encoder.revision
+        self.dimension, self.two_sided = encoder.dimension, encoder.two_sided
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, untouched by the codec."""
+        return self.encoder.encode_query(texts, show_progress=show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, before they are `stored`."""
+        return self.encoder.encode_document(texts, show_progress=show_progress)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, untouched by the codec."""
         return self.encoder.encode(texts, show_progress=show_progress)
 
-    def encode_documents(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, d), float32: what the codes of the texts' vectors say.
+    def stored(self, rows: Vectors) -> Vectors:
+        """Return unit rows (n, d), float32: what the codes of `rows` say.
 
         Raises
         ------
         ValueError
             If there are too few rows to fit the codec to.
         """
-        rows = self.encoder.encode(texts, show_progress=show_progress)
         if self.trained:
             codec = self.codec
         else:
@@ -77,4 +88,4 @@ class Coded:
 
     @cached_property
     def _calibrated(self) -> Codec:
-        return fitted_copy(self.codec, self.encoder.encode(self.calibration.texts if self.calibration else []))
+        return fitted_copy(self.codec, self.encoder.encode_document(self.calibration.texts if self.calibration else []))

@@ -6,7 +6,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,16 +14,17 @@ from typing import Any, ClassVar
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
+from projhead.encoders.sides import Side
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.record import read_record
+from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
 
 OUTPUT = "sentence_embedding"
-#: The entry of a model's metadata that holds what to put before every text.
-PROMPT = "prompt"
+#: The entries of a model's metadata that hold what to put before every text of a side, and of no side.
+PROMPTS: dict[Side | None, str] = {None: "prompt", "query": "query_prompt", "document": "document_prompt"}
 _TOKENIZER = "tokenizer.json"
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 #: Texts that are tokenized at once, while the network runs on those before.
@@ -85,7 +86,10 @@ class GraphEncoder(ABC):
         padding = self._tokenizer.padding or {}
         self._pad_id, self._pad_left = padding.get("pad_id", 0), padding.get("direction") == "left"
         self._tokenizer.no_padding()  # batches are padded here, after their texts are sorted
-        inputs, outputs, self._prompt = self._open(folder / files[0])
+        inputs, outputs, said = self._open(folder / files[0])
+        plain = said.get(PROMPTS[None], "")
+        self._prompts = {side: said.get(entry, plain) for side, entry in PROMPTS.items()}
+        self.two_sided = len(set(self._prompts.values())) > 1
         if not set(inputs) <= _INPUTS or len(outputs.get(OUTPUT, [])) != 2:
             raise ValueError(
                 f"{folder}: expected a graph from {', '.join(sorted(_INPUTS))} to {OUTPUT} (b, k), "
@@ -97,29 +101,40 @@ class GraphEncoder(ABC):
         self._run(self._padded([[self._pad_id]]))
 
     @abstractmethod
-    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
-        """Load the graph; return the names of its inputs, the shapes of its outputs by name, and its prompt."""
+    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], Mapping[str, str]]:
+        """Load the graph; return its inputs' names, its outputs' shapes by name, and what it says of itself."""
 
     @abstractmethod
     def _run(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
         """Return the rows (b, k) of padded token ids and what goes with them, each (b, t); from several threads."""
 
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, k), float32, of texts that ask; see `encode`."""
+        return self._encode(texts, "query", show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, k), float32, of texts that are searched; see `encode`."""
+        return self._encode(texts, "document", show_progress)
+
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, k), float32, in the order of `texts`.
+        """Return unit rows (n, k), float32, in the order of `texts`, by the student's default prompt.
 
         Raises
         ------
         TypeError
             If `texts` is one string, or something in it is not a string.
         """
+        return self._encode(texts, None, show_progress)
+
+    def _encode(self, texts: Sequence[str], side: Side | None, show_progress: bool) -> Vectors:
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
         with (
-            tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
+            progress(len(clean), self.name, shown=show_progress) as bar,
             ThreadPoolExecutor(self._threads) as pool,
         ):
             running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()
-            for positions, batch in self._batches(clean):
+            for positions, batch in self._batches(clean, self._prompts[side]):
                 running.append((positions, pool.submit(self._run, batch)))
                 while len(running) > _WAITING * self._threads:
                     self._collect(running, rows, bar)
@@ -134,13 +149,13 @@ class GraphEncoder(ABC):
         rows[positions] = batch.result()
         bar.update(len(positions))
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], dict[str, Tokens]]]:
+    def _batches(self, texts: Sequence[str], prompt: str) -> Iterator[tuple[NDArray[np.int64], dict[str, Tokens]]]:
         """Yield the positions (b,) of texts and what the graph takes of them, the longest first."""
         # Characters order texts well enough to tokenize them window by window; tokens order each window.
         order = np.argsort([-len(text) for text in texts], kind="stable")
         for start in range(0, len(texts), _WINDOW):
             window = order[start : start + _WINDOW]
-            encoded = self._tokenizer.encode_batch([self._prompt + texts[position] for position in window])
+            encoded = self._tokenizer.encode_batch([prompt + texts[position] for position in window])
             ids = [one.ids for one in encoded]
             for batch in token_batches([self._room(len(one)) for one in ids], self.token_budget):
                 yield window[batch], self._padded([ids[position] for position in batch])

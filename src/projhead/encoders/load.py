@@ -1,13 +1,41 @@
-"""The encoder of any export folder."""
+"""The encoder that a folder, a name, a file of vectors or a store stands for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from projhead.persistence.record import read_record
+from projhead.persistence.names import class_named, name_of
+from projhead.persistence.record import file_name, read_record
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder
+from projhead.settings.options import options_of, target_of
+from projhead.store.store import EmbeddingStore
+
+_VECTORS = {".npy", ".safetensors", ".parquet"}
+
+
+def encoder_of(store: EmbeddingStore) -> Encoder:
+    """Return the encoder that wrote a store: the one at hand, or built again from what the store records.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be built, or is not what it was.
+    """
+    if store.encoder is None:
+        record = store.manifest.encoder
+        if record["spec"] is None:
+            raise ValueError(f"{store.folder}: its encoder cannot be built from a record ({record['name']})")
+        encoder: Encoder = build(record["spec"], "encoder")
+        if encoder.revision != record["revision"]:
+            raise ValueError(
+                f"{store.folder} was encoded by {record['name']} at revision {record['revision']}, "
+                f"which is now {encoder.revision}: encode again"
+            )
+        store.encoder = encoder
+    return store.encoder
 
 
 def load_encoder(
@@ -17,13 +45,16 @@ def load_encoder(
     threads: int | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    **options: Any,
 ) -> Encoder:
-    """Load what ``projhead export`` wrote: a sentence-transformers folder, ONNX or OpenVINO.
+    """Load anything that gives vectors of texts: a teacher, a student that was exported, vectors on disk.
 
     Parameters
     ----------
     path : str or Path
-        The folder. Every file is checked against its record.
+        A folder that ``projhead export`` wrote (every file is checked against its record); the name of a published
+        model that needs no hub, ``"all-MiniLM-L6-v2"`` or ``"all-mpnet-base-v2"``; any other sentence-transformers
+        model, a folder or a name on the hub; a file of vectors made elsewhere (.npy, .safetensors, .parquet).
     token_budget : int, optional
         Padded tokens of a batch: bounds memory. The encoder's own where not given.
     threads : int, optional
@@ -33,6 +64,8 @@ def load_encoder(
         ``"tensorrt_fp16"``, see `projhead.encoders.onnx.OnnxEncoder`.
     dtype : str, optional
         What sentence-transformers computes in, such as ``"float16"`` on a GPU; what the files hold where not given.
+    **options
+        More, as the encoder of that kind takes them: `SentenceTransformerEncoder` or `Precomputed`.
 
     Returns
     -------
@@ -42,21 +75,45 @@ def load_encoder(
     Raises
     ------
     FileNotFoundError
-        If there is no export in the folder.
+        If there is no such folder, file or model.
     ModuleNotFoundError
         If what runs it is not installed.
     ValueError
         If a file is damaged, altered or of another version, the export is a head alone, or the encoder has no such
         setting.
     """
-    encoder = read_record(Path(path), "export", ()).body.get("encoder")
-    if encoder is None:
+    settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device, "dtype": dtype}
+    kind, given = _kind(Path(path), str(path))
+    spec = {"class": kind, "parameters": given | options | {k: v for k, v in settings.items() if v is not None}}
+    encoder: Encoder = build(spec, "encoder")
+    return encoder
+
+
+def _kind(place: Path, path: str) -> tuple[str, dict[str, Any]]:
+    """Return the class that reads a path, by its name in records, and what it is to be given."""
+    if place.suffix in _VECTORS:
+        return "encoder/Precomputed", {"path": path}
+    if not place.is_dir():
+        return next(((kind, {}) for kind in _published(path)), ("encoder/SentenceTransformerEncoder", {"path": path}))
+    if not (place / file_name("export")).is_file():
+        if not any((place / name).is_file() for name in ("modules.json", "config.json")):
+            raise FileNotFoundError(f"{path} holds neither an export nor a sentence-transformers model")
+        return "encoder/SentenceTransformerEncoder", {"path": path}
+    kind = read_record(place, "export", ()).body.get("encoder")
+    if kind is None:
         raise ValueError(
             f"{path} names no encoder: a head alone reads vectors, not texts (its README.md shows how); "
             "export a student, with export=sentence_transformers, onnx_int8, ... "
             "(once more, if an older projhead wrote it)"
         )
-    settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device, "dtype": dtype}
-    given = {name: value for name, value in settings.items() if value is not None}
-    student: Encoder = build({"class": encoder, "parameters": {"path": str(path), **given}}, "encoder")
-    return student
+    return kind, {"path": path}
+
+
+def _published(name: str) -> Iterator[str]:
+    """Yield the class of the published model of a name: one of the options that ``conf/encoder`` has."""
+    for target in (target_of("encoder", one) for one in options_of("encoder")):
+        if not target.rpartition(".")[2][0].isupper():  # a function: of folders
+            continue
+        release = getattr(cls := class_named(target, "encoder"), "release", None)
+        if release is not None and name in (release.name, release.repository):
+            yield name_of(cls)

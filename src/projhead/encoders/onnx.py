@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.encoders.graph import OUTPUT, PROMPT, GraphEncoder, Tokens
+from projhead.encoders.graph import OUTPUT, GraphEncoder, Tokens
 from projhead.encoders.providers import Buckets, best_budget, engine_options, providers
 
 # From 1.29 on ONNX Runtime reports its use over the network, under an identifier that it writes into the user's cache,
@@ -55,13 +55,13 @@ class OnnxEncoder(GraphEncoder):
         budget = best_budget(device) if token_budget is None else token_budget
         super().__init__(path, threads=1 if threads is None and device != "cpu" else threads, token_budget=budget)
 
-    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
+    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], Mapping[str, str]]:
         self._session = session = self._start(path)
         outputs = {one.name: one.shape for one in session.get_outputs()}
         return (
             [one.name for one in session.get_inputs()],
             outputs,
-            session.get_modelmeta().custom_metadata_map.get(PROMPT, ""),
+            session.get_modelmeta().custom_metadata_map,
         )
 
     def _start(self, path: Path) -> Any:

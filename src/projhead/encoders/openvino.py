@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.encoders.graph import OUTPUT, PROMPT, GraphEncoder, Tokens
+from projhead.encoders.graph import OUTPUT, PROMPTS, GraphEncoder, Tokens
 
 #: The entry beside the prompt that says what a network may compute with where it has no int8; float32 without one.
 PRECISION = "precision"
@@ -26,7 +26,7 @@ class OpenVinoEncoder(GraphEncoder):
 
     files = ("openvino/openvino_model.xml", "openvino/openvino_model.bin")
 
-    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], str]:
+    def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], Mapping[str, str]]:
         core = openvino_runtime().Core()
         settings: dict[str, Any] = {
             "NUM_STREAMS": self._threads,  # batches run beside each other
@@ -35,7 +35,7 @@ class OpenVinoEncoder(GraphEncoder):
         }
         try:
             model = core.read_model(path)
-            precision = self._told(model, PRECISION, "f32")
+            precision = self._told(model, PRECISION) or "f32"
             native = precision.upper() in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
             settings["INFERENCE_PRECISION_HINT"] = precision if native else "f32"  # others simulate it, slowly
             compiled = core.compile_model(model, "CPU", settings)
@@ -48,13 +48,14 @@ class OpenVinoEncoder(GraphEncoder):
             one.any_name: [None if axis.is_dynamic else axis.get_length() for axis in one.partial_shape]
             for one in model.outputs
         }
-        return [one.any_name for one in model.inputs], outputs, self._told(model, PROMPT, "")
+        said = {name: value for name in PROMPTS.values() if (value := self._told(model, name)) is not None}
+        return [one.any_name for one in model.inputs], outputs, said
 
     @staticmethod
-    def _told(model: Any, name: str, default: str) -> str:
+    def _told(model: Any, name: str) -> str | None:
         """Return an entry of ours in a model's run-time information."""
         place = ["projhead", name]
-        return str(model.get_rt_info(place).value) if model.has_rt_info(place) else default
+        return str(model.get_rt_info(place).value) if model.has_rt_info(place) else None
 
     def _run(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
         request = self._requests.get()

@@ -18,13 +18,14 @@ from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
 from projhead.data import Document, RowText
 from projhead.persistence.files import sha256_of
+from projhead.protocols import OneSided
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows checked at once.
 _BLOCK = 65_536
 
 
-class Precomputed:
+class Precomputed(OneSided):
     """Rows of a file as an encoder that knows only the texts they were made from, and as the corpus of those.
 
     A vector belongs to its row. A text that two rows have, with different vectors, is told apart by the row it comes

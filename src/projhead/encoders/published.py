@@ -54,7 +54,7 @@ class Published(SentenceTransformerEncoder):
         A folder that holds the model.
     local_files_only : bool, default=False
         Whether not to ask the hub.
-    device, max_seq_length, token_budget, dtype, attention
+    device, max_seq_length, token_budget, dtype, attention, query_prompt, document_prompt
         As for `SentenceTransformerEncoder`.
 
     Raises
@@ -77,6 +77,8 @@ class Published(SentenceTransformerEncoder):
         local_files_only: bool = False,
         dtype: str | None = None,
         attention: str | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
     ) -> None:
         folder = _named(path, self.release) if path else find(self.release, local_files_only=local_files_only)
         super().__init__(
@@ -87,6 +89,8 @@ class Published(SentenceTransformerEncoder):
             local_files_only=local_files_only,
             dtype=dtype,
             attention=attention,
+            query_prompt=query_prompt,
+            document_prompt=document_prompt,
         )
         self.name = self.release.name
         self.path = path and os.path.abspath(path)  # type: ignore[assignment]  # a record finds it anew elsewhere

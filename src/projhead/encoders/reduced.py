@@ -55,7 +55,7 @@ class Reduced:
                 f"{encoder.name} gives width {encoder.dimension}"
             )
         self.name = f"{encoder.name} + {self.fitted.kind}"
-        self.dimension = int(self.fitted.n_components)
+        self.dimension, self.two_sided = self.fitted.n_components_, encoder.two_sided
 
     @cached_property
     def revision(self) -> str:
@@ -66,9 +66,18 @@ class Reduced:
             digest.update(name.encode() + tensor.numpy().tobytes())
         return digest.hexdigest()[:16]
 
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, k), float32, of texts that ask."""
+        return self._reduced(self.encoder.encode_query(texts, show_progress=show_progress))
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, k), float32, of texts that are searched."""
+        return self._reduced(self.encoder.encode_document(texts, show_progress=show_progress))
+
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, k), float32, in the order of `texts`."""
-        if not texts:
-            return np.empty((0, self.dimension), np.float32)
-        rows: Vectors = self.fitted.transform(self.encoder.encode(texts, show_progress=show_progress))
-        return rows
+        return self._reduced(self.encoder.encode(texts, show_progress=show_progress))
+
+    def _reduced(self, rows: Vectors) -> Vectors:
+        reduced: Vectors = self.fitted.transform(rows) if len(rows) else np.empty((0, self.dimension), np.float32)
+        return reduced

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.corpora.batching import token_batches
+from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.record import holds, read_record
+from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ _PROBE = "The naïve Café-owner's 1,234.5 €? \t naive cafe; ДОМ, 東京, e
 class SentenceTransformerEncoder:
     """A model of the hub or of a local folder, run by sentence-transformers itself.
 
-    Vectors are those of ``SentenceTransformer(path).encode(texts, normalize_embeddings=True)``, with less
-    padding: batches hold texts of like length, as many as fit the token budget. Lone surrogates, which UTF-8
-    cannot hold, are read as ``?``.
+    Vectors are those of ``encode_query``, ``encode_document`` and ``encode`` of ``SentenceTransformer(path)`` with
+    ``normalize_embeddings=True``: each side has the prompt, and in a `Router` the network, that the model names for it.
+    There is less padding: batches hold texts of like length, as many as fit the token budget. Lone surrogates, which
+    UTF-8 cannot hold, are read as ``?``.
 
     Parameters
     ----------
@@ -61,6 +63,8 @@ class SentenceTransformerEncoder:
     attention : str, optional
         How transformers computes attention, such as ``"sdpa"`` or ``"eager"``; its own choice where not given. With
         ``"flash_attention_2"``, for a GPU and half precision (pip install kernels), texts are not padded at all.
+    query_prompt, document_prompt : str, optional
+        What is put before every query, and every document; what the model says where not given.
 
     Attributes
     ----------
@@ -86,12 +90,15 @@ class SentenceTransformerEncoder:
         local_files_only: bool = False,
         dtype: str | None = None,
         attention: str | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
     ) -> None:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
         self.revision_pin, self.device = revision_pin, device
         self.max_seq_length, self.local_files_only = max_seq_length, local_files_only
         self.dtype, self.attention = dtype, attention
+        self.query_prompt, self.document_prompt = query_prompt, document_prompt
         if max_seq_length is not None and max_seq_length < 1:
             raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
         if dtype not in (None, *_DTYPES):
@@ -101,6 +108,8 @@ class SentenceTransformerEncoder:
         self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only, attention)
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length
+        given = {"query": query_prompt, "document": document_prompt}
+        self.model.prompts.update({side: prompt for side, prompt in given.items() if prompt is not None})
         best = 2048 if self.model.device.type == "cpu" else 16_384
         self.token_budget = self._fitting = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
@@ -108,10 +117,18 @@ class SentenceTransformerEncoder:
         if dtype is not None and getattr(torch, dtype) != self.model.dtype:
             self.revision += f"-{dtype}"
             self.model.to(getattr(torch, dtype))
-        self.dimension = _dimension(self.model)
+        self.dimension, self.two_sided = _dimension(self.model), two_sided(self.model)
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that ask; see `encode`."""
+        return self._encode(texts, "query", show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that are searched; see `encode`."""
+        return self._encode(texts, "document", show_progress)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return unit rows (n, d), float32, in the order of `texts`.
+        """Return unit rows (n, d), float32, in the order of `texts`, by the model's default prompt.
 
         Raises
         ------
@@ -120,19 +137,22 @@ class SentenceTransformerEncoder:
         ValueError
             If the model gives NaN or infinity.
         """
+        return self._encode(texts, None, show_progress)
+
+    def _encode(self, texts: Sequence[str], side: Side | None, show_progress: bool) -> Vectors:
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
-        lengths = np.array(self._lengths(clean), np.int64)
+        lengths = np.array(self._lengths(clean, side), np.int64)
         waiting = deque(token_batches(lengths, self._fitting))
         self.model.eval()
         with (
             torch.inference_mode(),
-            tqdm(total=len(clean), desc=self.name, unit="text", disable=not show_progress) as bar,
+            progress(len(clean), self.name, shown=show_progress) as bar,
         ):
             while waiting:
                 batch = waiting.popleft()
                 try:
-                    rows[batch] = self._rows([clean[i] for i in batch])
+                    rows[batch] = self._rows([clean[i] for i in batch], side)
                 except torch.OutOfMemoryError:
                     if len(batch) == 1:
                         raise
@@ -144,32 +164,33 @@ class SentenceTransformerEncoder:
                     bar.update(len(batch))
         return unit_rows(rows, f"vectors of {self.name}")
 
-    def _rows(self, texts: list[str]) -> NDArray[np.float32]:
+    def _rows(self, texts: list[str], side: Side | None) -> NDArray[np.float32]:
         """Return the rows (b, d) of one batch."""
-        prompt, device = self.model.prompts.get(self.model.default_prompt_name or ""), self.model.device
-        features = self.model.preprocess(texts, prompt=prompt)
+        task, device = {} if side is None else {"task": side}, self.model.device
+        features = self.model.preprocess(texts, prompt=prompt_of(self.model, side), **task)
         for name, value in features.items():
             if isinstance(value, torch.Tensor):
                 # Pinned memory goes to a GPU while it computes.
                 value = value.pin_memory() if device.type == "cuda" else value
                 features[name] = value.to(device, non_blocking=True)
-        rows: NDArray[np.float32] = self._forward(features)["sentence_embedding"].float().cpu().numpy()
+        rows: NDArray[np.float32] = self._forward(features, **task)["sentence_embedding"].float().cpu().numpy()
         return rows
 
-    def _forward(self, features: dict[str, Any]) -> dict[str, Any]:
+    def _forward(self, features: dict[str, Any], **task: str) -> dict[str, Any]:
         """Return what the model makes of tokens."""
-        made: dict[str, Any] = self.model(features)
+        made: dict[str, Any] = self.model(features, **task)
         return made
 
-    def _lengths(self, texts: Sequence[str]) -> list[int]:
+    def _lengths(self, texts: Sequence[str], side: Side | None) -> list[int]:
         """Count the tokens of each text that the model will read."""
-        tokenizer: Any = self.model.tokenizer
+        first: Any = route_of(self.model, side)[0]
+        tokenizer, prompt = getattr(first, "tokenizer", None), prompt_of(self.model, side)
         if not callable(tokenizer):  # models without a transformer: words order texts well enough
             return [len(text.split()) for text in texts]
-        limit = self.model.max_seq_length
+        limit = first.max_seq_length
         lengths: list[int] = []
         for start in range(0, len(texts), _WINDOW):
-            window = list(texts[start : start + _WINDOW])
+            window = [prompt + text for text in texts[start : start + _WINDOW]]
             ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)["input_ids"]
             lengths += [len(one) for one in ids]
         return lengths
@@ -191,18 +212,29 @@ def model_revision(model: SentenceTransformer) -> str:
             raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
             tensors.append(hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest())
     # Names of tensors and settings change between library versions; sorted digests and plain facts do not.
-    tokenizer: Any = model.tokenizer
     facts = {
         "weights": sorted(tensors),
-        "modules": [_facts(module) for module in model],
-        "max_seq_length": model.max_seq_length,
-        "tokens": tokenizer(_PROBE, truncation=True, max_length=model.max_seq_length)["input_ids"]
-        if callable(tokenizer)
-        else tokenizer.encode(_PROBE).ids,
+        **_side_facts(model, None),
         "prompt": model.prompts.get(model.default_prompt_name or ""),
         "truncate": model.truncate_dim,
     }
+    if two_sided(model):
+        facts["sides"] = [{**_side_facts(model, side), "prompt": prompt_of(model, side)} for side in SIDES]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _side_facts(model: SentenceTransformer, side: Side | None) -> dict[str, Any]:
+    """Return the modules of a side and what they read."""
+    modules = route_of(model, side)
+    first: Any = modules[0]
+    tokenizer = getattr(first, "tokenizer", model.tokenizer)
+    limit = getattr(first, "max_seq_length", model.max_seq_length)
+    ids = (
+        tokenizer(_PROBE, truncation=True, max_length=limit)["input_ids"]
+        if callable(tokenizer)
+        else tokenizer.encode(_PROBE).ids
+    )
+    return {"modules": [_facts(module) for module in modules], "max_seq_length": limit, "tokens": ids}
 
 
 def _facts(module: torch.nn.Module) -> list[Any]:
@@ -212,6 +244,7 @@ def _facts(module: torch.nn.Module) -> list[Any]:
         getattr(module, "pooling_mode", None),
         type(getattr(module, "activation_function", None)).__name__,
         *(getattr(config, key, None) for key in ("model_type", "num_attention_heads", "hidden_act")),
+        *(["prompt left out"] if getattr(module, "include_prompt", True) is False else []),
     ]
 
 

@@ -39,25 +39,35 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
         "",
         "## Parity",
         "",
-        f"Measured on these files against the float32 student, over {parity['n']} "
-        f"{'texts, from the shortest to the longest' if exporter.encoder else 'vectors'}.",
+        f"Measured on these files against the float32 student, over {parity['n']} {_measured_on(exporter, record)}.",
         "",
         "| mean cosine | 1st percentile | worst | overlap of the 10 nearest | size |",
         "|---|---|---|---|---|",
         f"| {parity['mean_cosine']:.5f} | {parity['p1_cosine']:.5f} | {parity['worst_cosine']:.5f} "
         f"| {parity['overlap_at_10']:.4f} | {record['bytes'] / 1e6:.1f} MB |",
     ]
+    if record.get("prompts"):
+        lines += ["", "## Prompts", "", "Queries and documents are not encoded alike. Before each of them stands:", ""]
+        lines += [f"- {side}: `{prompt!r}`" for side, prompt in record["prompts"].items()]
     if measured:
         lines += ["", "## Quality", "", measured]
     lines += ["", f"Written by projhead {record['projhead']}; `export.json` says from what."]
     return "\n".join(lines) + "\n"
 
 
+def _measured_on(exporter: Exporter, record: dict[str, Any]) -> str:
+    if not exporter.encoder:
+        return "vectors"
+    return "rows of texts, from the shortest to the longest" + (
+        ", each as a query and as a document" if record.get("prompts") else ""
+    )
+
+
 def _given(exporter: Exporter) -> str:
     """Return what the usage snippet starts from."""
     if exporter.encoder:
         return 'texts = ["a text", "another"]\n'
-    if "encode(texts)" in exporter.usage:
+    if "(texts)" in exporter.usage:
         return 'teacher = "the teacher"\ntexts = ["a text", "another"]\n'
     return "vectors = ...  # the teacher's, float32 (n, d)\n"
 

@@ -65,7 +65,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 
 head = [Dense.load(str(path)) for path in sorted(Path(folder).glob("*_Dense"))]
 model = SentenceTransformer(modules=[*SentenceTransformer(teacher), Normalize(), *head, Normalize()])
-rows = model.encode(texts)
+rows = model.encode_document(texts)  # of queries: encode_query
 """
     encoder = None
     min_mean_cosine = 0.99999

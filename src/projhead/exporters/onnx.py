@@ -9,10 +9,10 @@ from typing import Literal
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from projhead.encoders.graph import PROMPT
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.exporters.layout import write_graph_layout
-from projhead.exporters.tokenizer import prompt_of, write_tokenizer
+from projhead.exporters.parity import both_sides
+from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
 from projhead.persistence.record import Record
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
@@ -29,7 +29,8 @@ class Onnx:
     int64 and free in both axes; the output is ``sentence_embedding`` (b, k) float32, of unit length. The second output,
     ``last_hidden_state`` (b, t, k), has that row at every token: tools that pool by themselves, such as stock
     ``SentenceTransformer(folder, backend="onnx")`` and transformers.js, get the same rows.
-    ``tokenizer.json`` cuts and pads as the student does; a prompt is in the model's metadata.
+    ``tokenizer.json`` cuts and pads as the student does; the prompts of queries, documents and other texts are in the
+    model's metadata.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
 session = onnxruntime.InferenceSession(f"{folder}/onnx/model.onnx")
-prompt = session.get_modelmeta().custom_metadata_map.get("prompt", "")
+prompt = session.get_modelmeta().custom_metadata_map["document_prompt"]  # of queries: "query_prompt"
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
 known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 feed = {i.name: np.array([getattr(t, known[i.name]) for t in tokens]) for i in session.get_inputs()}
@@ -82,11 +83,12 @@ rows = session.run(["sentence_embedding"], feed)[0]
         ValueError
             If the student cannot be one graph.
         """
-        prompt = prompt_of(subject)
+        prompts = prompts_of(subject)
         model = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
-        model = in_dtype(model, self.quantization, calibration(model, tokenizer, prompt, items))
-        model.metadata_props.add(key=PROMPT, value=prompt)
+        model = in_dtype(model, self.quantization, calibration(model, tokenizer, subject, items))
+        for entry, prompt in prompts.items():
+            model.metadata_props.add(key=entry, value=prompt)
         path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
         path.parent.mkdir()
         path.write_bytes(serve_pooling_tools(model).SerializeToString())
@@ -94,4 +96,4 @@ rows = session.run(["sentence_embedding"], feed)[0]
             write_graph_layout(subject, folder)
         # The encoder reads nothing without one; parity is added when it is known.
         Record.of(folder, "export", {}).write(folder)
-        return OnnxEncoder(str(folder)).encode
+        return both_sides(OnnxEncoder(str(folder)))

@@ -10,34 +10,35 @@ from typing import Literal
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from projhead.encoders.graph import PROMPT
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
 from projhead.exporters.layout import write_graph_layout
-from projhead.exporters.tokenizer import prompt_of, write_tokenizer
+from projhead.exporters.parity import both_sides
+from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import serve_pooling_tools, whole_graph
 from projhead.persistence.record import Record
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
-_DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_bf16": 0.997}
+_DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_static": 0.997, "int8_bf16": 0.997}
 
 #: What the network's weights can be.
-Quantization = Literal["float32", "int8", "int8_bf16"]
+Quantization = Literal["float32", "int8", "int8_static", "int8_bf16"]
 
 
 class OpenVino:
     """``openvino/openvino_model.xml`` and ``.bin`` with the tokenizer beside them; inputs and outputs as in `Onnx`.
 
-    A prompt is in the model's run-time information, at ``projhead/prompt``.
+    Prompts are in the model's run-time information, at ``projhead/query_prompt`` and so on.
 
     Parameters
     ----------
-    quantization : {"float32", "int8", "int8_bf16"}
-        Of the network. int8 (see `projhead.quantization.int8_static`) is calibrated on the texts that `write` is given:
-        a quarter of the size, four times the speed. int8_bf16 is the same file, but for a note that what is left may be
-        computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of the time where the
-        processor has it. Rows stay as near to the student's, but depend a little on what else is in their batch.
+    quantization : {"float32", "int8", "int8_static", "int8_bf16"}
+        Of the network. int8, which is int8_static (see `projhead.quantization.int8_static`), is calibrated on the texts
+        that `write` is given: a quarter of the size, four times the speed. int8_bf16 is the same file, but for a note
+        that what is left may be computed in bfloat16, which takes off a tenth (short texts) to a sixth (long ones) of
+        the time where the processor has it. Rows stay as near to the student's, but depend a little on what else is in
+        their batch.
 
     Raises
     ------
@@ -53,7 +54,7 @@ from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")  # cuts and pads by itself
 model = openvino.Core().read_model(f"{folder}/openvino/openvino_model.xml")
-prompt = model.get_rt_info(["projhead", "prompt"]).value
+prompt = model.get_rt_info(["projhead", "document_prompt"]).value  # of queries: "query_prompt"
 compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 tokens = tokenizer.encode_batch([prompt + text for text in texts])
 known = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -82,13 +83,14 @@ rows = compiled(feed)["sentence_embedding"]
             If the student cannot be one graph.
         """
         openvino = openvino_runtime()
-        prompt = prompt_of(subject)
+        prompts = prompts_of(subject)
         graph = whole_graph(subject)
         tokenizer = write_tokenizer(subject, folder)
         if self.quantization != "float32":
-            graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, prompt, items))
+            graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, subject, items))
         model = openvino.Core().read_model(BytesIO(serve_pooling_tools(graph).SerializeToString()))
-        model.set_rt_info(prompt, ["projhead", PROMPT])
+        for entry, prompt in prompts.items():
+            model.set_rt_info(prompt, ["projhead", entry])
         if self.quantization == "int8_bf16":
             model.set_rt_info("bf16", ["projhead", PRECISION])
         (folder / "openvino").mkdir()  # where sentence-transformers looks
@@ -97,4 +99,4 @@ rows = compiled(feed)["sentence_embedding"]
             write_graph_layout(subject, folder)
         # The encoder reads nothing without one; parity is added when it is known.
         Record.of(folder, "export", {}).write(folder)
-        return OpenVinoEncoder(str(folder)).encode
+        return both_sides(OpenVinoEncoder(str(folder)))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from sentence_transformers import SentenceTransformer
 
-from projhead.vectors import Vectors, neighbor_overlap
+from projhead.encoders.sides import two_sided
+from projhead.protocols import Encoder
+from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 
 _TOP_K = 10
 
@@ -30,8 +34,22 @@ class Parity(NamedTuple):
     n: int
 
 
+def both_sides(encoder: Encoder) -> Callable[[Sequence[str]], Vectors]:
+    """Return what encodes texts: to rows (n, k), or (2, n, k), queries first, where the encoder's sides differ."""
+    if not encoder.two_sided:
+        return encoder.encode
+    return lambda texts: np.stack([encoder.encode_query(texts), encoder.encode_document(texts)])
+
+
+def both_sides_of(student: SentenceTransformer, texts: Sequence[str]) -> Vectors:
+    """Return the student's unit rows (n, k), or (2, n, k), queries first, where its sides differ."""
+    if not two_sided(student):
+        return unit_rows(student.encode(texts))
+    return np.stack([unit_rows(student.encode_query(texts)), unit_rows(student.encode_document(texts))])
+
+
 def measure(reference: Vectors, found: Vectors) -> Parity:
-    """Compare unit rows (n, k) with their reference.
+    """Compare unit rows (n, k), or those of both sides (2, n, k), with their reference.
 
     Raises
     ------
@@ -40,6 +58,7 @@ def measure(reference: Vectors, found: Vectors) -> Parity:
     """
     if reference.shape != found.shape:
         raise ValueError(f"the written files give rows of shape {found.shape}, expected {reference.shape}")
+    reference, found = (rows.reshape(-1, rows.shape[-1]) for rows in (reference, found))
     if len(reference) <= _TOP_K:
         raise ValueError(f"parity: expected more than {_TOP_K} texts or vectors to measure on, got {len(reference)}")
     cosine = np.einsum("nk,nk->n", reference, found, dtype=np.float64)

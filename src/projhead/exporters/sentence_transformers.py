@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
 from projhead.exporters.layout import write_long_lived
+from projhead.exporters.parity import both_sides
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
@@ -42,7 +43,7 @@ class SentenceTransformersFolder:
 from sentence_transformers import SentenceTransformer
 
 model = SentenceTransformer(folder)
-rows = model.encode(texts)
+rows = model.encode_document(texts)  # of queries: encode_query
 """
     encoder = SentenceTransformerEncoder
 
@@ -66,7 +67,7 @@ rows = model.encode(texts)
         write_long_lived(student, folder)
         if self.quantization != "float32":
             _compute_in_float32(folder / "config.json")
-        return SentenceTransformerEncoder(str(folder), device="cpu", local_files_only=True).encode
+        return both_sides(SentenceTransformerEncoder(str(folder), device="cpu", local_files_only=True))
 
 
 def _compute_in_float32(path: Path) -> None:

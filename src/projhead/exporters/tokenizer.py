@@ -1,4 +1,4 @@
-"""The tokenizer of a student beside its graph: it cuts and pads by itself, and knows the prompt."""
+"""The tokenizer of a student beside its graph: it cuts and pads by itself, and knows the prompts."""
 
 from __future__ import annotations
 
@@ -7,21 +7,39 @@ from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.sentence_transformer.modules import Pooling, Router
 from tokenizers import Tokenizer
 
+from projhead.encoders.graph import PROMPTS
+from projhead.encoders.sides import prompt_of
 from projhead.exporters.table import bare_tokenizer
 
 
-def prompt_of(student: SentenceTransformer) -> str:
-    """Return what the student puts before every text, and refuse what a graph of tokens cannot do with it."""
-    prompt = student.prompts.get(student.default_prompt_name or "") or ""
-    if prompt and any(isinstance(module, Pooling) and not module.include_prompt for module in student):
+def one_network(student: SentenceTransformer) -> None:
+    """Refuse a student that has another network for queries than for documents."""
+    if isinstance(student[0], Router):
+        raise ValueError(
+            "the student has a network for queries and another for documents (a Router), and a graph is one network; "
+            "export=sentence_transformers keeps both"
+        )
+
+
+def prompts_of(student: SentenceTransformer) -> dict[str, str]:
+    """Return what the student puts before every text, by its entry in a graph's metadata.
+
+    Raises
+    ------
+    ValueError
+        If one graph of tokens cannot do as the student does with the two sides.
+    """
+    one_network(student)
+    prompts = {entry: prompt_of(student, side) for side, entry in PROMPTS.items()}
+    if any(prompts.values()) and any(isinstance(one, Pooling) and not one.include_prompt for one in student):
         raise ValueError(
             "the student leaves its prompt out of pooling, and a graph of tokens does not know where a prompt ends; "
             "export=sentence_transformers keeps it"
         )
-    return prompt
+    return prompts
 
 
 def fast_tokenizer(student: SentenceTransformer) -> Tokenizer:

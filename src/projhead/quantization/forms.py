@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
+from projhead.encoders.sides import SIDES, prompt_of
 from projhead.encoders.texts import clean_texts
 from projhead.quantization.float16 import to_float16
 from projhead.quantization.int8 import quantize
@@ -50,11 +53,12 @@ def in_dtype(model: Any, dtype: str, batches: Iterator[dict[str, NDArray[np.int6
 
 
 def calibration(
-    model: Any, tokenizer: Tokenizer, prompt: str, items: Sequence[str]
+    model: Any, tokenizer: Tokenizer, student: SentenceTransformer, items: Sequence[str]
 ) -> Iterator[dict[str, NDArray[np.int64]]]:
-    """Yield what a graph takes, each (1, t), for some of the texts."""
+    """Yield what a graph takes, each (1, t), for some of the texts, queries and documents by turns."""
+    prompts = cycle([prompt_of(student, side) for side in SIDES])
     names = [node.name for node in model.graph.input]
-    for text in clean_texts(items)[:: max(len(items) // _CALIBRATION, 1)]:
+    for text, prompt in zip(clean_texts(items)[:: max(len(items) // _CALIBRATION, 1)], prompts, strict=False):
         ids = np.array([tokenizer.encode(prompt + text).ids], np.int64)
         known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         yield {name: known[name] for name in names}

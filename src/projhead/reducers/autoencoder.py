@@ -53,6 +53,7 @@ class Autoencoder(Reducer):
     """
 
     kind = "autoencoder"
+    role = "baseline"
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Autoencoder(Reducer):
             decoder.initialize(axes.T)
             self.head_, best = self._trained(encoder, decoder, kept, held_out)
         self._training = {"held-out overlap@10": best}
+        self._fit_decoder(rows, self.random_state)
         return self
 
     def _trained(

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
 from projhead.codecs.base import BaseCodec
@@ -24,14 +24,21 @@ from projhead.heads.linear import Linear
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.reducers.held_out import TOP_K, hold_out
+from projhead.reducers.inverse import least_squares, through_components
+from projhead.reducers.ready import ready_folder
 from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
-from projhead.vectors import Vectors, unit_rows
+from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
 BLOCK = 65_536
+#: Rows that `score` compares, and rows that a decoder is fitted to, at most.
+_SCORED, _DECODED = 10_000, 20_000
 #: Arguments that decide no result, only how much is seen of a fit.
 _BRIEF = ("callbacks", "logger")
+#: Fitted attributes that older versions called otherwise.
+_FORMER = {"history_": "summary_"}
 #: What a fit depends on, whose versions an artifact says.
 _LIBRARIES = ("projhead", "torch", "numpy", "scikit-learn", "pytorch-lightning")
 
@@ -47,17 +54,22 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The fitted projection, before rows are made unit length again.
     teacher_ : Teacher or None
         The encoder whose vectors were seen, None for bare arrays.
+    store_ : EmbeddingStore or None
+        The store that was fitted to, where it was one; not saved.
     training_ : dict
         Numbers of the fit, for the card.
     codec_ : BaseCodec or None
         The codec of reduced rows that the head was trained through.
     """
 
-    n_components: int
+    n_components: Any
     head_: nn.Module
     #: The name of this kind of reducer in tables.
     kind: str
+    #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
+    role = "subject"
     teacher_: Teacher | None = None
+    store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
 
     @property
@@ -66,8 +78,13 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return getattr(self, "_training", {})
 
     @property
-    def _n_features_out(self) -> int:
+    def n_components_(self) -> int:
+        """The reduced width k, once fitted."""
         return int(self.head_.out_features)  # type: ignore[arg-type]
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
 
     def _validate_params(self) -> None:
         """Check the parameters against the constructor's annotations, as a command line's are."""
@@ -78,6 +95,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         A store says whose rows it holds: a fit keeps that, and another teacher's rows are refused from then on.
         """
+        if reset:
+            self.store_ = X if isinstance(X, EmbeddingStore) else None
         if isinstance(X, EmbeddingStore):
             encoder = X.manifest.encoder
             teacher = Teacher(encoder["name"], encoder["revision"], encoder["dimension"])
@@ -99,7 +118,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 dtype=[np.float32, np.float64, np.float16],
                 ensure_min_samples=2 if reset else 1,
             )
-        if reset and not 1 <= self.n_components <= rows.shape[1]:
+        if reset and isinstance(self.n_components, int | np.integer) and not 1 <= self.n_components <= rows.shape[1]:
             raise ValueError(
                 f"n_components: expected 1 to n_features = {rows.shape[1]}, the teacher's width, "
                 f"got {self.n_components}"
@@ -122,6 +141,60 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 reduced[block] = self.head_(torch.from_numpy(part)).numpy()
         return unit_rows(reduced, "reduced rows")
 
+    def inverse_transform(self, X: ArrayLike) -> Vectors:
+        """Return unit rows (n, d), float32, for reduced rows (n, k).
+
+        Of closed forms a row that reduces to the one given: at full width the row itself. Of trained heads what least
+        squares rebuild, with the mean squared error ``reconstruction_error_``.
+
+        Raises
+        ------
+        ValueError
+            If the width is not that of the reduced rows, values are not finite, or the reducer has no decoder.
+        """
+        check_is_fitted(self, "head_")
+        rows = check_array(X, dtype=np.float32)
+        if rows.shape[1] != self.n_components_:
+            raise ValueError(f"X: expected reduced rows of width {self.n_components_}, got {rows.shape[1]}")
+        if hasattr(self, "components_"):
+            return through_components(rows, self.components_, getattr(self, "mean_", None))
+        if hasattr(self, "decoder_"):
+            return unit_rows(rows @ self.decoder_, "rows")
+        raise ValueError(
+            "expected a head with a decoder, got one that was cut, distilled or trained by an older version: "
+            f"fit a new one with n_components={self.n_components_}"
+        )
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the share of each row's 10 nearest neighbors in `X` that the reduced rows keep, on average.
+
+        Higher is better, so that ``GridSearchCV`` chooses by it. Of more than 10,000 rows a random choice of so many
+        is compared, the same at each call; `y` is not used.
+
+        Raises
+        ------
+        ValueError
+            As `transform`, and if there are fewer than two rows.
+        """
+        check_is_fitted(self, "head_")
+        rows = self._checked(X, reset=False)
+        if len(rows) < 2:
+            raise ValueError(f"X: expected at least 2 rows to have neighbors, got {len(rows)}")
+        if len(rows) > _SCORED:
+            rows = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:_SCORED])]
+        top_k = min(TOP_K, len(rows) - 1)
+        return float(neighbor_overlap(unit_rows(rows), self.transform(rows), [top_k]).mean())
+
+    def _fit_decoder(self, rows: NDArray[Any], seed: int) -> None:
+        """Learn the way back of a trained head."""
+        kept, held_out = hold_out(rows, _DECODED, seed)
+        self.decoder_, self.reconstruction_error_ = least_squares(self.head_, unit_rows(kept), held_out)
+
+    def _drop_decoder(self) -> None:
+        """Forget the way back of another head."""
+        for name in {"decoder_", "reconstruction_error_"} & set(vars(self)):
+            delattr(self, name)
+
     def prefix(self, n_components: int) -> Self:
         """Return this fitted reducer with its first components only.
 
@@ -133,12 +206,13 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             If there are not so many components, or the first of them do not serve alone.
         """
         check_is_fitted(self, "head_")
-        if not 1 <= n_components <= self.n_components:
-            raise ValueError(f"n_components: expected 1 to {self.n_components}, this reducer's, got {n_components}")
+        if not 1 <= n_components <= self.n_components_:
+            raise ValueError(f"n_components: expected 1 to {self.n_components_}, this reducer's, got {n_components}")
         shorter = copy.copy(self)
         shorter.n_components = n_components
         shorter.head_ = self.head_.prefix(n_components)  # type: ignore[operator]
-        for name in ("components_", "explained_variance_"):
+        shorter._drop_decoder()
+        for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
             if hasattr(self, name):
                 setattr(shorter, name, getattr(self, name)[:n_components])
         return shorter
@@ -158,7 +232,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.head_ = head.requires_grad_(False)
         return self
 
-    def save(self, path: str | Path, *, teacher: Teacher | None = None, card: str = "") -> None:
+    def save(self, path: str | Path, *, teacher: Teacher | None = None, card: str = "", half: bool = False) -> None:
         """Write the fitted reducer as an artifact folder.
 
         Parameters
@@ -169,6 +243,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             The encoder that made the vectors, so that another's are refused later.
         card : str
             The text of its README.md.
+        half : bool
+            Whether the head's weights are written as float16, which moves a score by a few thousandths at most.
         """
         check_is_fitted(self, "head_")
         self.teacher_ = teacher or self.teacher_
@@ -177,7 +253,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             name: value for name, value in fitted.items() if isinstance(value, np.ndarray) and value.dtype != object
         }
         scalars = {name: value for name, value in fitted.items() if isinstance(value, int | float | str)}
-        tensors = {f"head.{name}": tensor for name, tensor in self.head_.state_dict().items()}
+        weights = self.head_.state_dict()
+        tensors = {f"head.{name}": tensor.half() if half else tensor for name, tensor in weights.items()}
         tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
         if self.codec_ is not None:
             tensors |= {f"codec.{name}": torch.from_numpy(array) for name, array in self.codec_.state.items()}
@@ -200,6 +277,8 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
     Parameters
     ----------
     path : path
+        Or the name of a ready head, such as ``"all-MiniLM-L6-v2-64"``, where no folder is called so: see
+        `projhead.reducers.ready`.
     trusted : sequence of str
         Packages of the user's own whose classes the record may name: their code is run.
 
@@ -211,11 +290,12 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
         If it is damaged, of another version, or names a class that is neither projhead's nor `trusted`.
     """
     with trusting(trusted):
-        return _loaded(path)
+        return _loaded(ready_folder(path) or path)
 
 
 def _loaded(path: str | Path) -> Reducer:
     config, tensors = read_artifact(Path(path))
+    tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
     reducer = build(config["reducer"], "reducer")
     if not isinstance(reducer, Reducer) or not isinstance(config["fitted"], dict):
         raise ValueError(f"{path}: {config['reducer']['class']} is not a reducer: refused")
@@ -232,7 +312,9 @@ def _loaded(path: str | Path) -> Reducer:
     for name, array in _arrays(tensors, "fitted.").items():
         setattr(reducer, _fitted_name(name), array)
     for name, value in config["fitted"].items():
-        setattr(reducer, _fitted_name(name), value)
+        setattr(reducer, _fitted_name(_FORMER.get(str(name), str(name))), value)
+    if hasattr(reducer, "components_") and not hasattr(reducer, "mean_"):
+        reducer.mean_ = None
     reducer.teacher_ = read_teacher(config["teacher"])
     reducer._training = config["training"]
     reducer.n_features_in_ = head.in_features

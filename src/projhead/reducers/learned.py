@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
@@ -22,15 +21,14 @@ from projhead.losses.neighbor_kl import NeighborKL
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
-from projhead.reducers.spectrum import one_pass
-from projhead.settings.ranges import Count, Seed, Share, Weight
+from projhead.reducers.spectrum import one_pass, spectrum
+from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
+from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
-from projhead.training.data import RowData
 from projhead.training.guard import Judge, choose
-from projhead.training.head_module import HeadModule
 from projhead.training.recipe import Recipe, filled, make_recipe
 from projhead.training.samplers import Rows
-from projhead.training.trainer import make_trainer, seeded, take_best
+from projhead.training.seeding import seeded
 from projhead.vectors import Vectors, unit_rows
 
 #: With fewer rows none can be spared to judge by.
@@ -39,6 +37,8 @@ _FEW = 100
 _SPARE = 10_000
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
+#: Power that axes of very few rows are scaled by, as `PCAPower` has it.
+_TEMPERING = 0.15
 #: Arguments of earlier versions.
 _FORMER = {"near", "group", "depth", "max_anchors"}
 
@@ -56,10 +56,19 @@ class Given(NamedTuple):
         return self.rows if self.queries is None else self.queries
 
 
+class Trained(NamedTuple):
+    """What one training gives: the head, its numbers, how it ended in words, and what every validation saw."""
+
+    head: nn.Module
+    numbers: dict[str, Any]
+    ending: str
+    history: list[dict[str, float]]
+
+
 class LearnedReducer(Reducer):
     """A head trained to keep each row's neighbors, the trained alternative to PCA.
 
-    The head starts at the uncentered PCA of `X` and is trained by distillation: rows of a step are compared with each
+    The head starts at the axes of a PCA of `X` and is trained by distillation: rows of a step are compared with each
     other, and the student's similarities follow the teacher's. How wide, how long and how fast follows from how many
     rows there are and what the head is for. Rows held out judge how much of what was learned is kept: never so much
     that a form of PCA would serve better.
@@ -114,6 +123,8 @@ class LearnedReducer(Reducer):
         Lightning callbacks and loggers. Where a ``ModelCheckpoint`` is among them its best weights are kept.
     random_state : int, default=0
         Seed of everything random.
+    verbose : int, default=0
+        1 shows a bar over all steps, and in the end what was kept and why.
 
     Attributes
     ----------
@@ -121,8 +132,15 @@ class LearnedReducer(Reducer):
         The trained head.
     codec_ : BaseCodec or None
         The trained codec of reduced rows.
-    history_ : str
-        What the head is for, how it was trained and what was kept of that, in words.
+    decoder_ : ndarray of shape (k, d), float32
+        What `inverse_transform` rebuilds rows by: least squares.
+    reconstruction_error_ : float
+        Mean squared distance of held-out unit rows to what is rebuilt of them.
+    history_ : list of dict
+        ``step``, mean ``loss`` since the last check, and ``overlap`` of the 10 nearest with the teacher's, at every
+        check on rows held out. An artifact does not keep it.
+    summary_ : str
+        What the head is for, how its training ended and what was kept of that, in words.
     training_ : dict
         The same in numbers: steps, rate, what was kept and what it gains over the best PCA on held-out rows, and the
         last (or best) validation overlap.
@@ -135,7 +153,7 @@ class LearnedReducer(Reducer):
         """Return the arguments that a record means: older ones say how neighbors were mined, which is no more."""
         return {name: value for name, value in parameters.items() if name not in _FORMER}
 
-    history_: str
+    summary_: str
 
     def __init__(
         self,
@@ -158,10 +176,11 @@ class LearnedReducer(Reducer):
         max_steps: Count | None = None,
         steps_per_epoch: Count | None = None,
         validation_rows: Count = 1024,
-        trainer: Callable[..., pl.Trainer] | None = None,
-        callbacks: Mapping[str, pl.Callback] | None = None,
+        trainer: Callable[..., Any] | None = None,
+        callbacks: Mapping[str, Any] | None = None,
         logger: Mapping[str, Any] | None = None,
         random_state: Seed = 0,
+        verbose: CountOrNone = 0,
     ) -> None:
         self.n_components = n_components
         self.purpose = purpose
@@ -185,10 +204,11 @@ class LearnedReducer(Reducer):
         self.callbacks = callbacks
         self.logger = logger
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(
         self,
-        X: ArrayLike,
+        X: ArrayLike | EmbeddingStore,
         y: object = None,
         *,
         queries: ArrayLike | None = None,
@@ -230,6 +250,9 @@ class LearnedReducer(Reducer):
                 self._fit_guarded(given, self._recipe(given), resume)
             else:
                 self._fit_coded(given, self._recipe(given), self.codec, resume)
+        self._fit_decoder(rows, self.random_state)
+        if self.verbose:
+            print(self.summary_)
         return self
 
     def _recipe(self, given: Given) -> Recipe:
@@ -243,17 +266,19 @@ class LearnedReducer(Reducer):
         fitted, weight = start_codec(codec, given.rows, _start(given.rows, self.n_components))
         fake = fitted.fake_quantized()
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
-        self.head_, self._training = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
+        trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
+        self.head_, self._training, ending, self.history_ = trained
         self.codec_ = fitted.load_trained(fake)
-        self.history_ = str(recipe)
+        self.summary_ = f"{recipe}; {ending}"
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
         n, judged = len(given.pool), []
-        shares = sorted({0.25, 0.5, 0.75, 1.0, recipe.blend}) if self.blend is None else [self.blend]
+        shares = [recipe.blend] if self.blend is not None else _shares(recipe.blend)
         # Rows that will be searched are all trained on, and judge themselves.
         spared = given.queries is not None or (recipe.purpose == "unseen" and n >= _SPARE)
         unseen = given.queries is None and recipe.purpose == "unseen"
+        centered = len(given.rows) > 1.5 * self.n_components  # of which two thirds are still enough
         if self.blend is not None:
             held_out = self._held_out(given.pool, min(self.validation_rows, n // 20))
         elif spared:
@@ -263,39 +288,39 @@ class LearnedReducer(Reducer):
         if self.blend is None and unseen and _FEW <= n < _SPARE:
             for part, rest in self._folds(given.rows):
                 start = _start(rest, self.n_components)
-                trained, _ = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
+                trained = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
                 judge = Judge(unit_rows(part), None, self._widths)
-                judged.append(_measured(judge, self._candidates(trained, rest, start, shares)))
+                judged.append(_measured(judge, self._candidates(trained.head, rest, start, shares, centered)))
         start = _start(given.rows, self.n_components)
-        trained, self._training = self._train(given, recipe, start, held_out, resume=resume)
-        candidates = self._candidates(trained, given.rows, start, shares)
+        trained = self._train(given, recipe, start, held_out, resume=resume)
+        self._training, self.history_ = trained.numbers, trained.history
+        candidates = self._candidates(trained.head, given.rows, start, shares, centered)
         if self.blend is None and not judged and n >= _FEW:
             judged.append(_measured(self._judge(given, held_out), candidates))
-        self._keep(recipe, candidates, judged)
+        self._keep(recipe, trained.ending, candidates, judged)
 
-    def _keep(self, recipe: Recipe, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
+    def _keep(self, recipe: Recipe, ending: str, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
         """Take the candidate that does best by all judges, or the one that was asked for; say which and why."""
         names = list(candidates)
         taken = f"{recipe.blend:.0%} of the way to the trained head"
         why = "as asked" if self.blend is not None else "too few rows to judge by"
         if judged:
-            best, gains = choose(
-                np.concatenate(judged, axis=3), [i for i, name in enumerate(names) if name.startswith("PCA")]
-            )
+            forms = [i for i, name in enumerate(names) if name.startswith("PCA")]
+            best, gains = choose(np.concatenate(judged, axis=3), forms, names.index(taken))
             taken = names[best]
             near, wide = gains[best].mean(0)
             why = f"{100 * near:+.1f} points of near and {100 * wide:+.1f} of wide neighborhoods against the best PCA"
             self._training |= {"gain, near": float(near), "gain, wide": float(wide)}
         self.head_ = candidates[taken]
         self._training |= {"purpose": recipe.purpose, "kept": taken}
-        self.history_ = f"{recipe}; kept {taken}: {why}"
+        self.summary_ = f"{recipe}; {ending}; kept {taken}: {why}"
 
     @property
     def _widths(self) -> list[int]:
         return [self.n_components, *self.nested]
 
     def _candidates(
-        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float]
+        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], centered: bool
     ) -> dict[str, nn.Module]:
         """Return the forms of PCA and points on the line from the start to the trained head."""
         weight = torch.from_numpy(start).float()
@@ -306,9 +331,9 @@ class LearnedReducer(Reducer):
         if self.blend is not None:
             return blends
         if isinstance(trained, Rotation):  # and nothing else
-            return {"PCA (uncentered)": trained.blended(weight, 0), **blends}
-        forms: dict[str, nn.Module] = {"PCA (uncentered)": _linear(weight)}
-        if len(rows) > self.n_components:
+            return {"PCA (through the origin)": trained.blended(weight, 0), **blends}
+        forms: dict[str, nn.Module] = {"PCA (through the origin)": _linear(weight)}
+        if centered:
             forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
         return forms | blends
 
@@ -343,8 +368,14 @@ class LearnedReducer(Reducer):
         fake: FakeQuantized | None = None,
         resume: str | Path | None = None,
         alone: bool = False,
-    ) -> tuple[nn.Module, dict[str, Any]]:
+    ) -> Trained:
         """Train a head from its start (k, d); `alone` without the callbacks and loggers of the fit."""
+        # Lightning takes seconds to import: who loads and applies a head does without.
+        from projhead.training.data import RowData
+        from projhead.training.head_module import HeadModule
+        from projhead.training.progress import History, StepProgress
+        from projhead.training.trainer import ending, make_trainer, take_best
+
         torch.manual_seed(self.random_state)
         n, d = given.rows.shape
         make_head = filled(self.head or ResidualMLP, hidden_features=recipe.hidden_features)
@@ -380,13 +411,13 @@ class LearnedReducer(Reducer):
             seed=self.random_state,
         )
         make = self.trainer and filled(self.trainer, max_steps=recipe.max_steps)
-        trainer = make_trainer(
-            make, None if alone else self.callbacks, None if alone else self.logger, recipe.max_steps
-        )
+        history = History()
+        watchers = [history, StepProgress("judge" if alone else "train")] if self.verbose else [history]
+        callbacks, logger = (None, None) if alone else (self.callbacks, self.logger)
+        trainer = make_trainer(make, callbacks, logger, recipe.max_steps, watchers)
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
-        best = take_best(trainer, module)
-        head = head.cpu().requires_grad_(False).eval()
-        return head, {"steps": trainer.global_step, **best}
+        numbers = {"steps": trainer.global_step, **take_best(trainer, module)}
+        return Trained(head.cpu().requires_grad_(False).eval(), numbers, ending(trainer), history.checks)
 
     def prefix(self, n_components: int) -> Self:
         """Return this fitted reducer with its first components only, where it was trained for that width.
@@ -408,6 +439,7 @@ class LearnedReducer(Reducer):
     def with_head(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
+        other._drop_decoder()
         other.head_ = head.cpu().requires_grad_(False).eval()
         other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
         other.teacher_, other._training = teacher, training
@@ -435,11 +467,23 @@ def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.O
 
 
 def _start(rows: Rows, k: int) -> NDArray[np.float64]:
-    """Return the uncentered PCA (k, d) of rows; directions beyond the rows, where those are few, stay zero."""
-    weight = np.zeros((k, rows.shape[1]))
-    components = PCA(min(k, len(rows)), center=False).fit(rows).components_
-    weight[: len(components)] = components
+    """Return the axes (k, d) of most variance about the mean, through the origin: the mean is not taken off.
+
+    The uncentered PCA spends axes on the mean, which near neighborhoods do not need; the centered one takes the mean
+    off, which wide ones miss. Few rows make large variances larger than they are (Marchenko and Pastur, 1967): the
+    fewer, the more axes are scaled toward each other. Directions beyond the rows stay zero.
+    """
+    (n, d), found = rows.shape, min(k, len(rows) - 1)
+    variance, axes = spectrum(rows).principal(found, center=True)
+    power = _TEMPERING * (1 - k / d) * 1000 / (n + 1000)  # all axes together are the teacher's rows as they are
+    weight, scale = np.zeros((k, d)), ((n - 1) / n * variance).clip(min=1e-12) ** (-power / 2)
+    weight[:found] = axes * scale[:, None]
     return weight
+
+
+def _shares(recipe: float) -> list[float]:
+    """Return how much is tried of the way to the trained head: what the recipe says, less, and more."""
+    return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
 
 
 def _linear(weight: Tensor) -> Linear:

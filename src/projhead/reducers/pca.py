@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from projhead.reducers.base import Reducer
-from projhead.reducers.spectrum import spectrum
-from projhead.settings.ranges import Count
+from projhead.reducers.spectrum import Spectrum, spectrum
+from projhead.settings.ranges import Count, Fraction
 
 
 class PCA(Reducer):
@@ -21,8 +21,8 @@ class PCA(Reducer):
 
     Parameters
     ----------
-    n_components : int, default=128
-        Reduced width k.
+    n_components : int, float or None, default=128
+        Reduced width k; as many as explain this share of the variance, in (0, 1); or all that there are.
     center : bool, default=True
         Whether the mean is taken off first.
     whiten : bool, default=False
@@ -36,14 +36,22 @@ class PCA(Reducer):
         What is taken off.
     explained_variance_ : ndarray of shape (k,), float64
         Variance along each axis (mean square where uncentered), with n - 1 degrees of freedom where centered.
+    explained_variance_ratio_ : ndarray of shape (k,), float64
+        The same as a share of the whole.
+    n_components_ : int
+        The width k that was taken.
     """
+
+    role = "baseline"
 
     @property
     def kind(self) -> str:  # type: ignore[override]
         """The name of this form in tables."""
         return "pca" + ("" if self.center else "_uncentered") + ("_whitened" if self.whiten else "")
 
-    def __init__(self, n_components: Count = 128, *, center: bool = True, whiten: bool = False) -> None:
+    def __init__(
+        self, n_components: Count | Fraction | None = 128, *, center: bool = True, whiten: bool = False
+    ) -> None:
         self.n_components = n_components
         self.center = center
         self.whiten = whiten
@@ -58,12 +66,29 @@ class PCA(Reducer):
         """
         rows = self._checked(X, reset=True)
         n = len(rows)
-        if n < self.n_components:
+        if isinstance(self.n_components, int | np.integer) and n < self.n_components:
             raise ValueError(f"n_components: expected at most n_samples = {n} rows, got {self.n_components}")
         known = spectrum(rows)
-        self.explained_variance_, components = known.principal(self.n_components, center=self.center)
+        k = _width(self.n_components, known, self.center)
+        self.explained_variance_, components = known.principal(k, center=self.center)
+        total = known.variance(center=self.center)
+        self.explained_variance_ratio_ = self.explained_variance_ / (total or 1.0)
         if self.whiten:
             scale = np.sqrt(self.explained_variance_)
             # A direction without variance says nothing: it stays as it is rather than blow up.
             components = components / np.where(scale > 1e-6 * scale[0], scale, 1.0)[:, None]
         return self._set_linear(components, known.mean if self.center else None)
+
+
+def _width(asked: int | float | None, known: Spectrum, center: bool) -> int:
+    """Return the number of components that is asked for: itself, all, or what explains a share of the variance."""
+    if isinstance(asked, int | np.integer):
+        return int(asked)
+    most: int = min(known.n, len(known.mean))
+    if asked is None:
+        return most
+    if asked >= 1:
+        raise ValueError(f"n_components: got {asked}, expected a whole number, or a share between 0 and 1")
+    share = known.principal(most, center=center)[0] / (known.variance(center=center) or 1.0)
+    enough: int = int(np.searchsorted(share.cumsum(), asked, side="right")) + 1
+    return min(enough, most)

@@ -23,6 +23,7 @@ class RandomProjection(Reducer):
     """
 
     kind = "random_projection"
+    role = "baseline"
 
     def __init__(self, n_components: Count = 128, *, random_state: Seed = 0) -> None:
         self.n_components = n_components

@@ -47,6 +47,18 @@ class Spectrum:
         self.source = rows  # held, so that no other array comes to lie in its place in `one_pass`
         self._known: dict[bool, tuple[Matrix, Matrix]] = {}
 
+    @property
+    def second_moment(self) -> Matrix:
+        """The mean (d, d) of the rows' outer products."""
+        gram: Matrix = self.gram if self.rows is None else np.matmul(self.rows.T, self.rows)
+        return np.divide(gram, self.n)
+
+    def variance(self, *, center: bool) -> float:
+        """Return the variance of all directions together."""
+        squares, middle = float(np.trace(self.gram)), float(self.mean @ self.mean)
+        total: float = (squares - self.n * middle) / max(self.n - 1, 1) if center else squares / self.n
+        return total
+
     def principal(self, k: int, *, center: bool) -> tuple[Matrix, Matrix]:
         """Return variances (k,), falling, and axes (k, d), the largest entry of each positive."""
         if center not in self._known or len(self._known[center][0]) < k:

@@ -24,6 +24,7 @@ class Truncation(Reducer):
     """
 
     kind = "truncation"
+    role = "baseline"
 
     def __init__(self, n_components: Count = 128) -> None:
         self.n_components = n_components

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from projhead.report.pictures import GREY, INK, MARKERS, Picture, Style, panel, styles, svg
-from projhead.report.rows import family, is_baseline, leading, metric_name, rank
+from projhead.report.rows import family, leading, metric_name, roles_of
 
 _SIZE = (8.2, 4.8)  # inches
 _PANEL = ["teacher", "task", "metric"]
@@ -35,11 +35,10 @@ class Legend(NamedTuple):
 def legend(frame: pd.DataFrame) -> Legend:
     """Return how each reducer and each kind of codec that is drawn looks."""
     rows = _shown(frame)
-    reducers, families = set(rows["reducer"]), list(dict.fromkeys(rows["codec"].map(family)))
-    looks = styles([name for name in reducers if name != "teacher"])
-    colors = {"teacher": Style(INK, "")} if "teacher" in reducers else {}
-    colors |= {name: look._replace(marker="") for name, look in looks.items()}
-    coded = dict.fromkeys(rows.loc[(rows["reducer"] == "teacher") & (rows["codec"] != "float32"), "codec"].map(family))
+    teacher, families = rows["role"] == "reference", list(dict.fromkeys(rows["codec"].map(family)))
+    colors = {name: Style(INK, "") for name in dict.fromkeys(rows.loc[teacher, "reducer"])}
+    colors |= {name: look._replace(marker="") for name, look in styles(roles_of(rows[~teacher])).items()}
+    coded = dict.fromkeys(rows.loc[teacher & (rows["codec"] != "float32"), "codec"].map(family))
     own = {name: _CODECS[i % len(_CODECS)] for i, name in enumerate(coded)}
     markers = {name: Style(own.get(name, GREY), MARKERS[i % len(MARKERS)]) for i, name in enumerate(families)}
     return Legend(colors, markers)
@@ -50,8 +49,8 @@ def by_bytes(frame: pd.DataFrame, looks: Legend) -> Iterator[Picture]:
 
     The metric is the task's leading one, and for retrieval recall@10 too.
 
-    A line is a reducer and a kind of codec: over widths, or over a codec's own sizes at one width. Of the PCA forms
-    the best is drawn (in float32 where that was measured), of the other baselines none: the tables have them all.
+    A line is a reducer and a kind of codec: over widths, or over a codec's own sizes at one width. Of the baselines
+    the best is drawn, in float32 where that was measured: the tables have them all.
     """
     shown = _shown(frame)
     several = shown["teacher"].nunique() > 1
@@ -69,25 +68,31 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_lesser(rows: pd.DataFrame) -> pd.DataFrame:
-    pca = rows[rows["reducer"].str.startswith("pca")]
-    plain = pca[pca["codec"] == "float32"]
-    pca = plain if len(plain) else pca
-    best = pca.groupby("reducer")["kept_value"].mean().idxmax() if len(pca) else ""
-    return rows[(rows["reducer"] == best) | ~rows["reducer"].map(is_baseline)]
+    baselines = rows[rows["role"] == "baseline"]
+    plain = baselines[baselines["codec"] == "float32"]
+    baselines = plain if len(plain) else baselines
+    best = baselines.groupby("reducer")["kept_value"].mean().idxmax() if len(baselines) else ""
+    return rows[(rows["reducer"] == best) | (rows["role"] != "baseline")]
 
 
-Key = tuple[str, str, int]
+class Key(NamedTuple):
+    """What a line is of: a reducer, a kind of codec, and a width, 0 where it varies."""
+
+    reducer: str
+    kind: str
+    width: int
+    role: str
 
 
 def _lines(rows: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
-    """Yield ((reducer, kind of codec, width or 0 where it varies), retention by bytes) for each line."""
-    rows = rows.assign(family=rows["codec"].map(family))
-    ends = ["kept_value", "kept_low", "kept_high"]
-    for (reducer, kind), part in sorted(rows.groupby(["reducer", "family"]), key=lambda one: rank(one[0][0])):
+    """Yield retention by bytes for each line."""
+    rows, roles = rows.assign(family=rows["codec"].map(family)), roles_of(rows)
+    ends, order = ["kept_value", "kept_low", "kept_high"], list(roles)
+    for (reducer, kind), part in sorted(rows.groupby(["reducer", "family"]), key=lambda one: order.index(one[0][0])):
         sized = (part.groupby("bytes_per_vector")["n_components"].nunique() > 1).any()
         for width, line in part.groupby("n_components") if sized else [(0, part)]:
             # Runs that differ only in their seed make one point.
-            yield (reducer, kind, int(width)), line.groupby("bytes_per_vector")[ends].mean()
+            yield Key(reducer, kind, int(width), roles[reducer]), line.groupby("bytes_per_vector")[ends].mean()
 
 
 def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
@@ -97,16 +102,16 @@ def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
         best = values.groupby(level=0).max().sort_index().cummax()
         # The most that any method keeps at no more bytes.
         axes.step(best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round")
-        for place, ((reducer, kind, _), line) in enumerate(lines.items()):
+        for place, ((reducer, kind, _, role), line) in enumerate(lines.items()):
             color, marker = looks.colors[reducer].color, looks.markers[kind].marker
-            if reducer == "teacher" and kind != "float32":
+            if role == "reference" and kind != "float32":
                 color = looks.markers[kind].color
-            order = 2 if is_baseline(reducer) else 4 if reducer == "learned" else 3
+            order = {"baseline": 2, "reference": 3, "subject": 4}[role]
             # Side by side: intervals do not hide each other.
             x = line.index.to_numpy() * 2.0 ** (_SPREAD * (place / max(len(lines) - 1, 1) - 0.5))
             axes.vlines(x, line["kept_low"], line["kept_high"], color=color, linewidth=0.8, alpha=0.25, zorder=order)
             axes.plot(
-                x, line["kept_value"], color=color, linewidth=2 if reducer == "learned" else 1.1, marker=marker,
+                x, line["kept_value"], color=color, linewidth=2 if role == "subject" else 1.1, marker=marker,
                 markersize=6,
                 markeredgecolor="white", markeredgewidth=0.6, zorder=order,
             )  # fmt: skip
@@ -127,6 +132,6 @@ def _words(title: str, lines: Mapping[Key, pd.DataFrame]) -> str:
     parts = [
         f"{reducer}{f' {width}-d' if width else ''}, {kind} "
         + ", ".join(f"{share:.1%} at {size}" for size, share in line["kept_value"].items())
-        for (reducer, kind, width), line in lines.items()
+        for (reducer, kind, width, _), line in lines.items()
     ]
     return f"Retention against bytes per vector on {title}. " + "; ".join(parts) + "."

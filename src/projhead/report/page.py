@@ -11,15 +11,19 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from projhead.evaluation.results import Result
 from projhead.persistence.files import atomic_file
+from projhead.persistence.ours import expect_ours
 from projhead.report import bytes_picture, pictures, speed_picture
-from projhead.report.rows import frame_of, is_export, leading, metric_name, rank, several_codecs
+from projhead.report.results import Result
+from projhead.report.rows import frame_of, is_export, leading, metric_name, roles_of, several_codecs
 from projhead.report.tables import markdown, tables
+
+#: By which a page is known as ours.
+_GENERATOR = '<meta name="generator" content="projhead">'
 
 
 class Finding(NamedTuple):
-    """A head against the best PCA on one task, at the fewest dimensions where both were measured."""
+    """A head against the best baseline on one task, at the fewest dimensions where both were measured."""
 
     task: str
     metric: str
@@ -32,7 +36,9 @@ class Finding(NamedTuple):
     verdict: str
 
 
-def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: Path) -> Path:
+def write_report(
+    results: Sequence[Result], curves: Mapping[str, Path], folder: Path, *, overwrite: bool = False
+) -> Path:
     """Write ``index.html`` and ``tables.md`` into `folder`.
 
     Parameters
@@ -42,6 +48,8 @@ def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: 
     curves : mapping of a run's name to the ``metrics.csv`` that Lightning's logger wrote of it
     folder : path
         Made where there is none.
+    overwrite : bool
+        Write into a folder that holds something else than an older report.
 
     Returns
     -------
@@ -50,11 +58,14 @@ def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: 
 
     Raises
     ------
+    FileExistsError
+        If the folder holds something else, and may not be written over.
     ValueError
         If there are no rows, or a file of curves is not one.
     ImportError
         If matplotlib is missing.
     """
+    expect_ours(folder, "a report", ours=_is_report(folder), overwrite=overwrite)
     frame = frame_of(results)
     here = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
@@ -67,16 +78,21 @@ def write_report(results: Sequence[Result], curves: Mapping[str, Path], folder: 
     return folder / "index.html"
 
 
+def _is_report(folder: Path) -> bool:
+    page = folder / "index.html"
+    return page.is_file() and _GENERATOR in page.read_text(encoding="utf-8", errors="replace")
+
+
 def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what the template shows."""
     measured, exported = frame[~is_export(frame)], frame[is_export(frame)]
     # Where codecs are compared, dimensions are shown without them.
     plain = measured[measured["codec"] == "float32"] if several_codecs(measured) else measured
-    looks = pictures.styles([name for name in plain["series"] if name != "teacher"])
+    looks = pictures.styles(roles_of(plain[~plain["full"]], "series"))
     stored = measured if several_codecs(measured) else measured[:0]
     marks = bytes_picture.legend(stored)
     speeds = speed_picture.legend(exported)
-    runs = pictures.styles(list(curves))
+    runs = pictures.styles(dict.fromkeys(curves, "subject"))
     sections = groupby(tables(frame), key=lambda table: table.section)
     teachers = frame[["encoder", "revision"]].drop_duplicates().to_dict("records")
     return {
@@ -112,7 +128,7 @@ def _findings(measured: pd.DataFrame) -> Iterator[Finding]:
         if differences.empty:
             continue
         widest = differences[differences["n_components"] == differences["n_components"].min()]
-        best = widest.loc[min(widest.index, key=lambda place: rank(widest["reducer"][place]))]
+        best = widest.loc[widest["reducer"].idxmin()]
         alike = ["n_components", "codec", "index", "seed"]
         at = task[~task["paired"] & (task[alike] == best[alike]).all(axis=1)]
         own, other = at[at["reducer"] == best["reducer"]], at[at["reducer"] == best["baseline"]]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from projhead.report.rows import leading, metric_name, rank
+from projhead.report.rows import leading, metric_name
 from projhead.report.tables import number
 
 INK, GREY, _GRID = "#22272e", "#6b7280", "#e5e7eb"
@@ -43,19 +43,19 @@ class Picture(NamedTuple):
 
 
 class Style(NamedTuple):
-    """How a series is drawn, everywhere on the page."""
+    """How a series is drawn, everywhere on the page; in front, what is asked about."""
 
     color: str
     marker: str
+    front: bool = False
 
 
-def styles(series: Sequence[str]) -> dict[str, Style]:
-    """Return a style for each series: the known reducers always look the same."""
-    ordered = sorted(set(series), key=rank)
-    free = [name for name in ordered if name not in _COLORS]
+def styles(series: Mapping[str, str]) -> dict[str, Style]:
+    """Return a style for each series, of which the roles are given: the known reducers always look the same."""
+    free = [name for name in series if name not in _COLORS]
     colors = _COLORS | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(free)}
     markers = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate([*_COLORS, *free])}
-    return {name: Style(colors[name], markers[name]) for name in ordered}
+    return {name: Style(colors[name], markers[name], role == "subject") for name, role in series.items()}
 
 
 def retention(frame: pd.DataFrame, looks: Mapping[str, Style]) -> Iterator[Picture]:
@@ -63,10 +63,10 @@ def retention(frame: pd.DataFrame, looks: Mapping[str, Style]) -> Iterator[Pictu
     shown = leading(frame[~frame["paired"]]).dropna(subset="kept_value")
     several = shown["teacher"].nunique() > 1
     for (teacher, task), rows in shown.groupby(["teacher", "task"], sort=False):
-        reduced = rows[rows["series"] != "teacher"]
+        reduced = rows[~rows["full"]]
         if reduced.empty:
             continue
-        full = sorted(set(rows.loc[rows["series"] == "teacher", "n_components"]))
+        full = sorted(set(rows.loc[rows["full"], "n_components"]))
         title = f"{task}, {metric_name(rows['metric'].iloc[0])}" + (f", {teacher}" if several else "")
         # Runs that differ only in their seed make one point.
         means = reduced.groupby(["series", "n_components"])[["kept_value", "kept_low", "kept_high"]].mean()
@@ -82,7 +82,7 @@ def _retention_panel(lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Styl
         for place, (name, line) in enumerate(lines.items()):
             # Side by side, so that intervals do not hide each other.
             x = line.index.to_numpy() * 2.0 ** (0.012 * span * (place - (len(lines) - 1) / 2))
-            thick, order = (2.2, 4) if name.startswith("learned") else (1.3, 3)
+            thick, order = (2.2, 4) if looks[name].front else (1.3, 3)
             color = looks[name].color
             axes.vlines(x, line["kept_low"], line["kept_high"], color=color, linewidth=thick, alpha=0.65, zorder=order)
             axes.plot(

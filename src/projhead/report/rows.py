@@ -8,11 +8,10 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from projhead.evaluation.results import Result
+from projhead.report.results import ROLES, Result, named
 
 #: Rows equal in these measure the same thing.
 _KEY = ["encoder", "revision", "task", "metric", "paired", "reducer", "n_components", "codec", "index", "seed"]
-_BASELINES = ("pca", "pca_uncentered", "pca_whitened", "pca_power", "autoencoder", "random_projection", "truncation")
 _LEADING = ("ndcg@10", "spearman", "overlap@10", "logistic_accuracy")
 _NAMES = {
     "ndcg@10": "nDCG@10",
@@ -40,8 +39,9 @@ def frame_of(results: Sequence[Result]) -> pd.DataFrame:
     DataFrame
         The fields of `Result` and: ``paired``, whether it is a difference; ``teacher``, the encoder's name, with
         its revision where that is needed to tell two apart; ``series``, the reducer and how its vectors were
-        stored and searched; ``kept_value``, ``kept_low``, ``kept_high``, the retention: the metric over the
-        full-width teacher's, missing where that was not measured (neighbor overlap is a retention itself).
+        stored and searched; ``full``, whether it is of the teacher's own plain vectors; ``kept_value``,
+        ``kept_low``, ``kept_high``, the retention: the metric over the full-width teacher's, missing where that
+        was not measured (neighbor overlap is a retention itself).
 
     Raises
     ------
@@ -52,13 +52,16 @@ def frame_of(results: Sequence[Result]) -> pd.DataFrame:
         raise ValueError("expected at least one result row, got none; run 'projhead evaluate' and report on its rows")
     frame = pd.DataFrame([asdict(result) for result in results])
     frame["paired"] = frame["baseline"] != ""
+    frame["reducer"] = [named(*one) for one in zip(frame["reducer"], frame["variant"], strict=True)]
+    frame["codec"] += (" (" + frame["fitted_to"] + ")").where(frame["fitted_to"] != "", "")
     frame = frame.drop_duplicates(_KEY, keep="last", ignore_index=True)
     revisions = frame.groupby("encoder")["revision"].transform("nunique")
     frame["teacher"] = frame["encoder"].where(revisions == 1, frame["encoder"] + " (" + frame["revision"] + ")")
     codec = (", " + frame["codec"]).where(frame["codec"] != "float32", "")
     frame["series"] = frame["reducer"] + codec + (", " + frame["index"]).where(frame["index"] != "exact", "")
+    frame["full"] = (frame["role"] == "reference") & (frame["series"] == frame["reducer"]) & ~frame["paired"]
     same = ["teacher", "task", "metric"]
-    full = frame[(frame["series"] == "teacher") & ~frame["paired"]].drop_duplicates(same)
+    full = frame[frame["full"]].drop_duplicates(same)
     frame = frame.merge(full[[*same, "value"]], how="left", on=same, suffixes=("", "_full"))
     whole = frame["value_full"].mask(is_overlap(frame), 1.0)
     for end in ("value", "low", "high"):
@@ -100,13 +103,7 @@ def metric_name(metric: str) -> str:
     return _NAMES.get(metric, metric.replace("_", " "))
 
 
-def is_baseline(reducer: str) -> bool:
-    """Say whether a reducer is one that heads are compared with."""
-    return reducer in _BASELINES
-
-
-def rank(reducer: str) -> tuple[int, str]:
-    """Sort key of reducers: the teacher, learned heads, others, baselines."""
-    if reducer in _BASELINES:
-        return 3 + _BASELINES.index(reducer), reducer
-    return {"teacher": 0, "learned": 1}.get(reducer, 2), reducer
+def roles_of(frame: pd.DataFrame, column: str = "reducer") -> dict[str, str]:
+    """Return the role of every reducer, or series: the teacher first, then subjects, then baselines."""
+    pairs = dict(zip(frame[column], frame["role"], strict=True))
+    return dict(sorted(pairs.items(), key=lambda pair: (ROLES.index(pair[1]), pair[0])))

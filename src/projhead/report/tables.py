@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from projhead.evaluation.results import Result
 from projhead.printable import printable
-from projhead.report.rows import frame_of, is_export, is_overlap, leading, metric_name, rank
+from projhead.report.results import Result
+from projhead.report.rows import frame_of, is_export, is_overlap, leading, metric_name, roles_of
 
 
 class Table(NamedTuple):
@@ -24,12 +24,15 @@ class Table(NamedTuple):
     header : list of str
     rows : list of list of str
         Cells, as many as the header has.
+    roles : list of str
+        Of each row: ``"reference"``, ``"subject"`` or ``"baseline"``.
     """
 
     section: str
     title: str
     header: list[str]
     rows: list[list[str]]
+    roles: list[str]
 
 
 def markdown(results: Sequence[Result]) -> str:
@@ -84,15 +87,16 @@ def _table(
     rows = rows.assign(name=rows["metric"].map(metric_name), cell=[cell(row) for _, row in rows.iterrows()])
     if not (rows["cell"] != "").any():
         return
-    keys = _keys(rows)
+    keys, roles = _keys(rows), roles_of(rows)
     pivot = rows.pivot(index=keys, columns=column, values="cell").fillna("")[list(rows[column].unique())]
-    pivot = pivot.loc[sorted(pivot.index, key=lambda key: _order(dict(zip(keys, key, strict=True))))]
+    pivot = pivot.loc[sorted(pivot.index, key=lambda key: _order(dict(zip(keys, key, strict=True)), roles))]
     header = [_HEADS.get(key, key) for key in keys] + list(pivot.columns)
     shown = [
         [*(str(part).removeprefix("export/") for part in key), *cells]
         for key, cells in zip(pivot.index, pivot.to_numpy().tolist(), strict=True)
     ]
-    yield Table(section, title, header, shown)
+    place = keys.index("reducer")
+    yield Table(section, title, header, shown, [roles[key[place]] for key in pivot.index])
 
 
 def _with_mean(rows: pd.DataFrame) -> pd.DataFrame:
@@ -123,11 +127,12 @@ def _keys(rows: pd.DataFrame) -> list[str]:
     return keys
 
 
-def _order(key: dict[str, str | int]) -> tuple[object, ...]:
-    reducer, width = str(key["reducer"]), int(key["n_components"])
-    size = int(key.get("bytes_per_vector", 0))
-    plain = reducer == "teacher" and key.get("codec", "float32") == "float32"
-    return not plain, -size, reducer != "teacher", -width, rank(reducer), *(str(value) for value in key.values())
+def _order(key: dict[str, str | int], roles: dict[str, str]) -> tuple[object, ...]:
+    reducer, size = str(key["reducer"]), int(key.get("bytes_per_vector", 0))
+    teacher = roles[reducer] == "reference"
+    plain = teacher and key.get("codec", "float32") == "float32"
+    place = list(roles).index(reducer)
+    return not plain, -size, not teacher, -int(key["n_components"]), place, *(str(value) for value in key.values())
 
 
 def _value(row: pd.Series) -> str:

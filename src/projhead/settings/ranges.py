@@ -16,6 +16,8 @@ Seed = Annotated[int, Interval(ge=0, lt=2**32)]
 Share = Annotated[float, Interval(ge=0.0, le=1.0)]
 #: A share that leaves something over, such as what is held out.
 Part = Annotated[float, Ge(0.0), Lt(1.0)]
+#: A part of a whole, both ends left out.
+Fraction = Annotated[float, Gt(0.0), Lt(1.0)]
 #: A scale, a temperature, a rate.
 Positive = Annotated[float, Gt(0.0)]
 #: A weight; 0 turns off what it weighs.

@@ -8,6 +8,7 @@ from pathlib import Path
 from projhead.data import Document
 from projhead.protocols import Encoder
 from projhead.store.shard import fingerprint
+from projhead.store.side import Side, side_of, way_of
 from projhead.store.store import EmbeddingStore, store_path, write_store
 from projhead.vectors import Vectors, unit_rows
 
@@ -33,23 +34,36 @@ class Cached:
         self, encoder: Encoder, root: str | Path, *, show_progress: bool = False, dtype: str = "float16"
     ) -> None:
         self.encoder, self.root, self.show_progress, self.dtype = encoder, Path(root), show_progress, dtype
-        self._stores: dict[str, EmbeddingStore] = {}
+        self._stores: dict[Path, EmbeddingStore] = {}
         self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
+        self.two_sided = encoder.two_sided
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that ask."""
+        return self._rows("query", texts, show_progress)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return unit rows (n, d), float32, of texts that are searched."""
+        return self._rows("document", texts, show_progress)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, in the order of `texts`."""
+        return self._rows("plain", texts, show_progress)
+
+    def _rows(self, side: Side, texts: Sequence[str], show_progress: bool) -> Vectors:
         if not texts:
-            return self.encoder.encode(texts)
-        digest = fingerprint(texts)
-        if digest not in self._stores:
-            self._stores[digest] = write_store(
-                store_path(self.root, self.encoder, digest, self.dtype),
+            return way_of(self.encoder, side_of(self.encoder, side))(texts)
+        place = store_path(self.root, self.encoder, fingerprint(texts), self.dtype, side)
+        if place not in self._stores:
+            self._stores[place] = write_store(
+                place,
                 self.encoder,
                 (Document(str(number), text) for number, text in enumerate(texts)),
                 name="texts",
                 dtype=self.dtype,
                 keep_texts=False,
+                side=side,
                 total=len(texts),
                 show_progress=show_progress or self.show_progress,
             )
-        return unit_rows(self._stores[digest].rows)
+        return unit_rows(self._stores[place].rows)

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from projhead.persistence.record import Record, read_record
+from projhead.store.side import BOTH, SIDES
 
 DTYPES = ("float16", "float32")
 SHARD_FILE = r"data-\d{5,}\.arrow"
@@ -60,6 +61,8 @@ class Manifest:
         Of a store of codes: ``name``, ``items`` of a code, ``spec``, and once settled ``sha256`` and ``fitted_to``.
     complete : bool
         Whether the corpus ended; an unfinished store cannot be opened.
+    side : {"document", "query", "plain", "both"}
+        How the encoder took the texts; ``"both"`` where it takes queries and documents alike.
     """
 
     encoder: dict[str, Any]
@@ -70,6 +73,7 @@ class Manifest:
     shards: list[Shard] = field(default_factory=list)
     complete: bool = False
     codec: dict[str, Any] | None = None
+    side: str = BOTH
 
     @property
     def items(self) -> int:
@@ -129,6 +133,8 @@ class Manifest:
             raise ValueError(f"expected a dtype of {', '.join(DTYPES)}, got {self.dtype!r}")
         if not all(isinstance(name, str) for name in names):
             raise ValueError("expected names as text")
+        if self.side not in SIDES:
+            raise ValueError(f"expected a side of {', '.join(SIDES)}, got {self.side!r}")
         if self.complete and not self.shards:
             raise ValueError("expected at least one shard")
         for shard in self.shards:

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
@@ -26,10 +25,13 @@ from projhead.persistence.files import locked, write_json
 from projhead.persistence.leftovers import leftover, remove
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
+from projhead.progress import progress
 from projhead.protocols import Encoder
+from projhead.store.arrow import FormName, reader
 from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
 from projhead.store.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.store.shard import add_text, digest_of, read_shard, write_shard
+from projhead.store.side import Side, side_of, way_of
 from projhead.vectors import Vectors
 
 #: What a process killed while writing may leave behind.
@@ -53,7 +55,11 @@ class EmbeddingStore:
         Columns ``id``, ``text`` (where kept) and ``embedding``, rows or codes, memory-mapped.
     codec : BaseCodec or None
         What wrote the codes; None where rows are floats.
+    encoder : Encoder or None
+        What made the rows, where it is at hand.
     """
+
+    encoder: Encoder | None = None
 
     def __init__(self, folder: Path, manifest: Manifest, table: pa.Table, codec: BaseCodec | None) -> None:
         self.folder, self.manifest, self.table, self.codec = folder, manifest, table, codec
@@ -91,6 +97,11 @@ class EmbeddingStore:
             codec = open_codec(folder, manifest)
         return cls(folder, manifest, pa.concat_tables(tables), codec)
 
+    def by(self, encoder: Encoder) -> Self:
+        """Keep the encoder that made the rows at hand."""
+        self.encoder = encoder
+        return self
+
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
@@ -98,6 +109,11 @@ class EmbeddingStore:
     def dimension(self) -> int:
         """Width of the rows."""
         return int(self.manifest.encoder["dimension"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Name, revision and dimension of the encoder that made the rows."""
+        return {name: self.manifest.encoder[name] for name in ("name", "revision", "dimension")}
 
     def codes(self) -> Iterator[NDArray[Any]]:
         """Yield what is stored of each shard, (rows, items), zero-copy from the memory map."""
@@ -121,6 +137,37 @@ class EmbeddingStore:
         taken = self.table["embedding"].take(pa.array(numbers, pa.int64())).combine_chunks()
         stored: NDArray[Any] = taken.flatten().to_numpy(zero_copy_only=True).reshape(len(numbers), self.manifest.items)
         return stored if self.codec is None else self.codec.decode(stored.copy())
+
+    def to_arrow(
+        self, rows: FormName = "float32", columns: Sequence[str] | None = None, *, batch_rows: int = 8192
+    ) -> pa.RecordBatchReader:
+        """Stream the store to other programs: databases, DuckDB, Polars, Parquet.
+
+        Codes of the store itself never leave it: compared as they are, without their codec, they would mislead.
+
+        Parameters
+        ----------
+        rows : {"float32", "float16", "int8", "bit"}
+            Of the unit rows. int8 has one scale for all dimensions, bits are signs: both may be compared as they are,
+            with queries in the same form, by inner product and by Hamming distance. `projhead.store.arrow.Form.of`
+            reads from the schema which form that is, what it keeps, and puts queries into it.
+        columns : sequence of str, optional
+            What goes with the ids; everything that the store keeps where not given.
+        batch_rows : int
+            Rows of a batch, which is all that memory holds.
+
+        Returns
+        -------
+        pyarrow.RecordBatchReader
+            ``id``, the columns, and ``embedding``: a list of fixed size, of bytes for bits (eight in each, the first
+            dimension in the highest).
+
+        Raises
+        ------
+        ValueError
+            If there is no such form or column.
+        """
+        return reader(self, rows, columns, batch_rows)
 
     @property
     def ids(self) -> list[str]:
@@ -147,10 +194,11 @@ class EmbeddingStore:
         return [Document(row["id"], row.get("text", "")) for row in taken.to_pylist()]
 
 
-def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str) -> Path:
+def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str, side: Side = "document") -> Path:
     """Return where the vectors of a corpus, by its fingerprint, lie below `root`."""
     name = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)[:40]
-    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}"
+    other = f"-{side}" if side_of(encoder, side) in ("query", "plain") else ""
+    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}{other}"
 
 
 def write_store(
@@ -164,6 +212,7 @@ def write_store(
     calibration_rows: int = 16_384,
     shard_rows: int = 8192,
     keep_texts: bool = True,
+    side: Side = "document",
     total: int | None = None,
     show_progress: bool = False,
 ) -> EmbeddingStore:
@@ -191,6 +240,8 @@ def write_store(
         Rows of a shard.
     keep_texts : bool
         Keep texts beside the vectors, for search to answer with. Lone surrogates become ``?``.
+    side : {"document", "query", "plain"}
+        How the encoder takes the texts: as documents, as queries, or as neither.
     total : int, optional
         How many documents there are, for the progress bar.
     show_progress : bool
@@ -206,7 +257,7 @@ def write_store(
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if shard_rows < 1:
         raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
-    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts)
+    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side))
     with locked(folder):
         manifest = _begun(folder, wanted)
         stream, digest = iter(documents), hashlib.sha256()
@@ -221,11 +272,9 @@ def write_store(
                     f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path"
                 )
             fit_or_open_codec(folder, manifest, codec, iter(()), calibration_rows)
-            return EmbeddingStore.open(folder)
-        with tqdm(
-            total=total, initial=manifest.rows, desc=f"encode {name}", unit="text", disable=not show_progress
-        ) as bar:
-            encoded = _encoded(encoder, stream, shard_rows, bar)
+            return EmbeddingStore.open(folder).by(encoder)
+        with progress(total, f"encode {name}", shown=show_progress, done=manifest.rows) as bar:
+            encoded = _encoded(encoder, wanted.side, stream, shard_rows, bar)
             settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
             for shard_documents, rows in encoded:
                 manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled))
@@ -236,11 +285,11 @@ def write_store(
             raise ValueError(f"{name}: expected at least one document, got none")
         _finish(folder, manifest, digest.hexdigest())
     torch.cuda.empty_cache()  # what comes next has other shapes; without a GPU this is nothing
-    return EmbeddingStore.open(folder, verify=False)
+    return EmbeddingStore.open(folder, verify=False).by(encoder)
 
 
 def _wanted(
-    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool
+    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool, side: str
 ) -> Manifest:
     """Return the manifest of a store that is still empty."""
     record: dict[str, Any] | None = None
@@ -255,17 +304,22 @@ def _wanted(
         shard_rows,
         keep_texts,
         codec=record,
+        side=side,
     )
 
 
-def _encoded(encoder: Encoder, documents: Iterator[Document], shard_rows: int, bar: Any) -> Iterator[Encoded]:
+def _encoded(
+    encoder: Encoder, side: str, documents: Iterator[Document], shard_rows: int, bar: Any
+) -> Iterator[Encoded]:
     """Yield the documents of each shard, and their rows."""
+    encode = way_of(encoder, side)
     while part := list(islice(documents, shard_rows)):
         rows = np.empty((len(part), encoder.dimension), np.float32)
         for start in range(0, len(part), _WINDOW):
-            window = encoder.encode([document.text for document in part[start : start + _WINDOW]])
+            before = bar.n
+            window = encode([document.text for document in part[start : start + _WINDOW]])
             rows[start : start + _WINDOW] = window
-            bar.update(len(window))
+            bar.update(before + len(window) - bar.n)  # what the encoder's batches did not move it by
         yield part, rows
 
 
@@ -295,6 +349,7 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
     found = Manifest.read(folder)
     pairs = {
         "encoder": (found.encoder["revision"], wanted.encoder["revision"]),
+        "side": (found.side, wanted.side),
         "codec": (_settings(found), _settings(wanted)),
         "dtype": (found.dtype, wanted.dtype),
         "shard_rows": (found.shard_rows, wanted.shard_rows),

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any, NamedTuple
 
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from torch import nn
 
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
+
+
+class Origin(NamedTuple):
+    """What a student was assembled from.
+
+    Attributes
+    ----------
+    teacher : Teacher or None
+        Whose vectors the head was fitted to; None where nobody said.
+    reducer : str
+        The kind of reducer.
+    """
+
+    teacher: Teacher | None = None
+    reducer: str = "unknown"
 
 
 def dense_modules(head: nn.Module) -> list[Dense]:
@@ -35,30 +53,37 @@ def dense_modules(head: nn.Module) -> list[Dense]:
     return modules
 
 
-def assemble(model: SentenceTransformer, reducer: Reducer, revision: str | None = None) -> SentenceTransformer:
+def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer: Reducer) -> SentenceTransformer:
     """Put a fitted reducer behind a teacher, out of stock modules only.
 
     Parameters
     ----------
-    model : SentenceTransformer
-        The teacher, in float32; its modules are shared, not copied.
+    teacher : SentenceTransformerEncoder or SentenceTransformer
+        In float32; its modules are shared, not copied. Of an encoder the revision is compared with the one that the
+        reducer was fitted to.
     reducer : Reducer
         Fitted to the teacher's unit rows.
-    revision : str, optional
-        The teacher's revision, to be compared with the one the reducer was fitted to.
 
     Returns
     -------
     SentenceTransformer
         The teacher's modules, `Normalize` where it does not end in one, `Dense` modules, `Normalize`: its rows are
-        those of teacher and reducer to 1e-5.
+        those of teacher and reducer to 1e-5. ``save_pretrained`` writes what stock sentence-transformers loads.
 
     Raises
     ------
+    TypeError
+        If the teacher is not a sentence-transformers model: exports and vectors of an API have no modules.
     ValueError
         If the reducer is not fitted, was fitted to another teacher or width, or the model cannot take a head.
     """
-    _check(model, reducer, revision)
+    model = getattr(teacher, "model", teacher)
+    if not isinstance(model, SentenceTransformer):
+        raise TypeError(
+            "teacher: expected a sentence-transformers model to put the head in, got "
+            f"{getattr(teacher, 'name', teacher)}; export the head alone (export=head_onnx)"
+        )
+    _check(model, reducer, getattr(teacher, "revision", None))
     modules = OrderedDict(model.named_children())
     tail = [*dense_modules(reducer.head_), Normalize()]
     if not isinstance(list(modules.values())[-1], Normalize):
@@ -72,7 +97,17 @@ def assemble(model: SentenceTransformer, reducer: Reducer, revision: str | None 
         similarity_fn_name="cosine",
     )
     student.module_kwargs = model.module_kwargs
+    of = reducer.teacher_
+    if isinstance(teacher, SentenceTransformerEncoder):
+        of = Teacher(teacher.name, teacher.revision, teacher.dimension)
+    student.origin = Origin(of, reducer.kind)  # type: ignore[assignment]  # a module keeps what it is given
     return student.eval()
+
+
+def origin_of(student: Any) -> Origin:
+    """Return what a student was assembled from, as far as it knows."""
+    found: Origin = getattr(student, "origin", Origin())
+    return found
 
 
 def _check(model: SentenceTransformer, reducer: Reducer, revision: str | None) -> None:

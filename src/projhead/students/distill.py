@@ -13,10 +13,12 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Router
 from sklearn.linear_model import Ridge
 from torch import nn
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
+from projhead.encoders.sides import prompt_of
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.folder import check_place, in_place
 from projhead.persistence.record import Record
@@ -27,8 +29,9 @@ from projhead.reducers.learned import LearnedReducer
 from projhead.settings.ranges import Count, Seed, Weight
 from projhead.training.network_module import NetworkModule
 from projhead.training.samplers import Rows
+from projhead.training.seeding import seeded
 from projhead.training.text_data import TextData
-from projhead.training.trainer import make_trainer, seeded, take_best
+from projhead.training.trainer import make_trainer, take_best
 from projhead.vectors import Vectors, unit_rows
 
 #: Texts whose tokens are counted at once.
@@ -61,10 +64,28 @@ class Texts(NamedTuple):
     queries: Sequence[str] = ()
     query_rows: Rows | None = None
 
-    def joined(self) -> tuple[list[str], Rows]:
-        """Return all texts, documents first, and the rows (n, d) of them."""
+    def texts(self) -> list[str]:
+        """Return all texts, documents first, as they are."""
+        return clean_texts([*self.documents, *self.queries])
+
+    def joined(self, model: SentenceTransformer) -> tuple[list[str], Rows]:
+        """Return all texts, documents first, behind the prompt of their side in `model`, and the rows (n, d).
+
+        Raises
+        ------
+        ValueError
+            If a prompt in front of a text is not all that makes the sides of `model` differ.
+        """
+        asked, found = prompt_of(model, "query"), prompt_of(model, "document")
+        left_out = any(not getattr(module, "include_prompt", True) for module in model)
+        if isinstance(model[0], Router) or ((asked or found) and left_out):
+            raise ValueError(
+                "student: expected one network for queries and documents, its prompts pooled with the texts, got a "
+                "Router or a pooling that leaves prompts out; choose student=static, or another student.start"
+            )
         rows = self.rows if self.query_rows is None else np.concatenate([self.rows, self.query_rows])
-        return clean_texts([*self.documents, *self.queries]), rows
+        texts = [*(found + text for text in self.documents), *(asked + text for text in self.queries)]
+        return clean_texts(texts), rows
 
 
 class Distilled:
@@ -136,8 +157,8 @@ class Distilled:
         """
         check_place(folder, "encoder")
         with seeded(self.random_state):
-            texts, rows = data.joined()
-            model = self.start(teacher, texts)
+            model = self.start(teacher, data.texts())
+            texts, rows = data.joined(model)
             head = copy.deepcopy(reducer.head_) if self.start.aligned else _fitted_head(model, reducer, texts, rows)
             module = NetworkModule(
                 model,
@@ -166,12 +187,11 @@ class Distilled:
         return encoder, reducer.with_head(head, Teacher(encoder.name, encoder.revision, encoder.dimension), training)
 
     def _batches(self, model: SentenceTransformer, texts: Sequence[str], rows: Rows, n_documents: int) -> TextData:
-        prompt = model.prompts.get(model.default_prompt_name or "")
         return TextData(
             texts,
             rows,
             n_documents,
-            preprocess=lambda some: model.preprocess(some, prompt=prompt),
+            preprocess=model.preprocess,
             lengths=token_lengths(model, texts),
             token_budget=self.token_budget,
             n_documents=self.n_documents,
@@ -198,7 +218,7 @@ def token_lengths(model: SentenceTransformer, texts: Sequence[str]) -> list[int]
 def _fitted_head(model: SentenceTransformer, reducer: LearnedReducer, texts: Sequence[str], rows: Rows) -> nn.Module:
     """Return a head of the reducer's kind for rows of another network, begun by least squares to its reduced rows."""
     chosen = np.unique(np.linspace(0, len(texts) - 1, min(_START, len(texts))).astype(int))
-    own: Vectors = unit_rows(model.encode([texts[i] for i in chosen], show_progress_bar=True))
+    own: Vectors = unit_rows(model.encode([texts[i] for i in chosen], prompt="", show_progress_bar=True))
     parameters = {**parameters_of(reducer.head_), "in_features": own.shape[1]}
     head: nn.Module = type(reducer.head_)(**parameters)
     map_ = Ridge(1.0, fit_intercept=False).fit(own, reducer.transform(rows[chosen]))

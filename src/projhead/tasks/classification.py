@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from projhead.corpora.tables import read_columns
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 
 _NEIGHBORS = 10
+#: Texts and their labels.
+Labeled = tuple[list[str], list[str]]
 
 
 class Classification:
@@ -54,15 +57,8 @@ class Classification:
         FileNotFoundError, ValueError
             If a file or column is missing, a text or label too, or there is too little to train on.
         """
-        for name, path in data_sets(self.path).items():
-            texts, labels = self._read(path, self.train_split)
-            test_texts, test_labels = self._read(path, self.test_split)
-            if len(set(labels)) < 2 or len(labels) < _NEIGHBORS:
-                raise ValueError(
-                    f"{path}: expected at least {_NEIGHBORS} training texts with 2 labels, "
-                    f"got {len(labels)} with {len(set(labels))}"
-                )
-            rows, test_rows = documents_of(encoder, texts), encoder.encode(test_texts)
+        for name, (texts, labels), (test_texts, test_labels) in self._sets:
+            rows, test_rows = stored(encoder, encoder.encode(texts)), encoder.encode(test_texts)
             for metric, model in (
                 ("logistic_accuracy", LogisticRegression(max_iter=1000)),
                 ("knn_accuracy", KNeighborsClassifier(_NEIGHBORS, metric="cosine")),
@@ -70,7 +66,21 @@ class Classification:
                 right = model.fit(rows, labels).predict(test_rows) == np.array(test_labels)
                 yield Scores(f"classification/{name}", metric, right.astype(np.float64))
 
-    def _read(self, path: Path, split: str) -> tuple[list[str], list[str]]:
+    @cached_property
+    def _sets(self) -> list[tuple[str, Labeled, Labeled]]:
+        """The name, training and test texts of every data set: read once for all encoders."""
+        sets = []
+        for name, path in data_sets(self.path).items():
+            train, test = (self._read(path, split) for split in (self.train_split, self.test_split))
+            if len(set(train[1])) < 2 or len(train[1]) < _NEIGHBORS:
+                raise ValueError(
+                    f"{path}: expected at least {_NEIGHBORS} training texts with 2 labels, "
+                    f"got {len(train[1])} with {len(set(train[1]))}"
+                )
+            sets.append((name, train, test))
+        return sets
+
+    def _read(self, path: Path, split: str) -> Labeled:
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: expected a folder with files {self.train_split} and {self.test_split}")
         frame = read_columns(path, [self.text_column, self.label_column], split)

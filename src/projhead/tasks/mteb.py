@@ -10,7 +10,7 @@ import torch
 
 from projhead.data import Scores
 from projhead.protocols import Encoder
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 from projhead.vectors import Vectors
 
 
@@ -83,7 +83,7 @@ def _load(name: str) -> Any:
 
 
 def _model(encoder: Encoder) -> Any:
-    """Return an encoder as mteb wants it: documents by the way that stores them, all else by the way that asks."""
+    """Return an encoder as mteb wants it: each side by its own way."""
     from mteb.models import ModelMeta
     from mteb.models.abs_encoder import AbsEncoder
     from mteb.types import PromptType
@@ -103,7 +103,9 @@ def _model(encoder: Encoder) -> Any:
 
         def encode(self, inputs: Any, *, prompt_type: Any = None, **_: Any) -> Vectors:
             texts = [text for batch in inputs for text in batch["text"]]
-            return documents_of(encoder, texts) if prompt_type == PromptType.document else encoder.encode(texts)
+            if prompt_type == PromptType.document:
+                return stored(encoder, encoder.encode_document(texts))
+            return encoder.encode_query(texts) if prompt_type == PromptType.query else encoder.encode(texts)
 
         def similarity(self, left: Any, right: Any) -> torch.Tensor:
             return torch.as_tensor(left) @ torch.as_tensor(right).T

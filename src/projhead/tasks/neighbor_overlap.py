@@ -13,7 +13,7 @@ from projhead.corpora.split import in_test
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.settings.ranges import Count
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 from projhead.vectors import neighbor_overlap
 
 
@@ -33,6 +33,8 @@ class NeighborOverlap:
         Texts compared, at most; chosen at random, always the same.
     top_k : sequence of int
         Neighborhood sizes.
+    texts, name : sequence of str, str, optional
+        The texts themselves, and what to call them; all are compared.
     """
 
     def __init__(
@@ -42,8 +44,13 @@ class NeighborOverlap:
         split: str = "all",
         max_texts: Count = 2000,
         top_k: Sequence[Count] = (1, 10, 100),
+        *,
+        texts: Sequence[str] | None = None,
+        name: str = "texts",
     ) -> None:
         self.path, self.column, self.split, self.max_texts, self.top_k = path, column, split, max_texts, top_k
+        self.texts, self.name = texts, name
+        self._read: dict[str, tuple[str, Sequence[str]]] = {}
 
     def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
         """Yield one value per text for each neighborhood size.
@@ -53,18 +60,22 @@ class NeighborOverlap:
         FileNotFoundError, ValueError
             If texts are missing, or not more than the largest neighborhood.
         """
-        name, texts = self._texts(teacher)
+        if teacher.revision not in self._read:
+            self._read[teacher.revision] = self._texts(teacher)
+        name, texts = self._read[teacher.revision]
         if len(texts) <= max(self.top_k):
             raise ValueError(
                 f"neighbor_overlap/{name}: expected more texts than the largest of top_k = {list(self.top_k)}, "
                 f"got {len(texts)}; give more texts, or a smaller top_k"
             )
-        stored, asked = documents_of(encoder, texts), encoder.encode(texts)
-        overlap = neighbor_overlap(teacher.encode(texts), stored, self.top_k, queries=asked)
+        rows = encoder.encode_document(texts)
+        overlap = neighbor_overlap(teacher.encode_document(texts), stored(encoder, rows), self.top_k, queries=rows)
         for column, k in enumerate(self.top_k):
             yield Scores(f"neighbor_overlap/{name}", f"overlap@{k}", overlap[:, column].astype(np.float64))
 
-    def _texts(self, teacher: Encoder) -> tuple[str, list[str]]:
+    def _texts(self, teacher: Encoder) -> tuple[str, Sequence[str]]:
+        if self.texts is not None:
+            return self.name, self.texts
         if self.path is not None:
             corpus = TextFiles(str(self.path), column=self.column)
             name, texts = corpus.name, [document.text for document in corpus.documents(self.split)]

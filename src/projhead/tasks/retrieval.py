@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.settings.ranges import Count
 from projhead.tasks.data_sets import Paths, data_sets
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 from projhead.vectors import exact_top_k
 
 #: Ranks that nDCG and MRR look at, as BEIR does.
@@ -50,25 +51,25 @@ class Retrieval:
         FileNotFoundError, ValueError
             If a data set is missing or malformed, or has no judgments in the split.
         """
-        for data in self._sets():
-            for metric, items in _measures(_gains(data, encoder, max(*self.top_k, _RANKS)), data, self.top_k):
+        for data, documents, queries in self._sets:
+            depth = max(*self.top_k, _RANKS)
+            rows = stored(encoder, encoder.encode_document(documents))
+            _, found = exact_top_k(encoder.encode_query(queries), rows, depth)
+            for metric, items in _measures(_gains(data, found, depth), data, self.top_k):
                 yield Scores(f"retrieval/{data.name}", metric, items)
 
-    def _sets(self) -> Iterator[RetrievalSet]:
-        if self.path is None:
-            yield known_item()
-        else:
-            for path in data_sets(self.path).values():
-                yield load_beir(path, self.split)
+    @cached_property
+    def _sets(self) -> list[tuple[RetrievalSet, list[str], list[str]]]:
+        """Every data set, the texts of its documents and those of its queries: read once for all encoders."""
+        paths = [None] if self.path is None else list(data_sets(self.path).values())
+        sets = [known_item() if path is None else load_beir(path, self.split) for path in paths]
+        return [(data, [one.text for one in data.corpus], [one.text for one in data.queries]) for data in sets]
 
 
-def _gains(data: RetrievalSet, encoder: Encoder, depth: int) -> NDArray[np.float64]:
-    """Return the judgments of what was found, best rank first (q, depth); 0 where there are none."""
-    documents = documents_of(encoder, [document.text for document in data.corpus])
-    queries = encoder.encode([query.text for query in data.queries])
-    _, found = exact_top_k(queries, documents, depth)
+def _gains(data: RetrievalSet, found: NDArray[np.int64], depth: int) -> NDArray[np.float64]:
+    """Return the judgments of the documents found, best rank first (q, depth); 0 where there are none."""
     ids = [document.id for document in data.corpus]
-    gains = np.zeros((len(queries), depth))
+    gains = np.zeros((len(found), depth))
     for row, (query, positions) in enumerate(zip(data.queries, found, strict=True)):
         judged = data.qrels[query.id]
         gains[row, : len(positions)] = [judged.get(ids[position], 0.0) for position in positions]

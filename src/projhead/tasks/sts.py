@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from projhead.corpora.tables import read_columns
 from projhead.data import Scores
 from projhead.protocols import Encoder
 from projhead.tasks.data_sets import Paths, data_sets, texts_of
-from projhead.tasks.documents import documents_of
+from projhead.tasks.documents import stored
 
 
 class STS:
@@ -39,13 +40,20 @@ class STS:
         FileNotFoundError, ValueError
             If a file or column is missing, a text or score too, or all scores are equal.
         """
+        for name, first, second, gold in self._sets:
+            asked, kept = encoder.encode(first), stored(encoder, encoder.encode(second))
+            cosine = (asked.astype(np.float64) * kept).sum(1)
+            yield Scores(f"sts/{name}", "spearman", np.column_stack([cosine, gold]), "spearman")
+
+    @cached_property
+    def _sets(self) -> list[tuple[str, list[str], list[str], NDArray[np.float64]]]:
+        """The name, both sides and the scores of every data set: read once for all encoders."""
+        sets = []
         for name, path in data_sets(self.path).items():
             frame = read_columns(path, ["sentence1", "sentence2", "score"], self.split)
             first, second = (texts_of(frame, column, path) for column in ("sentence1", "sentence2"))
-            gold = _scores(frame, path)
-            asked, stored = encoder.encode(first), documents_of(encoder, second)
-            cosine = (asked.astype(np.float64) * stored).sum(1)
-            yield Scores(f"sts/{name}", "spearman", np.column_stack([cosine, gold]), "spearman")
+            sets.append((name, first, second, _scores(frame, path)))
+        return sets
 
 
 def _scores(frame: pd.DataFrame, path: Path) -> NDArray[np.float64]:

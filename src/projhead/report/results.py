@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+#: Of what is compared: the full-width teacher, what is asked about, what that is compared with.
+ROLES = ("reference", "subject", "baseline")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,14 @@ class Result:
         How vectors were stored and searched.
     seed, encoder, revision, commit : int, str, str, str
         Where it comes from: the training seed, the teacher and its digest, the projhead version.
+    role : str
+        ``"reference"`` (the full-width teacher), ``"subject"`` or ``"baseline"``.
+    fitted_to : str
+        What the codec was fitted to: a corpus, ``"trained"`` with the head, or, where empty, what it stores.
+    variant : int
+        Which of several of one name, width and seed that are not the same, from 1.
+    minutes, command : float, str
+        How long the fit took (0 where there was none, or nobody looked), and what was typed.
     """
 
     task: str
@@ -51,10 +63,27 @@ class Result:
     index: str = "exact"
     seed: int = 0
     commit: str = ""
+    role: str = "subject"
+    fitted_to: str = ""
+    variant: int = 1
+    minutes: float = 0.0
+    command: str = ""
+
+
+def named(reducer: str, variant: int) -> str:
+    """Return what a reducer is called in tables: of several that share a name all but the first are numbered."""
+    return reducer if variant == 1 else f"{reducer} #{variant}"
 
 
 def append_results(path: Path, results: Iterable[Result]) -> None:
-    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself."""
+    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is none of result rows.
+    """
+    expect_rows(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
     with path.open("ab+") as file:
@@ -64,6 +93,22 @@ def append_results(path: Path, results: Iterable[Result]) -> None:
         file.write(lines.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def expect_rows(path: Path) -> None:
+    """Refuse to append to a file whose first line is no result row.
+
+    Raises
+    ------
+    FileExistsError
+        If it is none.
+    """
+    if not path.is_file() or not (first := _first_line(path)).strip():
+        return
+    try:
+        _checked(json.loads(first))
+    except (ValueError, TypeError):
+        raise FileExistsError(f"{path} exists and holds no result rows: choose another run_dir") from None
 
 
 def read_results(path: Path) -> list[Result]:
@@ -85,11 +130,36 @@ def read_results(path: Path) -> list[Result]:
         if not line.strip():
             continue
         try:
-            results.append(_checked(json.loads(line)))
+            results.append(_checked(_modern(json.loads(line))))
         except (ValueError, TypeError) as error:
             found = f"{line[:100]!r} ({error})"
             raise ValueError(f"{path}, line {number}: expected a result row, got {found}; remove that line") from error
     return results
+
+
+#: What compared heads were called before rows had roles.
+_OLD_BASELINES = {
+    "pca",
+    "pca_uncentered",
+    "pca_whitened",
+    "pca_power",
+    "autoencoder",
+    "random_projection",
+    "truncation",
+}
+
+
+def _modern(record: dict[str, object]) -> dict[str, object]:
+    """Give a row of an older version its role, and what it wrote into names: ``"pca #2"``, ``"int8 (trained)"``."""
+    if not isinstance(record, dict) or "role" in record:
+        return record
+    if name := re.fullmatch(r"(.+) #(\d+)", str(record.get("reducer"))):
+        record |= {"reducer": name[1], "variant": int(name[2])}
+    if stored := re.fullmatch(r"(\S+) \((.+)\)", str(record.get("codec"))):
+        record |= {"codec": stored[1], "fitted_to": stored[2]}
+    kind = record.get("reducer")
+    role = "reference" if kind == "teacher" else "baseline" if kind in _OLD_BASELINES else "subject"
+    return record | {"role": role}
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
@@ -104,4 +174,11 @@ def _checked(record: dict[str, object]) -> Result:
             raise ValueError(f"{field.name}: expected {field.type}, got {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{field.name}: expected a finite number, got {value}")
+    if result.role not in ROLES:
+        raise ValueError(f"role: expected one of {', '.join(ROLES)}, got {result.role!r}")
     return result
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline()

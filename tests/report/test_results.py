@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from projhead.evaluation.results import Result, append_results, read_results
+from projhead.report.results import Result, append_results, read_results
 
 ROW = Result("retrieval/x", "ndcg@10", 0.5, 0.4, 0.6, "learned", 64, 300, "MiniLM", "0123456789abcdef")
 
@@ -26,7 +26,7 @@ def test_numbers_that_are_none_are_not_written(tmp_path):
     "change",
     [
         {"value": "0.5"}, {"value": True}, {"value": 1e999}, {"low": [1]}, {"n": 2.5}, {"task": None},
-        {"color": "red"},
+        {"color": "red"}, {"role": "rival"},
     ],
 )  # fmt: skip
 def test_rows_of_another_kind_are_refused_and_their_line_named(tmp_path, change):
@@ -36,6 +36,24 @@ def test_rows_of_another_kind_are_refused_and_their_line_named(tmp_path, change)
         file.write(json.dumps({**vars(ROW), **change}) + "\n")
     with pytest.raises(ValueError, match="line 2: expected a result row"):
         read_results(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"reducer": "teacher"}, {"role": "reference"}),
+        ({"reducer": "learned", "codec": "pq_32 (trained)"}, {"codec": "pq_32", "fitted_to": "trained"}),
+        ({"reducer": "pca #2"}, {"reducer": "pca", "variant": 2, "role": "baseline"}),
+        ({"reducer": "export:x"}, {"role": "subject"}),
+    ],
+)
+def test_rows_of_older_versions_are_given_their_roles(tmp_path, old, new):
+    path = tmp_path / "results.jsonl"
+    written = {**vars(ROW), **old}
+    for name in ("role", "fitted_to", "variant"):
+        del written[name]
+    path.write_text(json.dumps(written) + "\n")
+    assert read_results(path) == [Result(**{**vars(ROW), **old, **new})]
 
 
 @pytest.mark.parametrize("line", [b"{", b"[1]", b"7", b"null", b'"x"', b"\xff\xfe", b"{}"])

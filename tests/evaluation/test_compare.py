@@ -9,10 +9,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from projhead.codecs.binary import Binary
-from projhead.commands.evaluate import evaluate
 from projhead.commands.train import _one_codec
 from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
+from projhead.evaluation.compare import compare
 from projhead.heads.linear import Linear
 from projhead.reducers.artifact import Teacher
 from projhead.reducers.learned import LearnedReducer
@@ -35,18 +35,18 @@ def test_what_runs_share_is_measured_once_and_what_only_looks_alike_is_told_apar
         PCA(8).fit(part).save(run / "baselines" / "pca", teacher=teacher)
         artifacts.append(run / "artifact")
     found = [
-        (row.reducer, row.seed)
-        for row in evaluate(encoder, [NeighborOverlap(top_k=[10])], artifacts, [], tmp_path / "stores")
+        (row.reducer, row.variant, row.seed)
+        for row in compare(artifacts, [NeighborOverlap(top_k=[10])], teacher=encoder).rows
         if not row.baseline
     ]
     # A random projection knows no data but its seed, PCA no seed but its data.
     assert found == [
-        ("teacher", 0),
-        ("random_projection", 0),
-        ("pca", 0),
-        ("random_projection", 1),
-        ("pca", 1),
-        ("pca #2", 1),
+        ("teacher", 1, 0),
+        ("random_projection", 1, 0),
+        ("pca", 1, 0),
+        ("random_projection", 1, 1),
+        ("pca", 1, 1),
+        ("pca", 2, 1),
     ]
 
 
@@ -61,20 +61,19 @@ def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_i
     pca = PCA(16).fit(rows)
     pca.save(tmp_path / "baselines" / "pca", teacher=teacher)
     task = NeighborOverlap(top_k=[10])
-    found = evaluate(encoder, [task], [tmp_path / "artifact"], [], tmp_path / "stores")
+    found = compare([tmp_path / "artifact"], [task], teacher=encoder).rows
     values = {(row.reducer, row.codec): row for row in found if not row.baseline}
-    assert set(values) == {
-        (name, codec) for name in ("teacher", "learned", "pca") for codec in ("float32", "binary")
-    } | {("learned", "binary (trained)")}
+    assert set(values) == {(name, codec) for name in ("teacher", "learned", "pca") for codec in ("float32", "binary")}
     assert reducer.codec_ is not None
     held_out = rows[[in_test(text) for text in encoder.texts_or_rows()]]
     queries = reducer.transform(held_out)
     stored = reducer.codec_.decode(reducer.codec_.encode(queries))
     expected = neighbor_overlap(held_out, stored, [10], queries=queries).mean()
-    trained = values["learned", "binary (trained)"]
+    trained = values["learned", "binary"]
+    assert (trained.fitted_to, values["pca", "binary"].fitted_to) == ("trained", "")
     assert trained.value == pytest.approx(expected, abs=1e-4)
     assert trained.bytes_per_vector == 2
-    difference = next(row for row in found if row.baseline and row.codec == "binary (trained)")
+    difference = next(row for row in found if row.baseline and row.codec == "binary")
     assert difference.value == pytest.approx(trained.value - values["pca", "binary"].value)
 
 

@@ -1,0 +1,296 @@
+"""Stores, the index over them and the encoder that made them: documents that are searched by text, vector or id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from projhead.data import Document
+from projhead.encoders.load import encoder_of
+from projhead.indexes.base import BaseIndex, load_index
+from projhead.persistence.registry import build
+from projhead.protocols import Encoder
+from projhead.settings.options import option, options_of
+from projhead.store.store import EmbeddingStore
+from projhead.vectors import Vectors
+
+
+class Hit(NamedTuple):
+    """A document that was found.
+
+    Attributes
+    ----------
+    id, text : str
+        The text is empty where the store keeps none.
+    score : float
+        Inner product with the query.
+    """
+
+    id: str
+    score: float
+    text: str
+
+
+class Collection:
+    """An index whose rows are the documents of stores, all of one encoder.
+
+    Rows are numbered through the stores in order; users see ids. `build` and `open` make collections.
+
+    Parameters
+    ----------
+    index : BaseIndex
+        Built on the rows of `stores`.
+    stores : sequence of EmbeddingStore
+    path : path, optional
+        The folder of the index.
+    """
+
+    def __init__(self, index: BaseIndex, stores: Sequence[EmbeddingStore], path: str | Path | None = None) -> None:
+        self.index, self.stores = index, list(stores)
+        self.path = None if path is None else Path(path)
+
+    @classmethod
+    def build(cls, store: EmbeddingStore, index: str | BaseIndex = "Flat", *, out: str | Path | None = None) -> Self:
+        """Index the rows of a store.
+
+        Parameters
+        ----------
+        store : EmbeddingStore
+        index : str or BaseIndex
+            A FAISS factory string such as ``"IVF256,Flat"``, the name of a kind of index such as ``"exact"``, or an
+            index of `projhead.indexes`.
+        out : path, optional
+            Write it to this folder; `save` does so later.
+        """
+        made = _index_named(index) if isinstance(index, str) else index
+        collection = cls(made.build(store), [store])
+        if out is not None:
+            collection.save(out)
+        return collection
+
+    @classmethod
+    def open(cls, path: str | Path, *, stores: Sequence[str | Path] | None = None, trusted: Sequence[str] = ()) -> Self:
+        """Open an index that was saved, and its stores.
+
+        Parameters
+        ----------
+        path : path
+        stores : sequence of path, optional
+            Where the stores are, in order, if they are not where they were from the index's folder.
+        trusted : sequence of str
+            Packages of the user's own whose classes records may name: their code is run.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no index, or it is of no store; if a part is damaged, gone, or not what was indexed.
+        """
+        index = load_index(path, trusted=trusted)
+        told = index.metadata.get("stores")
+        if not told:
+            raise ValueError(f"{path} does not say which stores it is of: 'projhead index' writes one that does")
+        places = [_place(Path(path), one["path"]) for one in told] if stores is None else [Path(one) for one in stores]
+        if len(places) != len(told):
+            raise ValueError(f"stores: expected {len(told)}, those of the index {path}, got {len(places)}")
+        opened = [_opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
+        return cls(index, opened, path)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What encodes queries: the stores' own, built again from what they record.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be built, or is not what it was.
+        """
+        return encoder_of(self.stores[0])
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the documents in the index, in order of their rows."""
+        names: list[str] = self._names[self._held()].tolist()
+        return names
+
+    def add(self, store: EmbeddingStore) -> Self:
+        """Add the documents of another store of the same encoder.
+
+        Raises
+        ------
+        ValueError
+            If it is of another encoder, or an id is in the index already.
+        """
+        mine, other = self.stores[0].manifest.encoder, store.manifest.encoder
+        if other["revision"] != mine["revision"]:
+            raise ValueError(
+                f"{store.folder} was encoded by {other['name']} at revision {other['revision']}, the index's by "
+                f"{mine['name']} at {mine['revision']}: encode it with that"
+            )
+        if store.manifest.side != self.stores[0].manifest.side:
+            raise ValueError(
+                f"{store.folder} holds side {store.manifest.side} of {other['name']}, the index side "
+                f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
+            )
+        twice = set(self.ids) & set(store.ids)
+        if twice:
+            raise ValueError(
+                f"{store.folder}: document {min(twice)!r} is in the index already ({len(twice):,} such): "
+                "delete it first, or give its documents ids of their own (corpus.id_column=...)"
+            )
+        first = len(self._names)
+        self.index.add(store, ids=range(first, first + len(store)))
+        self.stores.append(store)
+        del self._names
+        return self
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete documents by id; return how many.
+
+        Raises
+        ------
+        ValueError
+            If one is not in the index, or this kind of index cannot delete.
+        """
+        return self.index.delete(self._numbers(ids))
+
+    def search(self, query: Any, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> Any:
+        """Find the nearest documents of a query, or of several.
+
+        Parameters
+        ----------
+        query : str, sequence of str, or array-like of shape (d,) or (q, d)
+            Texts, or vectors of the encoder.
+        top_k : int
+        filter_ids : iterable of str, optional
+            Look only among these documents.
+
+        Returns
+        -------
+        list of Hit, or list of them for several queries
+            Best first; fewer than `top_k` where the index holds or finds fewer.
+        """
+        single = isinstance(query, str)
+        rows = self.encoder.encode_query([query] if single else list(query)) if _texts(query) else np.asarray(query)
+        if rows.ndim == 1:
+            single, rows = True, rows[None]
+        among = None if filter_ids is None else self._numbers(filter_ids)
+        found = self._hits(*self.index.search(rows, top_k, filter_ids=among))
+        return found[0] if single else found
+
+    def similar(self, id: str, top_k: int = 10) -> list[Hit]:
+        """Find the nearest documents of a document in the index, itself left out.
+
+        Raises
+        ------
+        ValueError
+            If it is not in the index.
+        """
+        number = int(self._numbers([id])[0])
+        store, row = self._place(number)
+        found = self._hits(*self.index.search(store.take([row]), top_k + 1))[0]
+        return [hit for hit in found if hit.id != id][:top_k]
+
+    def save(self, path: str | Path | None = None) -> None:
+        """Write the index, in place of an older one there; a kill leaves the old or the new.
+
+        Parameters
+        ----------
+        path : path, optional
+            The folder that it was opened from or saved to, where not given.
+
+        Raises
+        ------
+        ValueError
+            If there is no such folder, it holds something else, or another process changed the index meanwhile.
+        """
+        if path is None and self.path is None:
+            raise ValueError("path: expected the folder to write the index to, got none")
+        self.path = self.path if path is None else Path(path)
+        assert self.path is not None
+        self.index.metadata = {
+            "encoder": self.stores[0].manifest.encoder,
+            "stores": [_told(store, self.path) for store in self.stores],
+        }
+        self.index.save(self.path)
+
+    @cached_property
+    def _names(self) -> NDArray[np.str_]:
+        """The id of every row of every store."""
+        return np.array([name for store in self.stores for name in store.ids])
+
+    def _held(self) -> NDArray[np.int64]:
+        """Return the numbers of the rows that are in the index."""
+        every = self.index.ids.array
+        return every[every >= 0]
+
+    def _numbers(self, ids: Iterable[str]) -> NDArray[np.int64]:
+        wanted, held = list(ids), self._held()
+        names = self._names[held]
+        missing = sorted(set(wanted) - set(names.tolist()))
+        if missing:
+            raise ValueError(
+                f"documents: {missing[0]!r} is not in the index ({len(missing):,} such); give ids that are"
+            )
+        return held[np.isin(names, wanted)]
+
+    def _hits(self, scores: Vectors, numbers: NDArray[np.int64]) -> list[list[Hit]]:
+        return [
+            [Hit(document.id, float(score), document.text) for score, document in self._documents(some, row)]
+            for some, row in zip(scores, numbers, strict=True)
+        ]
+
+    def _documents(self, scores: Vectors, numbers: NDArray[np.int64]) -> Iterable[tuple[float, Document]]:
+        for score, number in zip(scores, numbers, strict=True):
+            if number >= 0:
+                store, row = self._place(int(number))
+                yield score, store.documents([row])[0]
+
+    def _place(self, number: int) -> tuple[EmbeddingStore, int]:
+        """Return the store of a row, and its number there."""
+        for store in self.stores:
+            if number < len(store):
+                return store, number
+            number -= len(store)
+        raise ValueError("the index names a row beyond its stores: build it again")
+
+
+def _texts(query: Any) -> bool:
+    return isinstance(query, str) or (not isinstance(query, np.ndarray) and all(isinstance(one, str) for one in query))
+
+
+def _index_named(name: str) -> BaseIndex:
+    spec = option("index", name) if name in options_of("index") else option("index", "faiss", factory=name)
+    index: BaseIndex = build(spec, "index")
+    return index
+
+
+def _told(store: EmbeddingStore, index: Path) -> dict[str, Any]:
+    """Describe a store by its place from the index's folder, so that both can be moved together."""
+    place = os.path.relpath(store.folder.resolve(), index.resolve())
+    return {"path": Path(place).as_posix(), "corpus": store.manifest.corpus, "rows": len(store)}
+
+
+def _place(index: Path, told: str) -> Path:
+    return Path(told) if Path(told).is_absolute() else Path(os.path.normpath(index.resolve() / told))
+
+
+def _opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[str]) -> EmbeddingStore:
+    try:
+        store = EmbeddingStore.open(place, trusted=trusted)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
+            "store=<folder>, Collection.open(..., stores=[<folder>]))"
+        ) from error
+    if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
+        raise ValueError(f"{place} was written again after the index {index}: build the index again")
+    return store

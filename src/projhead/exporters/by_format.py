@@ -1,0 +1,108 @@
+"""A student, or a head alone, to a folder in a format: the whole of an export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+
+from projhead.data import Document
+from projhead.errors import UserError
+from projhead.exporters.export import export as write_export
+from projhead.exporters.export import sample_texts
+from projhead.exporters.parity import both_sides_of
+from projhead.persistence.registry import build
+from projhead.protocols import Exporter
+from projhead.reducers.base import Reducer
+from projhead.settings.options import option
+from projhead.students.assemble import origin_of
+from projhead.vectors import unit_rows
+
+
+def export(
+    subject: SentenceTransformer | Reducer,
+    path: str | Path,
+    *,
+    format: str | Exporter = "onnx",
+    quantization: str | None = None,
+    calibrate: Any = None,
+    max_items: int = 512,
+    min_mean_cosine: float | None = None,
+    measured: str = "",
+    **options: Any,
+) -> dict[str, Any]:
+    """Export a student for stock tools, or a head alone, and measure the written files; or leave nothing behind.
+
+    Parameters
+    ----------
+    subject : SentenceTransformer or Reducer
+        What `assemble` returned; a fitted reducer for the formats of the head alone.
+    path : path
+        The folder to write; an older export there is replaced.
+    format : str or Exporter
+        ``"sentence_transformers"``, ``"onnx"``, ``"openvino"``; ``"head_onnx"``, ``"head_dense"``, ``"head_faiss"``,
+        ``"faiss_codes"`` of the head alone; or an exporter of `projhead.exporters`.
+    quantization : str, optional
+        Of the network's weights, such as ``"int8"``; the format's own default where not given.
+    calibrate : sequence of str or Document, or array-like of shape (n, d)
+        Real texts of several lengths, vectors for the head alone. Every second one calibrates, the others measure
+        parity.
+    max_items : int
+        Of those are used at most so many, from the shortest to the longest text.
+    min_mean_cosine : float, optional
+        Parity below which nothing is written; each format has its own.
+    measured : str
+        Markdown tables of measured quality, for the card.
+    **options
+        Of the format.
+
+    Returns
+    -------
+    dict
+        The record: parity, size in bytes, items per second, and what was exported.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` is something else than an export.
+    UserError
+        If there is no such format or quantization of it, or the subject is of the wrong kind.
+    ValueError
+        If parity is below the threshold, or there is too little to measure it on.
+    """
+    if isinstance(format, str):
+        given = options if quantization is None else {**options, "quantization": quantization}
+        exporter: Exporter = build(option("export", format, **given), "exporter")
+    else:
+        exporter = format
+    title = type(exporter).__name__
+    if calibrate is None:
+        raise UserError(f"calibrate: expected texts or vectors to measure {title} on, got none")
+    if exporter.encoder is None:
+        if not isinstance(subject, Reducer):
+            raise UserError(f"{title} exports a head alone: expected a reducer, got {type(subject).__name__}")
+        items: Any = unit_rows(_spread(calibrate, max_items), "calibrate")
+        teacher, reducer, reference = subject.teacher_, subject.kind, subject.transform(items)
+    else:
+        if not isinstance(subject, SentenceTransformer):
+            raise UserError(f"{title} exports a student: expected what assemble returns, got {type(subject).__name__}")
+        items = sample_texts([one.text if isinstance(one, Document) else one for one in calibrate], max_items)
+        (teacher, reducer), reference = origin_of(subject), both_sides_of(subject, items)
+    return write_export(
+        exporter,
+        subject,
+        Path(path),
+        items,
+        reference,
+        teacher=teacher,
+        reducer=reducer,
+        min_mean_cosine=min_mean_cosine,
+        measured=measured,
+    )
+
+
+def _spread(rows: Any, most: int) -> Any:
+    chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
+    return np.asarray(rows)[np.unique(chosen)]  # of a memory-mapped file only these are read

@@ -1,0 +1,68 @@
+"""Texts to a store of their vectors, found again rather than made twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sized
+from pathlib import Path
+from typing import Any
+
+from projhead.codecs.base import BaseCodec
+from projhead.data import Document
+from projhead.persistence.registry import build
+from projhead.protocols import Corpus, Encoder
+from projhead.settings.options import option
+from projhead.store.store import EmbeddingStore, write_store
+
+
+def embed(
+    encoder: Encoder,
+    documents: Iterable[str | Document] | Corpus | None = None,
+    *,
+    out: str | Path,
+    split: str = "all",
+    codec: str | BaseCodec | None = None,
+    show_progress: bool = True,
+    **options: Any,
+) -> EmbeddingStore:
+    """Encode documents into a store, go on with an interrupted one, or open a finished one.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    documents : iterable of str or Document, or Corpus
+        Of texts alone the ids are their numbers. Of vectors made elsewhere, which are their own corpus, all rows where
+        not given.
+    out : path
+        The folder of the store. Found again it is opened: texts are compared, none is encoded twice.
+    split : {"all", "train", "test"}
+        Of a corpus.
+    codec : str or BaseCodec, optional
+        Store codes of fewer bytes: ``"int8"``, ``"pq:32"``, or a codec of `projhead.codecs`.
+    show_progress : bool
+    **options
+        As `write_store` takes them: `name`, `dtype`, `calibration_rows`, `shard_rows`, `keep_texts`, `side`, `total`.
+
+    Raises
+    ------
+    TypeError
+        If `documents` is one string.
+    ValueError
+        If there are none, or the folder holds something else.
+    """
+    if isinstance(documents, str):
+        raise TypeError("documents: expected texts, got one string; put it into a list")
+    source: Any = encoder if documents is None else documents
+    if documents is None and not hasattr(encoder, "documents"):
+        raise ValueError(f"documents: expected texts for {encoder.name} to encode, got none")
+    if hasattr(source, "documents"):
+        options = {"name": source.name, **options}
+        source = source.documents(split)
+    elif isinstance(source, Sized):
+        options = {"total": len(source), **options}
+    made: BaseCodec | None = build(option("codec", codec), "codec") if isinstance(codec, str) else codec
+    return write_store(out, encoder, _numbered(source), codec=made, show_progress=show_progress, **options)
+
+
+def _numbered(texts: Iterable[str | Document]) -> Iterable[Document]:
+    for number, one in enumerate(texts):
+        yield one if isinstance(one, Document) else Document(str(number), one)

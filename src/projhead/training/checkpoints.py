@@ -1,0 +1,64 @@
+"""Checkpoints that are whole, and the one before where they are not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from projhead.persistence.files import atomic_file
+
+_LAST, _BEFORE, _BEST = "last.ckpt", "last-before.ckpt", "best.ckpt"
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Write a checkpoint under another name, sync it and rename it; keep the last before it, too."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write `checkpoint` to `path`, whole or not at all."""
+        with atomic_file(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+            if Path(path).name == _LAST and Path(path).exists():
+                os.replace(path, Path(path).with_name(_BEFORE))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint to go on from; none where there is none, or none that is whole.
+
+    Damaged ones are named and taken away.
+    """
+    if damage := _damage(folder / _BEST):
+        # What was best is lost, and a run gone on with would wait for a better one.
+        _drop(folder / _BEST, damage, "training from the start")
+        for name in (_LAST, _BEFORE):
+            (folder / name).unlink(missing_ok=True)
+    for name, then in ((_LAST, "trying the one before"), (_BEFORE, "training from the start")):
+        file = folder / name
+        if damage := _damage(file):
+            _drop(file, damage, then)
+        elif file.is_file():
+            print(f"going on from {file}")
+            return file
+    return None
+
+
+def _damage(file: Path) -> str:
+    """Return what is wrong with a checkpoint, by the check sums that torch writes; nothing where there is no file."""
+    if not file.is_file():
+        return ""
+    try:
+        with zipfile.ZipFile(file) as members:
+            bad = members.testzip()
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
+        return str(error) or type(error).__name__
+    return f"bad check sum of {bad}" if bad else ""
+
+
+def _drop(file: Path, damage: str, then: str) -> None:
+    logging.getLogger(__name__).warning("%s is damaged (%s): %s", file, damage, then)
+    file.unlink()

@@ -1,0 +1,35 @@
+"""What is imported when: by the modules that are there, not by the time that a busy machine takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ARTIFACT = Path(__file__).parent / "fixtures" / "v1" / "artifacts" / "learned_mlp"
+
+_SCRIPT = """
+import json, sys
+
+def loaded():
+    return sorted({name.split(".")[0] for name in sys.modules})
+
+import projhead
+first = loaded()
+from projhead import LearnedReducer, load_reducer
+second = loaded()
+reducer = load_reducer(sys.argv[1])
+reducer.transform([[1.0] * reducer.n_features_in_])
+print(json.dumps([first, second, loaded()]))
+"""
+
+
+def test_a_head_is_loaded_and_applied_without_what_only_training_needs() -> None:
+    command = [sys.executable, "-c", _SCRIPT, str(ARTIFACT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    face, class_, applied = (set(names) for names in json.loads(done.stdout))
+    assert not face & {"numpy", "torch", "sklearn", "pydantic"}
+    heavy = {"pytorch_lightning", "lightning_fabric", "torchmetrics", "transformers", "sentence_transformers"}
+    for modules in (class_, applied):
+        assert not modules & (heavy | {"datasets", "matplotlib", "hydra", "mteb"})
