@@ -18,7 +18,7 @@ from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.heads.rotation import Rotation
 from projhead.losses.neighbor_kl import NeighborKL
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.spectrum import one_pass, spectrum
@@ -240,7 +240,7 @@ class LearnedReducer(Reducer):
         rows = self._checked(X, reset=True)
         if any(not 1 <= width < self.n_components for width in self.nested):
             raise ValueError(f"nested: expected widths from 1 to {self.n_components - 1}, got {list(self.nested)}")
-        if self.nested and self.codec is not None:
+        if len(self.nested) and self.codec is not None:
             raise ValueError(f"nested: expected none with a codec, got {list(self.nested)}; train each width by itself")
         if queries is not None:
             queries = self._checked(queries, reset=False)
@@ -436,13 +436,14 @@ class LearnedReducer(Reducer):
         shorter.nested = [width for width in self.nested if width < n_components]
         return shorter
 
-    def with_head(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
+    def with_head(self, head: nn.Module, teacher: EncoderIdentity, training: dict[str, Any]) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
         other._drop_decoder()
         other.head_ = head.cpu().requires_grad_(False).eval()
         other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
         other.teacher_, other._training = teacher, training
+        other.__dict__.pop("sample_", None)
         return other
 
 
