@@ -267,6 +267,7 @@ class LearnedReducer(Reducer):
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
         trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
         self.head_, self._training, ending, self.history_ = trained
+        self._training["purpose"] = recipe.purpose
         self.codec_ = fitted.load_trained(fake)
         self.summary_ = f"{recipe}; {ending}"
 
