@@ -23,8 +23,8 @@ from projhead.data import Scores
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Encoder
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca_power import PCAPower
 from projhead.reducers.random_projection import RandomProjection
@@ -87,7 +87,7 @@ class Collection(NamedTuple):
 
     Attributes
     ----------
-    teacher : Teacher
+    teacher : EncoderIdentity
     documents, sentences : ndarray of shape (n, d) and (s, d), float16
     of : ndarray of shape (s,), int64
         The document of each sentence.
@@ -97,7 +97,7 @@ class Collection(NamedTuple):
         For each query the numbers of the documents judged, and their gains.
     """
 
-    teacher: Teacher
+    teacher: EncoderIdentity
     documents: NDArray[np.float16]
     sentences: NDArray[np.float16]
     of: NDArray[np.int64]
@@ -168,9 +168,9 @@ class Model:
         return self._made
 
     @property
-    def teacher(self) -> Teacher:
+    def teacher(self) -> EncoderIdentity:
         """Its name, for rows; nothing of it is loaded."""
-        return Teacher(self.name, "", self.width)
+        return EncoderIdentity(self.name, "", self.width)
 
     def rows(self, path: Path, texts: list[str]) -> NDArray[np.float16]:
         """Return the rows of a file, which is written first where it does not exist."""

@@ -22,7 +22,7 @@ from harness import done, other_baselines, parsed, parser, pca_forms, timed, wri
 from projhead import LearnedReducer
 from projhead.data import Scores
 from projhead.encoders.precomputed import Precomputed
-from projhead.evaluation.measurements import Measurement, result_rows, teacher_of
+from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.heads.linear import Linear
 from projhead.heads.rotation import Rotation
 from projhead.losses.matryoshka_adaptor import MatryoshkaAdaptor
@@ -44,7 +44,7 @@ def seed_rows(
     """Yield the rows of one seed, and the minutes of the fit behind them."""
     order, d = np.random.default_rng(seed).permutation(len(vectors.rows)), vectors.dimension
     test = unit_rows(vectors.rows[np.sort(order[: args.held_out])])
-    train, teacher = vectors.rows[np.sort(order[args.held_out :][: args.rows])], teacher_of(vectors)
+    train, teacher = vectors.rows[np.sort(order[args.held_out :][: args.rows])], vectors.identity
     nested = {"head": Rotation, "nested": args.widths, "random_state": seed}
     rotation, minutes = timed(lambda: LearnedReducer(d, **nested).fit(train))
     adaptor, adapted = timed(
@@ -74,7 +74,9 @@ def seed_rows(
 
 
 def _number(metric: str, value: float, width: int, n: int, seed: int, task: str, vectors: Precomputed) -> Result:
-    return Result(task, metric, value, value, value, "rotation", width, n, vectors.name, vectors.revision, seed=seed)
+    return Result(
+        task, metric, value, value, value, "rotation", width, n, vectors.name, vectors.identity.key, seed=seed
+    )
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ from tabulate import tabulate
 from projhead import LearnedReducer
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.held_out import held_out
-from projhead.evaluation.measurements import teacher_of
 from projhead.report.results import Result, read_results
 from projhead.vectors import unit_rows
 
@@ -35,7 +34,7 @@ def cell(vectors: Precomputed, n: int, k: int, seed: int, held: int, task: str) 
     test, train = unit_rows(vectors.rows[np.sort(order[:held])]), vectors.rows[np.sort(order[held : held + n])]
     learned, minutes = timed(lambda: LearnedReducer(k, random_state=seed).fit(train))
     forms = [form.fit(train) for form in pca_forms(k) if k < n]
-    found = held_out([learned, *forms], test, teacher=teacher_of(vectors), seed=seed)
+    found = held_out([learned, *forms], test, teacher=vectors.identity, seed=seed)
     rows = [replace(row, task=task) for row in found.rows if row.metric != "overlap@1"]
     return rows, minutes, learned.summary_
 

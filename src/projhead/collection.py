@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
 from projhead.indexes.base import BaseIndex, load_index
+from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder
 from projhead.settings.options import option, options_of
@@ -99,6 +100,9 @@ class Collection:
         if len(places) != len(told):
             raise ValueError(f"stores: expected {len(told)}, those of the index {path}, got {len(places)}")
         opened = [_opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
+        encoder = EncoderIdentity.of_record(index.metadata.get("encoder"))
+        for store in opened:
+            expect_same(encoder, store.identity, str(store.folder), f"it was written again: build {path} again")
         return cls(index, opened, path)
 
     @cached_property
@@ -129,15 +133,11 @@ class Collection:
         ValueError
             If it is of another encoder, or an id is in the index already.
         """
-        mine, other = self.stores[0].manifest.encoder, store.manifest.encoder
-        if other["revision"] != mine["revision"]:
-            raise ValueError(
-                f"{store.folder} was encoded by {other['name']} at revision {other['revision']}, the index's by "
-                f"{mine['name']} at {mine['revision']}: encode it with that"
-            )
+        mine, other = self.stores[0].identity, store.identity
+        expect_same(mine, other, str(store.folder), "encode it with the encoder of the index")
         if store.manifest.side != self.stores[0].manifest.side:
             raise ValueError(
-                f"{store.folder} holds side {store.manifest.side} of {other['name']}, the index side "
+                f"{store.folder} holds side {store.manifest.side} of {other.name}, the index side "
                 f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
             )
         twice = set(self.ids) & set(store.ids)
@@ -217,7 +217,7 @@ class Collection:
         self.path = self.path if path is None else Path(path)
         assert self.path is not None
         self.index.metadata = {
-            "encoder": self.stores[0].manifest.encoder,
+            "encoder": self.stores[0].identity.record,
             "stores": [_told(store, self.path) for store in self.stores],
         }
         self.index.save(self.path)

@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
+from projhead.collection import Collection
 from projhead.corpora.files import TextFiles
-from projhead.data import RowText
+from projhead.data import Document, RowText
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.persistence.registry import build, spec_of
+from projhead.reducers.base import load_reducer
+from projhead.reducers.pca import PCA
 from projhead.reducers.truncation import Truncation
 from projhead.store.store import write_store
 from projhead.vectors import Vectors, unit_rows
@@ -58,7 +61,7 @@ def test_texts_may_be_a_column(tmp_path: Path, rows: Vectors) -> None:
     np.testing.assert_allclose(encoder.encode(["text 7"]), rows[7:8], atol=1e-6)
 
 
-def test_revision_is_of_the_content_and_a_record_builds_it_again(
+def test_identity_is_of_the_content_and_a_record_builds_it_again(
     tmp_path: Path, rows: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _write(tmp_path / "v.npy", rows)
@@ -66,11 +69,11 @@ def test_revision_is_of_the_content_and_a_record_builds_it_again(
     encoder = Precomputed("v.npy", name="api")
     monkeypatch.chdir("/")
     again = build(spec_of(encoder), "encoder")
-    assert (again.name, again.revision) == ("api", encoder.revision)
+    assert (again.name, again.identity) == ("api", encoder.identity)
     rows = rows.copy()
     rows[0, 0] += 1e-6
     np.save(path, rows)
-    assert Precomputed(path).revision != encoder.revision
+    assert Precomputed(path).identity != encoder.identity
 
 
 @pytest.fixture
@@ -161,3 +164,36 @@ def test_what_holds_no_rows_is_refused(tmp_path: Path, rows: Vectors) -> None:
     for name, message in messages.items():
         with pytest.raises(ValueError, match=f"{name}.*{message}"):
             Precomputed(str(tmp_path / name))
+
+
+def test_files_of_a_declared_model_stand_for_one_another(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for day in ("monday", "tuesday"):
+        np.save(tmp_path / f"{day}.npy", generator.normal(size=(20, 6)).astype(np.float32))
+        (tmp_path / f"{day}.txt").write_text("".join(f"{day} {number}\n" for number in range(20)))
+
+    def opened(day: str, **declared: str) -> Precomputed:
+        return Precomputed(str(tmp_path / f"{day}.npy"), texts=str(tmp_path / f"{day}.txt"), **declared)
+
+    api = {"name": "text-embedding-3-small", "revision": "2024-01-25"}
+    monday, tuesday = (opened(day, **api) for day in ("monday", "tuesday"))
+    stores = [
+        write_store(tmp_path / day, one, [Document(text, text) for text in one.texts_or_rows()])
+        for day, one in (("m", monday), ("t", tuesday))
+    ]
+    PCA(3).fit(stores[0]).save(tmp_path / "artifact")
+    reducer = load_reducer(tmp_path / "artifact")
+    assert Reduced(tuesday, reducer).encode(["tuesday 3"]).shape == (1, 3)
+    assert len(Collection.build(stores[0], "exact").add(stores[1])) == 40
+    assert build(spec_of(tuesday), "encoder").identity == monday.identity
+
+    for other in (opened("tuesday"), opened("tuesday", **{**api, "revision": "2"}), opened("tuesday", name="ada")):
+        with pytest.raises(ValueError, match=r"expected vectors of text-embedding-3-small \(fingerprint text-.*@2024"):
+            Reduced(other, reducer)
+    PCA(3).fit(opened("monday").rows).save(tmp_path / "undeclared", teacher=opened("monday").identity)
+    with pytest.raises(ValueError, match=r"unless you declare their model, .*encoder.name=<model> encoder.revision="):
+        Reduced(opened("tuesday"), load_reducer(tmp_path / "undeclared"))
+    with pytest.raises(
+        ValueError, match=r"expected the name of the model that it is of, got '2' alone; give encoder.n"
+    ):
+        opened("monday", revision="2")

@@ -5,12 +5,12 @@ import pytest
 
 from projhead.codecs.binary import Binary
 from projhead.evaluation.held_out import SEARCHED, held_out
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors, exact_top_k
 
-TEACHER = Teacher("rows", "1", 32)
+TEACHER = EncoderIdentity("rows", "1", 32)
 
 
 def test_what_was_fitted_for_an_index_is_asked_for_its_rows(rows: Vectors) -> None:

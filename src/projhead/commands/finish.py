@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
 from projhead.evaluation.held_out import held_out
-from projhead.evaluation.measurements import teacher_of
 from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
@@ -39,7 +38,7 @@ def finish(
     baselines: dict[str, Reducer] = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
     for baseline in baselines.values():
         baseline.fit(train)
-    teacher = teacher_of(encoder)
+    teacher = encoder.identity
     widths = [*getattr(reducer, "nested", ()), cfg.n_components]
     cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
     searched = train if own is test and reducer.training_.get("purpose") == "index" else None

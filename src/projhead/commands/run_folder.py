@@ -121,7 +121,7 @@ def _read(file: Path) -> tuple[dict[str, Any] | None, str]:
         return None, ""
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return None, str(error)
     ours = isinstance(record, dict) and record.get("format") == _FORMAT
     return (record, "") if ours and {"overrides", "settings"} <= set(record) else (None, "")

@@ -17,7 +17,9 @@ from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
 from projhead.data import Document, RowText
+from projhead.persistence.arrays import read_array
 from projhead.persistence.files import sha256_of
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.vectors import Vectors, unit_rows
 
@@ -43,7 +45,10 @@ class Precomputed(OneSided):
         The column with the ids of rows, in the file of texts, or in that of the vectors (.parquet); the number of the
         row, from 0, where not given.
     name : str, optional
-        What to call the encoder that made the vectors.
+        What to call the encoder that made the vectors; the name of the file where not given.
+    revision : str, optional
+        Which version of it. Name and revision declare the model: another file of the same then serves wherever this one
+        does. Where they are not given, this file is known by its bytes, and no other stands for it.
 
     Attributes
     ----------
@@ -59,18 +64,30 @@ class Precomputed(OneSided):
     """
 
     def __init__(
-        self, path: str, *, texts: str | None = None, id_column: str | None = None, name: str | None = None
+        self,
+        path: str,
+        *,
+        texts: str | None = None,
+        id_column: str | None = None,
+        name: str | None = None,
+        revision: str | None = None,
     ) -> None:
+        if revision is not None and name is None:
+            raise ValueError(
+                f"revision: expected the name of the model that it is of, got {revision!r} alone; give encoder.name=..."
+            )
         self.path, self.texts = str(Path(path).absolute()), texts and str(Path(texts).absolute())
-        self.id_column, self.name = id_column, name or Path(path).stem
+        self.id_column, self.name, self.revision = id_column, name or Path(path).stem, revision
         self.rows = _load(Path(path))
         _check(self.rows, self.path)
         self.dimension = int(self.rows.shape[1])
 
     @cached_property
-    def revision(self) -> str:
-        """Digest of the file."""
-        return sha256_of(Path(self.path))[:16]
+    def identity(self) -> EncoderIdentity:
+        """The declared model; where none is declared, the file itself."""
+        declared = f"{self.name}@{self.revision}" if self.revision is not None else ""
+        fingerprint = declared or sha256_of(Path(self.path))[:16]
+        return EncoderIdentity(self.name, fingerprint, self.dimension, of_file=not declared)
 
     @cached_property
     def _texts(self) -> list[RowText]:
@@ -183,8 +200,7 @@ def _load(path: Path) -> NDArray[Any]:
 
 
 def _npy(path: Path) -> NDArray[Any]:
-    rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return rows
+    return read_array(path, mapped=True)
 
 
 def _safetensors(path: Path) -> NDArray[Any]:

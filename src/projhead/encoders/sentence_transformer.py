@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from projhead.corpora.batching import token_batches
 from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import holds, read_record
 from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
@@ -58,7 +59,7 @@ class SentenceTransformerEncoder:
         Whether to use only what was downloaded before.
     dtype : {"float32", "float16", "bfloat16"}, optional
         What the network computes in; what its files hold where not given. Halves are for GPUs, and for processors with
-        bfloat16 products. Another than the files' is said in the revision, yet a head fitted to the one serves the
+        bfloat16 products. Another than the files' is said in the identity, yet a head fitted to the one serves the
         other.
     attention : str, optional
         How transformers computes attention, such as ``"sdpa"`` or ``"eager"``; its own choice where not given. With
@@ -113,11 +114,26 @@ class SentenceTransformerEncoder:
         best = 2048 if self.model.device.type == "cpu" else 16_384
         self.token_budget = self._fitting = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
-        self.revision = model_revision(self.model)
+        self._fingerprint, self._compute_dtype = fingerprint_of(self.model), ""
         if dtype is not None and getattr(torch, dtype) != self.model.dtype:
-            self.revision += f"-{dtype}"
+            self._compute_dtype = dtype
             self.model.to(getattr(torch, dtype))
         self.dimension, self.two_sided = _dimension(self.model), two_sided(self.model)
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """The fingerprint, and what else there is to know."""
+        model = self.model
+        return EncoderIdentity(
+            self.name,
+            self._fingerprint,
+            self.dimension,
+            similarity=str(model.similarity_fn_name),
+            compute_dtype=self._compute_dtype,
+            query_prompt=prompt_of(model, "query"),
+            document_prompt=prompt_of(model, "document"),
+            pooling="+".join(_poolings(model)),
+        )
 
     def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, d), float32, of texts that ask; see `encode`."""
@@ -196,7 +212,7 @@ class SentenceTransformerEncoder:
         return lengths
 
 
-def model_revision(model: SentenceTransformer) -> str:
+def fingerprint_of(model: SentenceTransformer) -> str:
     """Return a digest of what decides a model's vectors: weights, modules, tokens and their limit.
 
     Taken of the loaded model, so a hub download, a local copy and a re-saved one agree.
@@ -235,6 +251,12 @@ def _side_facts(model: SentenceTransformer, side: Side | None) -> dict[str, Any]
         else tokenizer.encode(_PROBE).ids
     )
     return {"modules": [_facts(module) for module in modules], "max_seq_length": limit, "tokens": ids}
+
+
+def _poolings(model: SentenceTransformer) -> list[str]:
+    """Return how tokens become a row, where a module says it."""
+    modes = [mode for module in route_of(model, "document") if (mode := getattr(module, "pooling_mode", None))]
+    return [str(one) for mode in modes for one in ([mode] if isinstance(mode, str) else mode)]
 
 
 def _facts(module: torch.nn.Module) -> list[Any]:

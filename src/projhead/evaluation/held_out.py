@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Encoder, OneSided, Task
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
 from projhead.tasks.documents import stored
@@ -32,9 +33,9 @@ SEARCHED, _SEARCHED = "neighbor_overlap/held-out among those trained on", 20_000
 class _Numbered(OneSided):
     """Rows in memory as an encoder, whose texts are their numbers."""
 
-    def __init__(self, teacher: Teacher, rows: Vectors) -> None:
-        self.name, self.revision, self.rows = teacher.name, teacher.revision, rows
-        self.dimension = int(rows.shape[1])
+    def __init__(self, teacher: EncoderIdentity, rows: Vectors) -> None:
+        self.name, self.rows, self.dimension = teacher.name, rows, int(rows.shape[1])
+        self.identity = replace(teacher, dimension=self.dimension)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         return self.rows[[int(text) for text in texts]]
@@ -70,7 +71,7 @@ def held_out(
     reducers: Sequence[Reducer],
     test: Vectors,
     *,
-    teacher: Teacher,
+    teacher: EncoderIdentity,
     own: Vectors | None = None,
     train: NDArray[Any] | None = None,
     codec: BaseCodec | None = None,
@@ -88,7 +89,7 @@ def held_out(
         Fitted; subjects among them are compared with the baselines among them.
     test : ndarray of shape (n, d), float32
         Unit rows of the teacher.
-    teacher : Teacher
+    teacher : EncoderIdentity
         The encoder that the reducers were fitted to.
     own : ndarray of shape (n, e), optional
         That encoder's rows of the same texts, where it is not the one that gave `test`.

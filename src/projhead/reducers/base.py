@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -21,9 +23,10 @@ from torch import nn
 
 from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
+from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
-from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.reducers.artifact import read_artifact, write_artifact
 from projhead.reducers.held_out import TOP_K, hold_out
 from projhead.reducers.inverse import least_squares, through_components
 from projhead.reducers.ready import ready_folder
@@ -52,7 +55,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     head_ : torch.nn.Module
         The fitted projection, before rows are made unit length again.
-    teacher_ : Teacher or None
+    teacher_ : EncoderIdentity or None
         The encoder whose vectors were seen, None for bare arrays.
     store_ : EmbeddingStore or None
         The store that was fitted to, where it was one; not saved.
@@ -68,7 +71,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     kind: str
     #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
     role = "subject"
-    teacher_: Teacher | None = None
+    teacher_: EncoderIdentity | None = None
     store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
 
@@ -98,14 +101,11 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if reset:
             self.store_ = X if isinstance(X, EmbeddingStore) else None
         if isinstance(X, EmbeddingStore):
-            encoder = X.manifest.encoder
-            teacher = Teacher(encoder["name"], encoder["revision"], encoder["dimension"])
-            if not reset and self.teacher_ is not None and not self.teacher_.is_of(teacher.revision):
-                raise ValueError(
-                    f"{X.folder}: expected vectors of {self.teacher_.name} (revision {self.teacher_.revision}), got "
-                    f"those of {teacher.name} (revision {teacher.revision}); encode with that teacher, or fit again"
-                )
-            self.teacher_, X = teacher if reset else self.teacher_, X.rows
+            if reset:
+                self.teacher_ = X.manifest.encoder
+            else:
+                self.check_fits(X.manifest.encoder, str(X.folder))
+            X = X.rows
         if reset:
             self._validate_params()
         with warnings.catch_warnings():
@@ -124,6 +124,22 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"got {self.n_components}"
             )
         return rows
+
+    def check_fits(self, encoder: EncoderIdentity, what: str = "the reducer") -> None:
+        """Check that this fitted reducer takes the vectors of an encoder.
+
+        Raises
+        ------
+        ValueError
+            If it was fitted to those of another, or to vectors of another width.
+        """
+        if self.teacher_ is not None:
+            expect_same(self.teacher_, encoder, what, "choose that teacher with encoder=..., or train again")
+        if self.n_features_in_ != encoder.dimension:
+            raise ValueError(
+                f"{what}: expected vectors of width {self.n_features_in_}, got those of {encoder}; choose the teacher "
+                "that the reducer was fitted to"
+            )
 
     def transform(self, X: ArrayLike) -> Vectors:
         """Reduce rows (n, d), float, to unit rows (n, k), float32.
@@ -232,15 +248,18 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.head_ = head.requires_grad_(False)
         return self
 
-    def save(self, path: str | Path, *, teacher: Teacher | None = None, card: str = "", half: bool = False) -> None:
+    def save(
+        self, path: str | Path, *, teacher: EncoderIdentity | None = None, card: str = "", half: bool = False
+    ) -> None:
         """Write the fitted reducer as an artifact folder.
 
         Parameters
         ----------
         path : path
             The folder; an older artifact there is replaced.
-        teacher : Teacher, optional
-            The encoder that made the vectors, so that another's are refused later.
+        teacher : EncoderIdentity, optional
+            The encoder that made the vectors, so that another's are refused later. A store that was fitted to says it
+            by itself; where nothing does, whoever loads the artifact is told.
         card : str
             The text of its README.md.
         half : bool
@@ -264,7 +283,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "head": spec_of(self.head_),
             "codec": self.codec_ and spec_of(self.codec_),
             "fitted": scalars,
-            "teacher": vars(self.teacher_) if self.teacher_ else None,
+            "teacher": self.teacher_ and self.teacher_.record,
             "training": self.training_,
             "versions": {name: version(name) for name in _LIBRARIES},
         }
@@ -315,11 +334,23 @@ def _loaded(path: str | Path) -> Reducer:
         setattr(reducer, _fitted_name(_FORMER.get(str(name), str(name))), value)
     if hasattr(reducer, "components_") and not hasattr(reducer, "mean_"):
         reducer.mean_ = None
-    reducer.teacher_ = read_teacher(config["teacher"])
+    reducer.teacher_ = config["teacher"] and EncoderIdentity.of_record(config["teacher"])
+    if reducer.teacher_ is None:
+        _tell_unknown(Path(path))
     reducer._training = config["training"]
     reducer.n_features_in_ = head.in_features
     reducer.codec_ = _codec(path, config.get("codec"), _arrays(tensors, "codec."), int(head.out_features))
     return reducer
+
+
+@cache
+def _tell_unknown(path: Path) -> None:
+    """Say once of an artifact that nothing can tell whose vectors it takes."""
+    logging.getLogger(__name__).warning(
+        "%s was fitted to a bare array, of an unknown teacher: nothing refuses another encoder's vectors of its width. "
+        "Fit to a store, or save(..., teacher=encoder.identity), and it will know.",
+        path,
+    )
 
 
 def _arrays(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, NDArray[Any]]:

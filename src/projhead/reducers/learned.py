@@ -19,7 +19,7 @@ from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.heads.rotation import Rotation
 from projhead.losses.neighbor_kl import NeighborKL
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA, moments
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
@@ -438,7 +438,7 @@ class LearnedReducer(Reducer):
         shorter.nested = [width for width in self.nested if width < n_components]
         return shorter
 
-    def with_head(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
+    def with_head(self, head: nn.Module, teacher: EncoderIdentity, training: dict[str, Any]) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
         other._drop_decoder()

@@ -107,7 +107,7 @@ def expect_rows(path: Path) -> None:
         return
     try:
         _checked(json.loads(first))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise FileExistsError(f"{path} exists and holds no result rows: choose another run_dir") from None
 
 
@@ -131,7 +131,7 @@ def read_results(path: Path) -> list[Result]:
             continue
         try:
             results.append(_checked(_modern(json.loads(line))))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             found = f"{line[:100]!r} ({error})"
             raise ValueError(f"{path}, line {number}: expected a result row, got {found}; remove that line") from error
     return results

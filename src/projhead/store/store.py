@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
 from projhead.persistence.files import locked, write_json
+from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.leftovers import leftover, remove
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
@@ -108,12 +109,12 @@ class EmbeddingStore:
     @property
     def dimension(self) -> int:
         """Width of the rows."""
-        return int(self.manifest.encoder["dimension"])
+        return self.manifest.encoder.dimension
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """Name, revision and dimension of the encoder that made the rows."""
-        return {name: self.manifest.encoder[name] for name in ("name", "revision", "dimension")}
+    def identity(self) -> EncoderIdentity:
+        """That of the encoder that made the rows."""
+        return self.manifest.encoder
 
     def codes(self) -> Iterator[NDArray[Any]]:
         """Yield what is stored of each shard, (rows, items), zero-copy from the memory map."""
@@ -196,9 +197,9 @@ class EmbeddingStore:
 
 def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str, side: Side = "document") -> Path:
     """Return where the vectors of a corpus, by its fingerprint, lie below `root`."""
-    name = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)[:40]
+    name, key = (re.sub(r"[^\w.-]+", "_", one) for one in (Path(encoder.name).name[:40], encoder.identity.key))
     other = f"-{side}" if side_of(encoder, side) in ("query", "plain") else ""
-    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}{other}"
+    return root / f"{name}-{key}-{corpus[:16]}-{dtype}{other}"
 
 
 def write_store(
@@ -296,15 +297,15 @@ def _wanted(
     if codec is not None:
         kind, items = codec.layout(encoder.dimension)
         dtype, record = str(kind), {"name": codec.name, "items": items, "spec": spec_of(codec)}
-    identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
     return Manifest(
-        {**identity, "spec": _record(encoder)},
+        encoder.identity,
         {"name": name, "fingerprint": ""},
         dtype,
         shard_rows,
         keep_texts,
         codec=record,
         side=side,
+        spec=_record(encoder),
     )
 
 
@@ -347,8 +348,9 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
     if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)
+    expect_same(found.encoder, wanted.encoder, str(folder), "encode with that, or choose another path")
     pairs = {
-        "encoder": (found.encoder["revision"], wanted.encoder["revision"]),
+        "rows of": (found.encoder.key, wanted.encoder.key),
         "side": (found.side, wanted.side),
         "codec": (_settings(found), _settings(wanted)),
         "dtype": (found.dtype, wanted.dtype),
