@@ -14,12 +14,13 @@ from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
 from projhead.commands.finish import finish
-from projhead.commands.run_folder import Run, run_folder
+from projhead.commands.run_folder import Run, asked, run_folder
 from projhead.commands.student import check_student, train_student
 from projhead.corpora.queries import Queries, central
 from projhead.corpora.split import in_test
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
+from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
@@ -98,6 +99,11 @@ class TeacherVectors(NamedTuple):
 def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
     """Return the teacher's vectors of training documents, held-out documents and queries (None without any)."""
     if isinstance(encoder, Precomputed):
+        if group := next((one for one in ("corpus", "queries") if asked(one)), None):
+            raise UserError(
+                f"{group}: got one beside encoder=precomputed, expected none: vectors made elsewhere are their own "
+                "corpus, with the texts of the same file (encoder.text_column=...) or of another (encoder.texts=...)"
+            )
         texts = encoder.texts_or_rows()
         held_out = np.array([in_test(text) for text in texts])
         kept, left = encoder.rows[~held_out], encoder.rows[held_out]
