@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_PARTS = '''
+_PARTS = """
 import numpy as np
 from projhead.codecs.cast import Cast
 from projhead.corpora.split import select
@@ -68,7 +68,7 @@ class MyTask:
     def run(self, encoder, teacher):
         texts = [f"text {i}" for i in range(self.n)]
         yield Scores("my_task", "length", np.linalg.norm(encoder.encode(texts), axis=1).astype(float))
-'''
+"""
 _YAMLS = {
     "head": "_target_: my_package.parts.MyHead\n_partial_: true",
     "loss": "_target_: my_package.parts.MyLoss",
@@ -131,7 +131,8 @@ def test_without_the_users_word_nothing_of_it_is_loaded(root: Path) -> None:
     own = "--config-dir conf encoder=mine corpus=mine"
     trained = _projhead(
         root,
-        f"train {own} queries=none head=mine n_components=4 trainer.max_steps=2 reducer.blend=1 run_dir=run trusted=[my_package]",
+        f"train {own} queries=none head=mine n_components=4 trainer.max_steps=2 reducer.blend=1 run_dir=run "
+        "trusted=[my_package]",
         f"export {own} artifact=run/artifact export=head_onnx out=exported",
     )
     assert trained.returncode == 2
