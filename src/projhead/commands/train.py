@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
-from projhead.commands.run_folder import Run, run_folder
+from projhead.commands.run_folder import Run, asked, run_folder
 from projhead.commands.student import check_student, train_student
 from projhead.encoders.precomputed import Precomputed
+from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
 from projhead.evaluation.trained import compare_and_save
-from projhead.protocols import Encoder
+from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.report.results import read_results
@@ -39,7 +41,7 @@ def run(cfg: DictConfig) -> float:
     smaller = bool(cfg.student)  # student=same is an empty choice
     if smaller:
         check_student(cfg, encoder)
-    corpus = None if isinstance(encoder, Precomputed) else instantiate(cfg.corpus)
+    corpus = _corpus(cfg, encoder)
     stores = {"stores": cfg.paths.stores, "dtype": cfg.store_dtype}
     vectors = teacher_vectors(encoder, corpus, instantiate(cfg.queries), **stores, show_progress=True)
     expect_held_out(len(vectors.test))
@@ -71,6 +73,22 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
     test = unit_rows(vectors.test[: cfg.max_test_rows])
     rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
     compare_and_save(folder, reducer, rivals, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
+
+
+def _corpus(cfg: DictConfig, encoder: Encoder) -> Corpus | None:
+    """Return the corpus asked for; vectors made elsewhere are their own, and have none beside them."""
+    if not isinstance(encoder, Precomputed):
+        corpus: Corpus = instantiate(cfg.corpus)
+        return corpus
+    unwanted = [one for one in ("corpus", "queries") if asked(one)]
+    if HydraConfig.get().runtime.choices.get("queries") == "none":  # as they have none
+        unwanted = [one for one in unwanted if one != "queries"]
+    if group := next(iter(unwanted), None):
+        raise UserError(
+            f"{group}: got one beside encoder=precomputed, expected none: vectors made elsewhere are their own "
+            "corpus, with the texts of the same file (encoder.text_column=...) or of another (encoder.texts=...)"
+        )
+    return None
 
 
 def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path, ckpt_path: str | None) -> None:

@@ -239,7 +239,7 @@ class LearnedReducer(Reducer):
         rows = self._checked(X, reset=True)
         if any(not 1 <= width < self.n_components for width in self.nested):
             raise ValueError(f"nested: expected widths from 1 to {self.n_components - 1}, got {list(self.nested)}")
-        if self.nested and self.codec is not None:
+        if len(self.nested) and self.codec is not None:
             raise ValueError(f"nested: expected none with a codec, got {list(self.nested)}; train each width by itself")
         if queries is not None:
             queries = self._checked(queries, reset=False)
@@ -442,6 +442,7 @@ class LearnedReducer(Reducer):
         other.head_ = head.cpu().requires_grad_(False).eval()
         other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
         other.teacher_, other._training = teacher, training
+        other.__dict__.pop("sample_", None)
         return other
 
 
