@@ -120,5 +120,6 @@ def _conclude(results: Path, artifact: Path) -> float:
     print(f"measure it on tasks: projhead evaluate {encoder}artifact={artifact}")
     reducer = load_reducer(artifact)
     own = (reducer.kind, reducer.n_components, "")
-    found = {row.metric: row.value for row in rows if (row.reducer, row.n_components, row.baseline) == own}
+    # What the head was trained for stands first.
+    found = {row.metric: row.value for row in rows[::-1] if (row.reducer, row.n_components, row.baseline) == own}
     return found.get("overlap@10", found["overlap@1"])  # fewer than 11 rows have no 10 neighbors

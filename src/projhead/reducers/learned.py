@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -258,7 +259,8 @@ class LearnedReducer(Reducer):
         """Return the recipe for what is given, with what was asked for in its place."""
         recipe = make_recipe(self.purpose, len(given.rows), 0 if given.queries is None else len(given.queries))
         names = ("n_queries", "n_anchors", "n_documents", "max_steps", "blend")
-        return recipe._replace(**{name: getattr(self, name) for name in names if getattr(self, name) is not None})
+        asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return recipe._replace(**asked | _settled(self.head, "hidden_features") | _settled(self.optimizer, "lr"))
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
         """Train the head through a codec, and a copy of the codec with it."""
@@ -267,6 +269,7 @@ class LearnedReducer(Reducer):
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
         trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
         self.head_, self._training, ending, self.history_ = trained
+        self._training["purpose"] = recipe.purpose
         self.codec_ = fitted.load_trained(fake)
         self.summary_ = f"{recipe}; {ending}"
 
@@ -480,6 +483,17 @@ def _start(rows: Rows, k: int) -> NDArray[np.float64]:
     weight, scale = np.zeros((k, d)), variance[::-1][:found].clip(min=1e-12) ** (-power / 2)
     weight[:found] = axes.T[::-1][:found] * scale[:, None]
     return weight
+
+
+def _settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
+    """Return an argument of the recipe that what makes a head or an optimizer has settled; 0 where it takes none."""
+    if make is None:
+        return {}
+    parameters = inspect.signature(make).parameters
+    if name not in parameters:
+        return {name: 0}
+    default = parameters[name].default
+    return {} if default in (None, inspect.Parameter.empty) else {name: default}
 
 
 def _shares(recipe: float) -> list[float]:
