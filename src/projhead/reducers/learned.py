@@ -21,7 +21,8 @@ from projhead.heads.rotation import Rotation
 from projhead.losses.neighbor_kl import NeighborKL
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
-from projhead.reducers.pca import PCA, moments
+from projhead.reducers.pca import PCA
+from projhead.reducers.spectrum import one_pass, spectrum
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
 from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
@@ -245,7 +246,7 @@ class LearnedReducer(Reducer):
         if queries is not None:
             queries = self._checked(queries, reset=False)
         given = Given(rows, queries, _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
-        with seeded(self.random_state):
+        with seeded(self.random_state), one_pass():
             if self.codec is None:
                 self._fit_guarded(given, self._recipe(given), resume)
             else:
@@ -476,12 +477,11 @@ def _start(rows: Rows, k: int) -> NDArray[np.float64]:
     off, which wide ones miss. Few rows make large variances larger than they are (Marchenko and Pastur, 1967): the
     fewer, the more axes are scaled toward each other. Directions beyond the rows stay zero.
     """
-    n, (total, gram) = len(rows), moments(rows)
-    variance, axes = np.linalg.eigh(gram / n - np.outer(total / n, total / n))
-    d, found = rows.shape[1], min(k, n - 1)
+    (n, d), found = rows.shape, min(k, len(rows) - 1)
+    variance, axes = spectrum(rows).principal(found, center=True)
     power = _TEMPERING * (1 - k / d) * 1000 / (n + 1000)  # all axes together are the teacher's rows as they are
-    weight, scale = np.zeros((k, d)), variance[::-1][:found].clip(min=1e-12) ** (-power / 2)
-    weight[:found] = axes.T[::-1][:found] * scale[:, None]
+    weight, scale = np.zeros((k, d)), ((n - 1) / n * variance).clip(min=1e-12) ** (-power / 2)
+    weight[:found] = axes * scale[:, None]
     return weight
 
 
