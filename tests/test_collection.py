@@ -35,7 +35,11 @@ def _store(root: Path, name: str) -> EmbeddingStore:
     return EmbeddingStore.open(root / "stores" / name)
 
 
-@pytest.mark.parametrize("index", ["Flat", "HNSW16", "exact", "rescore", ExactIndex()], ids=str)
+@pytest.mark.parametrize(
+    "index",
+    ["Flat", "HNSW16", "exact", "rescore", ExactIndex()],
+    ids=lambda one: one if isinstance(one, str) else "object",
+)
 def test_text_vector_and_id_find_the_same(index: str | ExactIndex, root: Path) -> None:
     collection = Collection.build(_store(root, "one"), index, out=root / "index")
     rows = np.load(root / "rows.npy")
