@@ -2,8 +2,8 @@
 
     python scripts/faults [--brief]
 
-Prints what should not have been, and a table of each; the status is 1 where there was anything. In brief it takes half a
-minute, and leaves out what starts threads or composes thousands of settings.
+Prints what should not have been, and a table of each; the status is 1 where there was anything. In brief it takes half
+a minute, and leaves out what starts threads or composes thousands of settings.
 """
 
 from __future__ import annotations

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from projhead.as_rows import as_rows
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
 from projhead.indexes.base import BaseIndex, load_index
@@ -31,11 +33,14 @@ class Hit(NamedTuple):
         The text is empty where the store keeps none.
     score : float
         Inner product with the query.
+    columns : mapping of str to object
+        What else the store keeps of it.
     """
 
     id: str
     score: float
     text: str
+    columns: Mapping[str, Any] = MappingProxyType({})
 
 
 class Collection:
@@ -179,11 +184,15 @@ class Collection:
             Best first; fewer than `top_k` where the index holds or finds fewer.
         """
         single = isinstance(query, str)
-        rows = self.encoder.encode_query([query] if single else list(query)) if _texts(query) else np.asarray(query)
+        rows = (
+            self.encoder.encode_query([query] if single else list(query))
+            if _texts(query)
+            else np.asarray(as_rows(query, "query"))
+        )
         if rows.ndim == 1:
             single, rows = True, rows[None]
         among = None if filter_ids is None else self._numbers(filter_ids)
-        found = self._hits(*self.index.search(rows, top_k, filter_ids=among))
+        found = self._hits(*self.index.search(rows, min(top_k, len(self) or 1), filter_ids=among))
         return found[0] if single else found
 
     def similar(self, id: str, top_k: int = 10) -> list[Hit]:
@@ -196,7 +205,7 @@ class Collection:
         """
         number = int(self._numbers([id])[0])
         store, row = self._place(number)
-        found = self._hits(*self.index.search(store.take([row]), top_k + 1))[0]
+        found = self._hits(*self.index.search(store.take([row]), min(top_k + 1, len(self))))[0]
         return [hit for hit in found if hit.id != id][:top_k]
 
     def save(self, path: str | Path | None = None) -> None:
@@ -244,7 +253,10 @@ class Collection:
 
     def _hits(self, scores: Vectors, numbers: NDArray[np.int64]) -> list[list[Hit]]:
         return [
-            [Hit(document.id, float(score), document.text) for score, document in self._documents(some, row)]
+            [
+                Hit(document.id, float(score), document.text, document.columns)
+                for score, document in self._documents(some, row)
+            ]
             for some, row in zip(scores, numbers, strict=True)
         ]
 

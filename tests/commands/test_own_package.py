@@ -131,7 +131,8 @@ def test_without_the_users_word_nothing_of_it_is_loaded(root: Path) -> None:
     own = "--config-dir conf encoder=mine corpus=mine"
     trained = _projhead(
         root,
-        f"train {own} queries=none head=mine n_components=4 trainer.max_steps=2 reducer.blend=1 run_dir=run trusted=[my_package]",
+        f"train {own} queries=none head=mine n_components=4 trainer.max_steps=2 reducer.blend=1 run_dir=run "
+        "trusted=[my_package]",
         f"export {own} artifact=run/artifact export=head_onnx out=exported",
     )
     assert trained.returncode == 2

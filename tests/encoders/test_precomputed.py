@@ -3,10 +3,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
+from pyarrow import feather
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 
 from projhead.collection import Collection
 from projhead.corpora.files import TextFiles
@@ -17,6 +22,7 @@ from projhead.persistence.registry import build, spec_of
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.truncation import Truncation
+from projhead.store.embed import embed
 from projhead.store.store import write_store
 from projhead.vectors import Vectors, unit_rows
 
@@ -41,6 +47,65 @@ def test_every_format_gives_the_rows_of_its_texts(tmp_path: Path, rows: Vectors,
     np.testing.assert_array_equal(encoder.encode(["three", "zero", "three"]), unit_rows(vectors[[3, 0, 3]]))
     assert encoder.texts_or_rows() == ["zero", "one", "two", "three", "four"]
     assert (encoder.name, encoder.dimension) == ("v", 32)
+
+
+def test_other_floats_names_and_tables_are_read(tmp_path: Path, rows: Vectors) -> None:
+    halves = torch.from_numpy(rows[:9]).bfloat16()
+    save_torch({"vectors": halves}, tmp_path / "v.safetensors")
+    table = pa.table({"id": [*"abcdefghi"], "v": pa.array(rows[:9].tolist(), pa.large_list(pa.float32()))})
+    feather.write_feather(table, tmp_path / "v.feather")
+    with pa.OSFile(str(tmp_path / "v.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
+        out.write_table(table)
+    lines = [json.dumps({"id": f"{n}", "embedding": row.tolist()}) for n, row in enumerate(rows[:9])]
+    (tmp_path / "v.jsonl").write_text("\n".join(lines))
+    strings = [json.dumps(row.tolist()) for row in rows[:9]]
+    pd.DataFrame({"embedding": strings}).to_parquet(tmp_path / "v.parquet")
+    np.testing.assert_array_equal(Precomputed(str(tmp_path / "v.safetensors")).rows, halves.float().numpy())
+    for name in ("v.feather", "v.arrow", "v.jsonl", "v.parquet"):
+        np.testing.assert_allclose(Precomputed(str(tmp_path / name)).rows, rows[:9], atol=1e-7)
+    assert [one.id for one in Precomputed(str(tmp_path / "v.arrow")).documents("all")] == [*"abcdefghi"]
+    with pytest.raises(ValueError, match=r"column 'w', got the columns 'id', 'v'"):
+        Precomputed(str(tmp_path / "v.arrow"), column="w")
+
+
+def test_one_table_is_vectors_corpus_and_what_else_is_known(tmp_path: Path, rows: Vectors) -> None:
+    year, tags = [2001 + n % 3 for n in range(30)], [["x"] * (n % 3) for n in range(30)]
+    texts = ["same" if n % 2 else f"text {n}" for n in range(30)]  # half of them are one text, of different vectors
+    frame = {"id": [f"d{n}" for n in range(30)], "text": texts, "year": year, "tags": tags}
+    pd.DataFrame({**frame, "embedding": list(rows[:30])}).to_parquet(tmp_path / "api.parquet")
+    encoder = Precomputed(str(tmp_path / "api.parquet"))
+    assert encoder.has_texts
+    assert {name: str(kind) for name, kind in encoder.columns.items()} == {
+        "year": "int64",
+        "tags": "list<element: string>",
+    }
+    store = embed(encoder, out=tmp_path / "store", shard_rows=8, dtype="float32", show_progress=False)
+    np.testing.assert_array_equal(store.rows, unit_rows(rows[:30]))
+    assert (store.ids, store.texts, store.columns) == (frame["id"], texts, ["year", "tags"])
+    assert store.table.select(store.columns).to_pydict() == {"year": year, "tags": tags}
+    assert datasets.load_from_disk(str(tmp_path / "store")).column_names == ["id", "text", "year", "tags", "embedding"]
+    hit = Collection.build(store, "exact").search(rows[7])[0]
+    assert (hit.id, hit.text, dict(hit.columns)) == ("d7", "same", {"year": 2002, "tags": ["x"]})
+    again = embed(Precomputed(encoder.path), out=tmp_path / "store", shard_rows=8, dtype="float32", show_progress=False)
+    assert len(again) == 30
+    other = pd.DataFrame({**frame, "year": [1] * 30, "embedding": list(rows[:30])})
+    other.to_parquet(tmp_path / "api.parquet")
+    with pytest.raises(ValueError, match=r"a file of vectors is known by its bytes"):
+        embed(Precomputed(encoder.path), out=tmp_path / "store", shard_rows=8, dtype="float32", show_progress=False)
+
+
+def test_columns_are_named_by_whoever_calls_them_otherwise(tmp_path: Path, rows: Vectors) -> None:
+    frame = pd.DataFrame({"key": [*"abc"], "body": ["x", "y", "z"], "id": [1, 2, 3], "embedding": list(rows[:3])})
+    frame.to_parquet(tmp_path / "v.parquet")
+    with pytest.raises(ValueError, match=r"a store has a column 'id' of its own; rename the file's, or take it as"):
+        list(Precomputed(str(tmp_path / "v.parquet"), id_column="key").documents("all"))
+    with pytest.raises(ValueError, match=r"expected a column 'words', got 'key', 'body', 'id'"):
+        list(Precomputed(str(tmp_path / "v.parquet"), text_column="words").documents("all"))
+    frame.rename(columns={"id": "number"}).to_parquet(tmp_path / "v.parquet")
+    encoder = Precomputed(str(tmp_path / "v.parquet"), id_column="key", text_column="body")
+    found = [(one.id, one.text, one.columns) for one in encoder.documents("all")]
+    assert found == [("a", "x", {"number": 1}), ("b", "y", {"number": 2}), ("c", "z", {"number": 3})]
+    np.testing.assert_allclose(encoder.encode(["z"]), unit_rows(rows[2:3]))
 
 
 def test_npy_is_memory_mapped(tmp_path: Path, rows: Vectors) -> None:
@@ -137,7 +202,7 @@ def test_rows_without_a_direction_are_refused(tmp_path: Path, rows: Vectors) -> 
 
 
 def test_what_holds_no_rows_is_refused(tmp_path: Path, rows: Vectors) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no file .*none.npy; expected .npy, .safetensors or .parquet"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*none.npy; expected .npy, .safetensors, .parquet"):
         Precomputed(str(tmp_path / "none.npy"))
     cases = {
         "1d.npy": rows[0],
@@ -153,13 +218,15 @@ def test_what_holds_no_rows_is_refused(tmp_path: Path, rows: Vectors) -> None:
     pd.DataFrame({"embedding": [rows[0], rows[0, :5]]}).to_parquet(tmp_path / "ragged.parquet")
     save_file({"a": rows, "b": rows}, tmp_path / "two.safetensors")
     (tmp_path / "damaged.npy").write_bytes(b"\x93NUMPY but not really")
-    (tmp_path / "text.csv").write_text("1,2\n")
+    (tmp_path / "text.csv").write_text("1,2\n3,4\n")
+    (tmp_path / "model.pt").write_bytes(b"")
     messages = {
-        "missing.parquet": "missing ones",
+        "missing.parquet": "expected a vector in every row, got none in row 1",
         "ragged.parquet": r"one width, got \[5, 32\]",
-        "two.safetensors": "expected one tensor, or one called 'embedding'",
+        "two.safetensors": r"expected one tensor, or one called 'embedding', got \['a', 'b'\]; name it",
         "damaged.npy": "cannot be read",
-        "text.csv": "expected .npy, .safetensors or .parquet",
+        "text.csv": "expected vectors in a column 'embedding', got the columns '1', '2'; name theirs with",
+        "model.pt": "expected .npy, .safetensors, .parquet.*a pickle runs code: save the tensor as .safetensors",
     }
     for name, message in messages.items():
         with pytest.raises(ValueError, match=f"{name}.*{message}"):

@@ -26,6 +26,11 @@ _WRITTEN = (
 )
 
 
+def asked(group: str) -> bool:
+    """Say whether the command line names a group, or a setting in it."""
+    return any(one.lstrip("+~").split("=")[0].split(".")[0] == group for one in HydraConfig.get().overrides.task)
+
+
 def run_folder() -> Path:
     """Return the folder of the current run (or of the current job of a sweep)."""
     return Path(HydraConfig.get().runtime.output_dir)

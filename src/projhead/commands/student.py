@@ -8,8 +8,9 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.commands.finish import finish
+from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
+from projhead.evaluation.trained import compare_and_save
 from projhead.protocols import Encoder
 from projhead.reducers.learned import LearnedReducer
 from projhead.students.distill import Distilled, Texts
@@ -28,8 +29,12 @@ def check_student(cfg: DictConfig, encoder: Encoder) -> None:
             f"student: expected reducer=learned without a codec, got {kind}{'' if cfg.codec is None else ' with one'}; "
             "train the student first, then what you like on it: encoder=sentence_transformer encoder.path=<run>/encoder"
         )
-    if isinstance(encoder, Precomputed) and encoder.texts is None:
-        raise ValueError("student: expected texts to train it on; name the file of the texts: encoder.texts=<file>")
+    expect_none(encoder, "student")
+    if isinstance(encoder, Precomputed) and not encoder.has_texts:
+        raise ValueError(
+            "student: expected texts to train it on, got vectors without; name the column of the texts "
+            "(encoder.text_column=...) or their file (encoder.texts=<file>)"
+        )
 
 
 def train_student(
@@ -48,5 +53,6 @@ def train_student(
     small, fitted = student.fit(teacher, reducer, texts, folder / "encoder", resume=resume)
     own = small.encode_document(test_texts, show_progress=True)
     train = small.encode_document(texts.documents[:_BASELINE_ROWS], show_progress=True)
-    finish(cfg, folder, small, fitted, train, test, own, None)
+    rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+    compare_and_save(folder, fitted, rivals, train, test, teacher=small.identity, own=own, seed=cfg.seed)
     print(f"\nencoder: {folder / 'encoder'}, with the teacher's own head beside it: {folder / 'teacher' / 'artifact'}")

@@ -13,7 +13,6 @@ from typing import Any
 from projhead.data import Scores
 from projhead.evaluation.bootstrap import Estimate, bootstrap, paired_bootstrap
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import Encoder
 from projhead.report.results import Result, named
 
 
@@ -99,7 +98,7 @@ def result_rows(measurements: Sequence[Measurement], teacher: EncoderIdentity) -
     return rows
 
 
-def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, seed: int) -> list[Result]:
+def export_rows(task: str, unit: str, record: dict[str, Any], teacher: EncoderIdentity, seed: int) -> list[Result]:
     """Return size, speed and parity of an export as result rows.
 
     Parameters
@@ -110,8 +109,7 @@ def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, 
         What was read: ``"texts"`` or ``"vectors"``.
     record : dict
         As `projhead.export` returns it.
-    encoder : Encoder
-        The teacher.
+    teacher : EncoderIdentity
     seed : int
         Of the head's training.
     """
@@ -122,7 +120,7 @@ def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, 
     return [
         Result(
             task=task, metric=metric, value=value, low=value, high=value, reducer=record["reducer"], n_components=k,
-            n=record["parity"]["n"], encoder=encoder.name, revision=encoder.identity.key, bytes_per_vector=4 * k,
+            n=record["parity"]["n"], encoder=teacher.name, revision=teacher.key, bytes_per_vector=4 * k,
             seed=seed, commit=commit(),
         )
         for metric, value in values.items()

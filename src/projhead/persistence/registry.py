@@ -28,6 +28,8 @@ _PLAIN = {"codec", "loss"}
 #: Of these a class with arguments, not yet called, may be one too.
 _FACTORIES = {"head", "loss"}
 _DEEPEST = 8
+#: Values of an array that is described; a longer one is data.
+_LONGEST = 64
 #: The keys of descriptions.
 _DESCRIPTIONS = ({"class", "parameters"}, {"partial", "parameters"}, {"function"}, {"undescribed"})
 #: What an argument is called that its object did not keep as an attribute.
@@ -163,6 +165,8 @@ def _described(value: Any, depth: int = 0) -> Any:
         return value if math.isfinite(value) else {"undescribed": f"float {value}"}
     if isinstance(value, np.generic):
         return _described(value.item())
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.size <= _LONGEST and value.dtype != object:
+        return [_described(one) for one in value.tolist()]
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Described):

@@ -21,6 +21,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
+from projhead.as_rows import as_rows
 from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
 from projhead.persistence.identity import EncoderIdentity, expect_same
@@ -38,6 +39,8 @@ from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 BLOCK = 65_536
 #: Rows that `score` compares, and rows that a decoder is fitted to, at most.
 _SCORED, _DECODED = 10_000, 20_000
+#: Rows that an artifact keeps.
+_SAMPLED = 64
 #: Arguments that decide no result, only how much is seen of a fit.
 _BRIEF = ("callbacks", "logger")
 #: Fitted attributes that older versions called otherwise.
@@ -61,6 +64,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The store that was fitted to, where it was one; not saved.
     training_ : dict
         Numbers of the fit, for the card.
+    sample_ : ndarray of shape (m, d), float16
+        Up to 64 of the unit rows that were seen, which exports of the head alone are measured on; artifacts of older
+        versions have none.
     codec_ : BaseCodec or None
         The codec of reduced rows that the head was trained through.
     """
@@ -74,6 +80,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     teacher_: EncoderIdentity | None = None
     store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
+    sample_: NDArray[np.float16]
 
     @property
     def training_(self) -> dict[str, Any]:
@@ -113,7 +120,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             warnings.filterwarnings("ignore", message="overflow encountered in reduce")
             rows: NDArray[Any] = validate_data(
                 self,
-                X,
+                as_rows(X, "X"),
                 reset=reset,
                 dtype=[np.float32, np.float64, np.float16],
                 ensure_min_samples=2 if reset else 1,
@@ -123,6 +130,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"n_components: expected 1 to n_features = {rows.shape[1]}, the teacher's width, "
                 f"got {self.n_components}"
             )
+        if reset:
+            chosen = np.unique(np.linspace(0, len(rows) - 1, _SAMPLED).astype(int))
+            self.sample_ = unit_rows(rows[chosen]).astype(np.float16)
         return rows
 
     def check_fits(self, encoder: EncoderIdentity, what: str = "the reducer") -> None:
@@ -169,7 +179,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             If the width is not that of the reduced rows, values are not finite, or the reducer has no decoder.
         """
         check_is_fitted(self, "head_")
-        rows = check_array(X, dtype=np.float32)
+        rows = check_array(as_rows(X, "X"), dtype=np.float32)
         if rows.shape[1] != self.n_components_:
             raise ValueError(f"X: expected reduced rows of width {self.n_components_}, got {rows.shape[1]}")
         if hasattr(self, "components_"):
@@ -377,8 +387,9 @@ def _fitted_name(name: str) -> str:
     return name
 
 
-def blocks(rows: NDArray[Any]) -> Iterator[tuple[slice, Vectors]]:
+def blocks(rows: NDArray[Any], size: int | None = None) -> Iterator[tuple[slice, Vectors]]:
     """Yield (which rows, those rows at unit length as float32), block by block."""
-    for start in range(0, len(rows), BLOCK):
-        block = slice(start, min(start + BLOCK, len(rows)))
+    size = size or BLOCK
+    for start in range(0, len(rows), size):
+        block = slice(start, min(start + size, len(rows)))
         yield block, unit_rows(rows[block], "X")

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from projhead.data import STORED
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import Record, read_record
 from projhead.store.side import BOTH, SIDES
@@ -61,6 +62,8 @@ class Manifest:
         Of a store of codes: ``name``, ``items`` of a code, ``spec``, and once settled ``sha256`` and ``fitted_to``.
     complete : bool
         Whether the corpus ended; an unfinished store cannot be opened.
+    columns : list of str
+        What else is stored of every document, in the order of the shards.
     side : {"document", "query", "plain", "both"}
         How the encoder took the texts; ``"both"`` where it takes queries and documents alike.
     spec : dict or None
@@ -76,6 +79,7 @@ class Manifest:
     complete: bool = False
     codec: dict[str, Any] | None = None
     side: str = BOTH
+    columns: list[str] = field(default_factory=list)
     spec: dict[str, Any] | None = None
 
     @property
@@ -134,6 +138,8 @@ class Manifest:
             raise ValueError(f"expected a dtype of {', '.join(DTYPES)}, got {self.dtype!r}")
         if not all(isinstance(name, str) for name in names):
             raise ValueError("expected names as text")
+        if not all(isinstance(name, str) and name not in STORED for name in self.columns):
+            raise ValueError(f"expected names of other columns, got {self.columns!r:.200}")
         if self.side not in SIDES:
             raise ValueError(f"expected a side of {', '.join(SIDES)}, got {self.side!r}")
         if self.complete and not self.shards:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -53,7 +53,8 @@ class EmbeddingStore:
     folder : Path
     manifest : Manifest
     table : pyarrow.Table
-        Columns ``id``, ``text`` (where kept) and ``embedding``, rows or codes, memory-mapped.
+        Columns ``id``, ``text`` (where kept), the documents' other `columns` and ``embedding``, rows or codes,
+        memory-mapped.
     codec : BaseCodec or None
         What wrote the codes; None where rows are floats.
     encoder : Encoder or None
@@ -188,11 +189,16 @@ class EmbeddingStore:
             raise ValueError(f"{self.folder} holds no texts: encode again with keep_texts=true")
         return list(self.table["text"].to_pylist())
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of what else is stored of every document: ``store.table.select(store.columns)``."""
+        return list(self.manifest.columns)
+
     def documents(self, numbers: Sequence[int]) -> list[Document]:
-        """Return id and text of some rows; the text is empty where texts were not kept."""
-        names = ["id", "text"] if self.manifest.keep_texts else ["id"]
+        """Return id, text and other columns of some rows; the text is empty where texts were not kept."""
+        names = [name for name in self.table.column_names if name != "embedding"]
         taken = self.table.select(names).take(pa.array(numbers, pa.int64()))
-        return [Document(row["id"], row.get("text", "")) for row in taken.to_pylist()]
+        return [Document(row.pop("id"), row.pop("text", ""), row) for row in taken.to_pylist()]
 
 
 def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str, side: Side = "document") -> Path:
@@ -214,6 +220,7 @@ def write_store(
     shard_rows: int = 8192,
     keep_texts: bool = True,
     side: Side = "document",
+    columns: Mapping[str, pa.DataType] | None = None,
     total: int | None = None,
     show_progress: bool = False,
 ) -> EmbeddingStore:
@@ -243,6 +250,8 @@ def write_store(
         Keep texts beside the vectors, for search to answer with. Lone surrogates become ``?``.
     side : {"document", "query", "plain"}
         How the encoder takes the texts: as documents, as queries, or as neither.
+    columns : mapping of str to pyarrow.DataType, optional
+        What else is kept of every document, by its name among `Document.columns`.
     total : int, optional
         How many documents there are, for the progress bar.
     show_progress : bool
@@ -258,7 +267,7 @@ def write_store(
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if shard_rows < 1:
         raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
-    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side))
+    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side), [*(columns or {})])
     with locked(folder):
         manifest = _begun(folder, wanted)
         stream, digest = iter(documents), hashlib.sha256()
@@ -278,7 +287,7 @@ def write_store(
             encoded = _encoded(encoder, wanted.side, stream, shard_rows, bar)
             settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
             for shard_documents, rows in encoded:
-                manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled))
+                manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled, columns))
                 manifest.write(folder)
                 for document in shard_documents:
                     add_text(digest, document.text)
@@ -290,7 +299,14 @@ def write_store(
 
 
 def _wanted(
-    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool, side: str
+    encoder: Encoder,
+    name: str,
+    dtype: str,
+    codec: BaseCodec | None,
+    shard_rows: int,
+    keep_texts: bool,
+    side: str,
+    columns: list[str],
 ) -> Manifest:
     """Return the manifest of a store that is still empty."""
     record: dict[str, Any] | None = None
@@ -305,6 +321,7 @@ def _wanted(
         keep_texts,
         codec=record,
         side=side,
+        columns=columns,
         spec=_record(encoder),
     )
 
@@ -325,14 +342,19 @@ def _encoded(
 
 
 def _stored(
-    folder: Path, manifest: Manifest, documents: Sequence[Document], rows: Vectors, codec: BaseCodec | None
+    folder: Path,
+    manifest: Manifest,
+    documents: Sequence[Document],
+    rows: Vectors,
+    codec: BaseCodec | None,
+    columns: Mapping[str, pa.DataType] | None,
 ) -> Shard:
     """Write one shard, as floats or codes."""
     if codec is None:
-        return write_shard(folder, manifest, documents, rows.astype(manifest.dtype, copy=False), 0)
+        return write_shard(folder, manifest, documents, rows.astype(manifest.dtype, copy=False), 0, columns)
     before = codec.clipped
     codes = codec.encode(rows)
-    return write_shard(folder, manifest, documents, codes, codec.clipped - before)
+    return write_shard(folder, manifest, documents, codes, codec.clipped - before, columns)
 
 
 def _begun(folder: Path, wanted: Manifest) -> Manifest:
@@ -352,6 +374,7 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
     pairs = {
         "rows of": (found.encoder.key, wanted.encoder.key),
         "side": (found.side, wanted.side),
+        "columns": (found.columns, wanted.columns),
         "codec": (_settings(found), _settings(wanted)),
         "dtype": (found.dtype, wanted.dtype),
         "shard_rows": (found.shard_rows, wanted.shard_rows),
