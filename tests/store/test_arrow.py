@@ -22,7 +22,7 @@ N, WIDTH = 1500, 64
 class Rows:
     """Rows as a reducer's are: of every dimension less than of the one before, some topics, a common mean."""
 
-    name, revision, dimension = "rows", "0123456789abcdef", WIDTH
+    name, revision, dimension, two_sided = "rows", "0123456789abcdef", WIDTH, False
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
