@@ -42,7 +42,7 @@ from projhead.commands.spelling import spelled
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
 from projhead.encoders.minilm import MiniLM
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, model_revision
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, fingerprint_of
 from projhead.exporters.export import sample_texts
 from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
@@ -153,13 +153,13 @@ def subject_of(args: argparse.Namespace, top: Path) -> Subject:
     return Subject(student, teacher, reducer.kind, teacher.name, reducer.n_components)
 
 
-def check_settings(top: Path, revision: str) -> None:
+def check_settings(top: Path, fingerprint: str) -> None:
     """Keep exports of different students apart."""
     path = top / "student.txt"
-    if path.exists() and path.read_text() != revision:
+    if path.exists() and path.read_text() != fingerprint:
         raise SystemExit(f"--exports: expected those of this student, got another's in {top}; give another folder")
     top.mkdir(parents=True, exist_ok=True)
-    path.write_text(revision)
+    path.write_text(fingerprint)
 
 
 def main() -> None:
@@ -168,7 +168,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         top = args.exports or Path(temporary)
         subject = subject_of(args, Path(temporary))
-        check_settings(top, model_revision(subject.student))
+        check_settings(top, fingerprint_of(subject.student))
         sizes = dict.fromkeys(STOCK, export("sentence_transformers", subject.student, top / "stock", calibration))
         sizes |= {kind: export(kind, subject.student, top / kind, calibration) for kind in args.kinds}
         sizes |= {folder.name: read_record(folder, "export", ()).bytes / 1e6 for folder in args.folders}

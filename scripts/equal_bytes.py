@@ -43,7 +43,7 @@ from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.evaluation.measurements import Measurement, result_rows, teacher_of
+from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.heads.linear import Linear
 from projhead.persistence.files import atomic_file
 from projhead.report.page import write_report
@@ -217,7 +217,7 @@ class Bench:
             bytes_per_vector=size,
             role=ROLES.get(subject.reducer, "baseline"),
         )
-        append_results(self.out / "results.jsonl", result_rows([measured], teacher_of(self.encoder)))
+        append_results(self.out / "results.jsonl", result_rows([measured], self.encoder.identity))
         with atomic_file(file) as temporary, temporary.open("wb") as opened:
             np.savez(opened, **{sample.metric: sample.items for sample in samples})
 
@@ -235,7 +235,7 @@ class Bench:
             ]
             baselines = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
             learned = [replace(one, baselines=baselines) for one in systems if one.reducer == "learned"]
-            yield from (row for row in result_rows(learned, teacher_of(self.encoder)) if row.baseline)
+            yield from (row for row in result_rows(learned, self.encoder.identity) if row.baseline)
 
 
 def _mean(seeds: list[list[Scores]]) -> list[Scores]:

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "projhead"
 FLOORS = [
     {"printable", "progress"},
     {"errors"},
-    {"settings"},
+    {"settings", "as_rows"},
     {"persistence", "vectors", "quiet", "heads", "losses"},
     {"data"},
     {"protocols"},

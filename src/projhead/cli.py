@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from projhead.commands.conf import help_of
 from projhead.errors import UserError, mendable, nearest
-from projhead.settings.options import conf_dir
+from projhead.settings.options import add_options, conf_dir
 
 VERBS = {
     "train": "train a head on a teacher's vectors and compare it with PCA",
@@ -100,7 +100,7 @@ def _terminated(verb: str) -> Callable[[int, FrameType | None], None]:
 
 
 def _check_options(arguments: Sequence[str]) -> None:
-    """Refuse an option that Hydra does not know, or that lacks its value."""
+    """Refuse an option that Hydra does not know, or that lacks its value; know the options of ``--config-dir``."""
     from hydra._internal.utils import get_args_parser
 
     parser = get_args_parser()
@@ -111,7 +111,8 @@ def _check_options(arguments: Sequence[str]) -> None:
         raise UserError(f"{message}{nearest(unknown, known)}; settings are given as key=value")
 
     parser.error = refuse  # type: ignore[method-assign]
-    parser.parse_args(arguments)
+    if folder := parser.parse_args(arguments).config_dir:
+        add_options(folder)
 
 
 def _resume(verb: str) -> str:
@@ -159,6 +160,7 @@ def main() -> None:
             return
         import hydra
 
+        sys.path.append(os.getcwd())  # where a package of the user's own is; last, so that it hides nothing
         from projhead.commands.spelling import spelled
 
         rest, notes = spelled(verb, rest)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from projhead.as_rows import as_rows
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
 from projhead.indexes.base import BaseIndex, load_index
+from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder
 from projhead.settings.options import option, options_of
@@ -30,11 +33,14 @@ class Hit(NamedTuple):
         The text is empty where the store keeps none.
     score : float
         Inner product with the query.
+    columns : mapping of str to object
+        What else the store keeps of it.
     """
 
     id: str
     score: float
     text: str
+    columns: Mapping[str, Any] = MappingProxyType({})
 
 
 class Collection:
@@ -99,6 +105,9 @@ class Collection:
         if len(places) != len(told):
             raise ValueError(f"stores: expected {len(told)}, those of the index {path}, got {len(places)}")
         opened = [_opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
+        encoder = EncoderIdentity.of_record(index.metadata.get("encoder"))
+        for store in opened:
+            expect_same(encoder, store.identity, str(store.folder), f"it was written again: build {path} again")
         return cls(index, opened, path)
 
     @cached_property
@@ -129,15 +138,11 @@ class Collection:
         ValueError
             If it is of another encoder, or an id is in the index already.
         """
-        mine, other = self.stores[0].manifest.encoder, store.manifest.encoder
-        if other["revision"] != mine["revision"]:
-            raise ValueError(
-                f"{store.folder} was encoded by {other['name']} at revision {other['revision']}, the index's by "
-                f"{mine['name']} at {mine['revision']}: encode it with that"
-            )
+        mine, other = self.stores[0].identity, store.identity
+        expect_same(mine, other, str(store.folder), "encode it with the encoder of the index")
         if store.manifest.side != self.stores[0].manifest.side:
             raise ValueError(
-                f"{store.folder} holds side {store.manifest.side} of {other['name']}, the index side "
+                f"{store.folder} holds side {store.manifest.side} of {other.name}, the index side "
                 f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
             )
         twice = set(self.ids) & set(store.ids)
@@ -179,7 +184,11 @@ class Collection:
             Best first; fewer than `top_k` where the index holds or finds fewer.
         """
         single = isinstance(query, str)
-        rows = self.encoder.encode_query([query] if single else list(query)) if _texts(query) else np.asarray(query)
+        rows = (
+            self.encoder.encode_query([query] if single else list(query))
+            if _texts(query)
+            else np.asarray(as_rows(query, "query"))
+        )
         if rows.ndim == 1:
             single, rows = True, rows[None]
         among = None if filter_ids is None else self._numbers(filter_ids)
@@ -217,7 +226,7 @@ class Collection:
         self.path = self.path if path is None else Path(path)
         assert self.path is not None
         self.index.metadata = {
-            "encoder": self.stores[0].manifest.encoder,
+            "encoder": self.stores[0].identity.record,
             "stores": [_told(store, self.path) for store in self.stores],
         }
         self.index.save(self.path)
@@ -244,7 +253,10 @@ class Collection:
 
     def _hits(self, scores: Vectors, numbers: NDArray[np.int64]) -> list[list[Hit]]:
         return [
-            [Hit(document.id, float(score), document.text) for score, document in self._documents(some, row)]
+            [
+                Hit(document.id, float(score), document.text, document.columns)
+                for score, document in self._documents(some, row)
+            ]
             for some, row in zip(scores, numbers, strict=True)
         ]
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class Document(NamedTuple):
-    """One text of a corpus."""
+    """One text of a corpus.
+
+    Attributes
+    ----------
+    id, text : str
+    columns : mapping of str to object
+        What else is known of it: a title, a date, whatever answers are to bring along.
+    """
 
     id: str
     text: str
+    columns: Mapping[str, Any] = MappingProxyType({})
+
+
+#: Names of a store's own columns, which no other column of a document can have.
+STORED = frozenset({"id", "text", "embedding"})
 
 
 class RowText(str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import linecache
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,11 +15,14 @@ _PACKAGE = Path(__file__).resolve().parent
 
 _REMEDIES = {
     errno.ENOSPC: "free some space, or write to another disk",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or write to another disk",
     errno.EDQUOT: "free some space, or write to another disk",
     errno.EROFS: "write somewhere else (run_dir=..., out=...)",
     errno.EACCES: "change its permissions, or name another path",
     errno.EPERM: "change its permissions, or name another path",
 }
+#: What the system says of a disk, or a file, that takes no more.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(ValueError):
@@ -46,8 +50,9 @@ def mendable(error: BaseException) -> str | None:
         return _one_line(error)
     if isinstance(error, (ValueError, TypeError, NotImplementedError)) and _raised_here(error):
         return _one_line(error)
-    # FAISS, torch and safetensors tell of a full disk by errors of their own.
-    return _one_line(error) if "No space left on device" in str(error) else None
+    # Libraries tell of a full disk by errors of their own.
+    full = next((number for number in _FULL if os.strerror(number) in str(error)), None)
+    return f"{_one_line(error)}; {_REMEDIES[full]}" if full else None
 
 
 def _refused_by_the_system(error: OSError) -> str:

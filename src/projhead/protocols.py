@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from projhead.data import Document, Footprint, Scores
+from projhead.persistence.identity import EncoderIdentity
 from projhead.vectors import Vectors
 
 
@@ -25,8 +26,8 @@ class Encoder(Protocol):
     ----------
     name : str
         For people.
-    revision : str
-        A digest of everything that decides the vectors; two encoders with one revision give the same rows.
+    identity : EncoderIdentity
+        What decides the vectors; two encoders of equal identity give the same rows, but for what they compute in.
     dimension : int
         Width of the rows.
     two_sided : bool
@@ -37,7 +38,7 @@ class Encoder(Protocol):
     def name(self) -> str: ...  # noqa: D102
 
     @property
-    def revision(self) -> str: ...  # noqa: D102
+    def identity(self) -> EncoderIdentity: ...  # noqa: D102
 
     @property
     def dimension(self) -> int: ...  # noqa: D102

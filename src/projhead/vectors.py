@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from projhead.as_rows import as_rows
+
 Vectors = NDArray[np.float32]
 
 #: Similarities held at once; bounds a block to 256 MB of float32.
@@ -26,6 +28,7 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
     Parameters
     ----------
     x : array-like of shape (n, d), any float or integer dtype
+        Tensors and columns of lists too, see `projhead.as_rows`.
     name : str
         What the rows are, for the error.
 
@@ -39,7 +42,7 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
     ValueError
         If `x` is not two-dimensional or holds NaN or infinity.
     """
-    rows = np.asarray(x, dtype=np.float32)
+    rows = np.asarray(as_rows(x, name), dtype=np.float32)
     if rows.ndim != 2:
         raise ValueError(f"{name}: expected 2 dimensions (n, d), got shape {rows.shape}")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -215,7 +215,7 @@ def test_strange_records_are_refused(fitted: dict[str, BaseCodec], tmp_path: Pat
     refused("expected one of projhead's codecs", codec={"class": "os.system", "parameters": {}})
     refused("expected one of projhead's codecs", codec={"class": "projhead.heads.linear.Linear", "parameters": {}})
     refused("does not take", codec=good["codec"] | {"parameters": {"bits": 8, "more": 1}})
-    refused("bits: expected 8 or 4, got 3", codec=good["codec"] | {"parameters": {"bits": 3}})
+    refused("bits: got 3, expected 4 or 8", codec=good["codec"] | {"parameters": {"bits": 3}})
     refused("Can't instantiate|does not take", codec={"class": "projhead.codecs.base.BaseCodec", "parameters": {}})
     refused("expected finite float32 arrays", dimension=191)
     for dimension in (0, -3, 1.5, "x", None, True):

@@ -26,7 +26,7 @@ from projhead.evaluation.planning import (
     plans_for,
     recommended,
 )
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors, unit_rows
 
@@ -47,7 +47,7 @@ def test_the_smallest_that_reaches_the_target_is_on_top(
     np.save(tmp_path / "rows.npy", many)
     teacher = Precomputed(str(tmp_path / "rows.npy"))
     pca = PCA(n_components=16).fit(many)
-    pca.teacher_ = Teacher(teacher.name, teacher.revision, 32)
+    pca.teacher_ = teacher.identity
     pca.save(tmp_path / "pca")
     kept = run(tmp_path / "run", "encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", "rows=2_000_000",
                "memory=70MB", "recall=0.9", f"artifact={tmp_path / 'pca'}", "codecs=[float32,int8,binary]")  # fmt: skip
@@ -71,9 +71,11 @@ def test_the_smallest_that_reaches_the_target_is_on_top(
 def test_an_artifact_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", rows)
     pca = PCA(n_components=16).fit(rows)
-    pca.teacher_ = Teacher("other", "0" * 16, 32)
+    pca.teacher_ = EncoderIdentity("other", "0" * 16, 32)
     pca.save(tmp_path / "pca")
-    with pytest.raises(ValueError, match="was fitted to other, the sample is another teacher's: give its own"):
+    with pytest.raises(
+        ValueError, match=r"pca: expected vectors of other \(.*got those of rows .* choose that teacher"
+    ):
         run(
             tmp_path / "run",
             "encoder=precomputed",

@@ -83,7 +83,10 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
             ("add=" + str(stores / "one"),),
             r"document 'doc text 0' is in the index already \(400 such\): delete it first",
         ),
-        (("add=" + str(stores / "other"),), "was encoded by .* at revision .*: encode it with that"),
+        (
+            ("add=" + str(stores / "other"),),
+            "expected vectors of .*, got those of .*; encode it with the encoder",
+        ),
         (("delete=[doc 9]",), "documents: 'doc 9' is not in the index"),
         ((), "expected store=... to build .* got none of them"),
         (("delete=[doc text 1]", build[0]), "got both"),

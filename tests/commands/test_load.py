@@ -10,6 +10,8 @@ import pytest
 from projhead.commands.compose import composed
 from projhead.commands.load import run
 from projhead.data import Document
+from projhead.persistence.identity import EncoderIdentity
+from projhead.protocols import OneSided
 from projhead.store.store import write_store
 from projhead.vectors import unit_rows
 
@@ -18,8 +20,9 @@ def test_a_store_is_loaded_and_its_recall_told(tmp_path: Path, capsys: pytest.Ca
     lancedb = pytest.importorskip("lancedb")
     rows = unit_rows(np.random.default_rng(0).normal(size=(50, 8)))
 
-    class Encoder:
-        name, revision, dimension, two_sided = "rows", "0" * 16, 8, False
+    class Encoder(OneSided):
+        name, dimension = "rows", 8
+        identity = EncoderIdentity(name, "0" * 16, dimension)
 
         def encode(self, texts: list[str], *, show_progress: bool = False) -> np.ndarray:
             return rows[[int(text) for text in texts]]

@@ -14,6 +14,8 @@ from projhead.commands.spelling import spelled
 from projhead.data import Document
 from projhead.databases.address import checked_address, place
 from projhead.databases.load import Loaded, database_at, load
+from projhead.persistence.identity import EncoderIdentity
+from projhead.protocols import OneSided
 from projhead.store.store import EmbeddingStore, write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
@@ -21,11 +23,11 @@ N, WIDTH = 240, 32
 KINDS = ["postgresql", "lance", "milvus", "qdrant"]
 
 
-class Rows:
-    name, dimension, two_sided = "rows", WIDTH, False
+class Rows(OneSided):
+    name, dimension = "rows", WIDTH
 
     def __init__(self, seed: int = 0) -> None:
-        self.revision = f"{seed:016d}"
+        self.identity = EncoderIdentity(self.name, f"{seed:016d}", WIDTH)
         rng = np.random.default_rng(seed)
         self.rows = unit_rows(
             rng.normal(size=(30, WIDTH))[rng.integers(12, size=N)] + 0.5 * rng.normal(size=(N, WIDTH))

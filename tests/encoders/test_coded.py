@@ -10,6 +10,7 @@ from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.encoders.coded import Calibration, Coded
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided, Storing
 from projhead.vectors import Vectors
 
@@ -17,7 +18,7 @@ from projhead.vectors import Vectors
 class Numbered(OneSided):
     """An encoder of the row that a text names."""
 
-    name, revision = "numbered", "r1"
+    name, identity = "numbered", EncoderIdentity("numbered", "r1", 32)
 
     def __init__(self, rows: Vectors) -> None:
         self.rows, self.dimension = rows, rows.shape[1]
@@ -36,7 +37,7 @@ def test_queries_stay_float_and_documents_are_what_their_codes_say(rows: Vectors
     np.testing.assert_array_equal(
         coded.stored(coded.encode_document(TEXTS)), expected.decode(expected.encode(rows[:400]))
     )
-    assert (coded.dimension, coded.bytes_per_vector, coded.revision) == (32, 16, "r1")
+    assert (coded.dimension, coded.bytes_per_vector, coded.identity) == (32, 16, Numbered.identity)
     assert isinstance(coded, Storing)
     assert not isinstance(Numbered(rows), Storing)
 

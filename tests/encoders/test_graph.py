@@ -85,11 +85,11 @@ def test_odd_texts_get_the_rows_of_what_is_left_of_them(exported: Path) -> None:
         encoder.encode(["cat", None])  # type: ignore[list-item]
 
 
-def test_a_record_builds_it_again_and_a_copy_has_its_revision(exported: Path, folder: Path) -> None:
+def test_a_record_builds_it_again_and_a_copy_has_its_identity(exported: Path, folder: Path) -> None:
     encoder = load_encoder(str(exported), token_budget=100)
     again = build(spec_of(encoder), "encoder")
     assert (again.path, again.token_budget) == (encoder.path, 100)
-    assert load_encoder(str(folder)).revision == encoder.revision
+    assert load_encoder(str(folder)).identity == encoder.identity
 
 
 @pytest.mark.parametrize("file", ["weights", "tokenizer.json", "config.json"])

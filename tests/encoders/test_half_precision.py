@@ -13,8 +13,8 @@ from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.exporters.export import export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build, spec_of
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.pca import PCA
 from projhead.students.assemble import assemble
 from projhead.students.layers import Layers
@@ -23,7 +23,7 @@ Draw = Callable[[int, int, int], list[str]]
 
 
 @pytest.mark.parametrize(("dtype", "near"), [("bfloat16", 0.05), ("float16", 0.005)])
-def test_rows_are_near_those_of_float32_and_the_revision_says_so(
+def test_rows_are_near_those_of_float32_and_the_identity_says_so(
     dtype: str, near: float, teacher: SentenceTransformerEncoder, few_words: Draw
 ) -> None:
     texts = few_words(20, 1, 12)
@@ -32,8 +32,9 @@ def test_rows_are_near_those_of_float32_and_the_revision_says_so(
     assert rows.dtype == np.float32
     np.testing.assert_allclose(rows, exact, atol=near)
     assert np.abs(rows - exact).max() > near / 500  # it was computed in halves
-    assert half.revision == f"{teacher.revision}-{dtype}"
-    assert build(spec_of(half), "encoder").revision == half.revision
+    assert half.identity.key == f"{teacher.identity.key}-{dtype}"
+    assert half.identity == teacher.identity
+    assert build(spec_of(half), "encoder").identity.key == half.identity.key
 
 
 def test_what_the_files_hold_is_computed_in_where_nothing_is_said(
@@ -45,7 +46,7 @@ def test_what_the_files_hold_is_computed_in_where_nothing_is_said(
     texts = few_words(20, 1, 12)
     np.testing.assert_array_equal(kept.encode(texts), half.encode(texts))
     assert np.abs(kept.encode(texts) - whole.encode(texts)).max() > 1e-4
-    assert whole.revision == f"{kept.revision}-float32"
+    assert whole.identity.key == f"{kept.identity.key}-float32"
 
 
 def test_a_head_serves_its_teacher_in_either_precision(
@@ -54,12 +55,12 @@ def test_a_head_serves_its_teacher_in_either_precision(
     texts = few_words(60, 1, 12)
     half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
     reducer = PCA(4).fit(half.encode(texts))
-    reducer.teacher_ = Teacher(half.name, half.revision, half.dimension)
+    reducer.teacher_ = half.identity
     exact = Reduced(teacher, reducer)
     np.testing.assert_allclose(Reduced(half, reducer).encode(texts), exact.encode(texts), atol=0.1)
-    assert Reduced(half, reducer).revision != exact.revision
-    with pytest.raises(ValueError, match=r"fitted to .* choose that teacher"):
-        reducer.teacher_ = Teacher("another", "0" * 16, half.dimension)
+    assert Reduced(half, reducer).identity.key != exact.identity.key
+    with pytest.raises(ValueError, match=r"expected vectors of another .* choose that teacher"):
+        reducer.teacher_ = EncoderIdentity("another", "0" * 16, half.dimension)
         Reduced(half, reducer)
     reducer.teacher_ = None
     with pytest.raises(ValueError, match=r"expected a model in float32, got torch.bfloat16; load it in float32"):

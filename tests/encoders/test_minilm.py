@@ -23,7 +23,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_teacher_is_known_by_name_not_by_place(minilm: MiniLM) -> None:
     assert (minilm.name, minilm.dimension) == ("all-MiniLM-L6-v2", 384)
-    assert build(spec_of(minilm), "encoder").revision == minilm.revision
+    assert build(spec_of(minilm), "encoder").identity == minilm.identity
 
 
 def test_changed_weights_are_refused_before_loading(package: Path) -> None:

@@ -78,7 +78,7 @@ def test_tensorrt_gets_a_profile_that_every_batch_is_inside(
     options = captured.providers[0][1]
     assert options["trt_engine_cache_enable"] is True
     assert options["trt_fp16_enable"] is False
-    assert encoder.revision in options["trt_engine_cache_path"]
+    assert encoder.identity.fingerprint in options["trt_engine_cache_path"]
     assert Path(options["trt_engine_cache_path"]).is_dir()  # ONNX Runtime makes no folder above it
     least, most = (_shapes(options[f"trt_profile_{name}_shapes"]) for name in ("min", "max"))
     for shapes in captured.shapes:

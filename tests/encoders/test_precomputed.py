@@ -3,17 +3,26 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
+from pyarrow import feather
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 
+from projhead.collection import Collection
 from projhead.corpora.files import TextFiles
-from projhead.data import RowText
+from projhead.data import Document, RowText
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.persistence.registry import build, spec_of
+from projhead.reducers.base import load_reducer
+from projhead.reducers.pca import PCA
 from projhead.reducers.truncation import Truncation
+from projhead.store.embed import embed
 from projhead.store.store import write_store
 from projhead.vectors import Vectors, unit_rows
 
@@ -40,6 +49,65 @@ def test_every_format_gives_the_rows_of_its_texts(tmp_path: Path, rows: Vectors,
     assert (encoder.name, encoder.dimension) == ("v", 32)
 
 
+def test_other_floats_names_and_tables_are_read(tmp_path: Path, rows: Vectors) -> None:
+    halves = torch.from_numpy(rows[:9]).bfloat16()
+    save_torch({"vectors": halves}, tmp_path / "v.safetensors")
+    table = pa.table({"id": [*"abcdefghi"], "v": pa.array(rows[:9].tolist(), pa.large_list(pa.float32()))})
+    feather.write_feather(table, tmp_path / "v.feather")
+    with pa.OSFile(str(tmp_path / "v.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
+        out.write_table(table)
+    lines = [json.dumps({"id": f"{n}", "embedding": row.tolist()}) for n, row in enumerate(rows[:9])]
+    (tmp_path / "v.jsonl").write_text("\n".join(lines))
+    strings = [json.dumps(row.tolist()) for row in rows[:9]]
+    pd.DataFrame({"embedding": strings}).to_parquet(tmp_path / "v.parquet")
+    np.testing.assert_array_equal(Precomputed(str(tmp_path / "v.safetensors")).rows, halves.float().numpy())
+    for name in ("v.feather", "v.arrow", "v.jsonl", "v.parquet"):
+        np.testing.assert_allclose(Precomputed(str(tmp_path / name)).rows, rows[:9], atol=1e-7)
+    assert [one.id for one in Precomputed(str(tmp_path / "v.arrow")).documents("all")] == [*"abcdefghi"]
+    with pytest.raises(ValueError, match=r"column 'w', got the columns 'id', 'v'"):
+        Precomputed(str(tmp_path / "v.arrow"), column="w")
+
+
+def test_one_table_is_vectors_corpus_and_what_else_is_known(tmp_path: Path, rows: Vectors) -> None:
+    year, tags = [2001 + n % 3 for n in range(30)], [["x"] * (n % 3) for n in range(30)]
+    texts = ["same" if n % 2 else f"text {n}" for n in range(30)]  # half of them are one text, of different vectors
+    frame = {"id": [f"d{n}" for n in range(30)], "text": texts, "year": year, "tags": tags}
+    pd.DataFrame({**frame, "embedding": list(rows[:30])}).to_parquet(tmp_path / "api.parquet")
+    encoder = Precomputed(str(tmp_path / "api.parquet"))
+    assert encoder.has_texts
+    assert {name: str(kind) for name, kind in encoder.columns.items()} == {
+        "year": "int64",
+        "tags": "list<element: string>",
+    }
+    store = embed(encoder, out=tmp_path / "store", shard_rows=8, dtype="float32", show_progress=False)
+    np.testing.assert_array_equal(store.rows, unit_rows(rows[:30]))
+    assert (store.ids, store.texts, store.columns) == (frame["id"], texts, ["year", "tags"])
+    assert store.table.select(store.columns).to_pydict() == {"year": year, "tags": tags}
+    assert datasets.load_from_disk(str(tmp_path / "store")).column_names == ["id", "text", "year", "tags", "embedding"]
+    hit = Collection.build(store, "exact").search(rows[7])[0]
+    assert (hit.id, hit.text, dict(hit.columns)) == ("d7", "same", {"year": 2002, "tags": ["x"]})
+    again = embed(Precomputed(encoder.path), out=tmp_path / "store", shard_rows=8, dtype="float32", show_progress=False)
+    assert len(again) == 30
+    other = pd.DataFrame({**frame, "year": [1] * 30, "embedding": list(rows[:30])})
+    other.to_parquet(tmp_path / "api.parquet")
+    with pytest.raises(ValueError, match=r"a file of vectors is known by its bytes"):
+        embed(Precomputed(encoder.path), out=tmp_path / "store", shard_rows=8, dtype="float32", show_progress=False)
+
+
+def test_columns_are_named_by_whoever_calls_them_otherwise(tmp_path: Path, rows: Vectors) -> None:
+    frame = pd.DataFrame({"key": [*"abc"], "body": ["x", "y", "z"], "id": [1, 2, 3], "embedding": list(rows[:3])})
+    frame.to_parquet(tmp_path / "v.parquet")
+    with pytest.raises(ValueError, match=r"a store has a column 'id' of its own; rename the file's, or take it as"):
+        list(Precomputed(str(tmp_path / "v.parquet"), id_column="key").documents("all"))
+    with pytest.raises(ValueError, match=r"expected a column 'words', got 'key', 'body', 'id'"):
+        list(Precomputed(str(tmp_path / "v.parquet"), text_column="words").documents("all"))
+    frame.rename(columns={"id": "number"}).to_parquet(tmp_path / "v.parquet")
+    encoder = Precomputed(str(tmp_path / "v.parquet"), id_column="key", text_column="body")
+    found = [(one.id, one.text, one.columns) for one in encoder.documents("all")]
+    assert found == [("a", "x", {"number": 1}), ("b", "y", {"number": 2}), ("c", "z", {"number": 3})]
+    np.testing.assert_allclose(encoder.encode(["z"]), unit_rows(rows[2:3]))
+
+
 def test_npy_is_memory_mapped(tmp_path: Path, rows: Vectors) -> None:
     assert isinstance(Precomputed(_write(tmp_path / "v.npy", rows)).rows, np.memmap)
 
@@ -58,7 +126,7 @@ def test_texts_may_be_a_column(tmp_path: Path, rows: Vectors) -> None:
     np.testing.assert_allclose(encoder.encode(["text 7"]), rows[7:8], atol=1e-6)
 
 
-def test_revision_is_of_the_content_and_a_record_builds_it_again(
+def test_identity_is_of_the_content_and_a_record_builds_it_again(
     tmp_path: Path, rows: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _write(tmp_path / "v.npy", rows)
@@ -66,11 +134,11 @@ def test_revision_is_of_the_content_and_a_record_builds_it_again(
     encoder = Precomputed("v.npy", name="api")
     monkeypatch.chdir("/")
     again = build(spec_of(encoder), "encoder")
-    assert (again.name, again.revision) == ("api", encoder.revision)
+    assert (again.name, again.identity) == ("api", encoder.identity)
     rows = rows.copy()
     rows[0, 0] += 1e-6
     np.save(path, rows)
-    assert Precomputed(path).revision != encoder.revision
+    assert Precomputed(path).identity != encoder.identity
 
 
 @pytest.fixture
@@ -134,7 +202,7 @@ def test_rows_without_a_direction_are_refused(tmp_path: Path, rows: Vectors) -> 
 
 
 def test_what_holds_no_rows_is_refused(tmp_path: Path, rows: Vectors) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no file .*none.npy; expected .npy, .safetensors or .parquet"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*none.npy; expected .npy, .safetensors, .parquet"):
         Precomputed(str(tmp_path / "none.npy"))
     cases = {
         "1d.npy": rows[0],
@@ -150,14 +218,49 @@ def test_what_holds_no_rows_is_refused(tmp_path: Path, rows: Vectors) -> None:
     pd.DataFrame({"embedding": [rows[0], rows[0, :5]]}).to_parquet(tmp_path / "ragged.parquet")
     save_file({"a": rows, "b": rows}, tmp_path / "two.safetensors")
     (tmp_path / "damaged.npy").write_bytes(b"\x93NUMPY but not really")
-    (tmp_path / "text.csv").write_text("1,2\n")
+    (tmp_path / "text.csv").write_text("1,2\n3,4\n")
+    (tmp_path / "model.pt").write_bytes(b"")
     messages = {
-        "missing.parquet": "missing ones",
+        "missing.parquet": "expected a vector in every row, got none in row 1",
         "ragged.parquet": r"one width, got \[5, 32\]",
-        "two.safetensors": "expected one tensor, or one called 'embedding'",
+        "two.safetensors": r"expected one tensor, or one called 'embedding', got \['a', 'b'\]; name it",
         "damaged.npy": "cannot be read",
-        "text.csv": "expected .npy, .safetensors or .parquet",
+        "text.csv": "expected vectors in a column 'embedding', got the columns '1', '2'; name theirs with",
+        "model.pt": "expected .npy, .safetensors, .parquet.*a pickle runs code: save the tensor as .safetensors",
     }
     for name, message in messages.items():
         with pytest.raises(ValueError, match=f"{name}.*{message}"):
             Precomputed(str(tmp_path / name))
+
+
+def test_files_of_a_declared_model_stand_for_one_another(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for day in ("monday", "tuesday"):
+        np.save(tmp_path / f"{day}.npy", generator.normal(size=(20, 6)).astype(np.float32))
+        (tmp_path / f"{day}.txt").write_text("".join(f"{day} {number}\n" for number in range(20)))
+
+    def opened(day: str, **declared: str) -> Precomputed:
+        return Precomputed(str(tmp_path / f"{day}.npy"), texts=str(tmp_path / f"{day}.txt"), **declared)
+
+    api = {"name": "text-embedding-3-small", "revision": "2024-01-25"}
+    monday, tuesday = (opened(day, **api) for day in ("monday", "tuesday"))
+    stores = [
+        write_store(tmp_path / day, one, [Document(text, text) for text in one.texts_or_rows()])
+        for day, one in (("m", monday), ("t", tuesday))
+    ]
+    PCA(3).fit(stores[0]).save(tmp_path / "artifact")
+    reducer = load_reducer(tmp_path / "artifact")
+    assert Reduced(tuesday, reducer).encode(["tuesday 3"]).shape == (1, 3)
+    assert len(Collection.build(stores[0], "exact").add(stores[1])) == 40
+    assert build(spec_of(tuesday), "encoder").identity == monday.identity
+
+    for other in (opened("tuesday"), opened("tuesday", **{**api, "revision": "2"}), opened("tuesday", name="ada")):
+        with pytest.raises(ValueError, match=r"expected vectors of text-embedding-3-small \(fingerprint text-.*@2024"):
+            Reduced(other, reducer)
+    PCA(3).fit(opened("monday").rows).save(tmp_path / "undeclared", teacher=opened("monday").identity)
+    with pytest.raises(ValueError, match=r"unless you declare their model, .*encoder.name=<model> encoder.revision="):
+        Reduced(opened("tuesday"), load_reducer(tmp_path / "undeclared"))
+    with pytest.raises(
+        ValueError, match=r"expected the name of the model that it is of, got '2' alone; give encoder.n"
+    ):
+        opened("monday", revision="2")

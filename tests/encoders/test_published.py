@@ -47,7 +47,7 @@ def test_the_packages_serve_where_the_hub_is_not_reached(
     Tiny.release = release
     encoder = Tiny(device="cpu")
     np.testing.assert_array_equal(encoder.encode(TEXTS), small.encode(TEXTS))
-    assert (encoder.name, encoder.path, encoder.revision) == ("tiny", None, small.revision)
+    assert (encoder.name, encoder.path, encoder.identity) == ("tiny", None, small.identity)
     shutil.move(tmp_path / "cache", tmp_path / "elsewhere")
     assert Tiny(str(tmp_path / "elsewhere"), device="cpu").path == str(tmp_path / "elsewhere")
     assert not (tmp_path / "cache").exists()
@@ -113,4 +113,4 @@ def test_the_real_mpnet_ranks_as_people_do() -> None:
     query, near, far = encoder.encode(["How do I open a file?", "Opening and reading files", "A cat sleeps on the mat"])
     assert encoder.dimension == 768
     assert query @ near > query @ far + 0.3
-    assert build(spec_of(encoder), "encoder").revision == encoder.revision
+    assert build(spec_of(encoder), "encoder").identity == encoder.identity

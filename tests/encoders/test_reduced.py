@@ -8,8 +8,8 @@ import pytest
 
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build, spec_of
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.pca import PCA
 from projhead.reducers.truncation import Truncation
 from projhead.vectors import Vectors, unit_rows
@@ -18,8 +18,8 @@ TEXTS = ["a dog barks", "a cat sleeps", "the market fell", "shares rose", "rain 
 
 
 @pytest.fixture
-def teacher(minilm: MiniLM) -> Teacher:
-    return Teacher(minilm.name, minilm.revision, minilm.dimension)
+def teacher(minilm: MiniLM) -> EncoderIdentity:
+    return minilm.identity
 
 
 def test_rows_are_the_teachers_reduced(minilm: MiniLM) -> None:
@@ -33,36 +33,36 @@ def test_rows_are_the_teachers_reduced(minilm: MiniLM) -> None:
 
 
 def test_a_record_builds_it_again_from_its_artifact(
-    minilm: MiniLM, teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    minilm: MiniLM, teacher: EncoderIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     PCA(3).fit(minilm.encode(TEXTS)).save(tmp_path / "artifact", teacher=teacher)
     monkeypatch.chdir(tmp_path)
     encoder = Reduced(minilm, "artifact")
     monkeypatch.chdir("/")
     again = build(spec_of(encoder), "encoder")
-    assert again.revision == encoder.revision
+    assert again.identity == encoder.identity
     np.testing.assert_array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
 
 
-def test_a_revision_is_of_the_weights(minilm: MiniLM) -> None:
+def test_an_identity_is_of_the_weights(minilm: MiniLM) -> None:
     vectors = minilm.encode(TEXTS)
-    revisions = {Reduced(minilm, fitted).revision for fitted in (PCA(3).fit(vectors), PCA(3).fit(vectors[:5]))}
-    assert len(revisions | {minilm.revision}) == 3
-    assert Reduced(minilm, PCA(3).fit(vectors)).revision in revisions
+    found = {Reduced(minilm, fitted).identity for fitted in (PCA(3).fit(vectors), PCA(3).fit(vectors[:5]))}
+    assert len(found | {minilm.identity}) == 3
+    assert Reduced(minilm, PCA(3).fit(vectors)).identity in found
 
 
-def test_a_revision_is_of_the_teacher(minilm: MiniLM) -> None:
+def test_an_identity_is_of_the_teacher(minilm: MiniLM) -> None:
     pca = PCA(3).fit(minilm.encode(TEXTS))
-    before = Reduced(minilm, pca).revision
+    before = Reduced(minilm, pca).identity
     other = copy(minilm)
-    other.revision = "0" * 16
-    assert Reduced(other, pca).revision != before
+    other._fingerprint = "0" * 16
+    assert Reduced(other, pca).identity != before
 
 
-def test_another_teacher_or_width_is_refused(minilm: MiniLM, teacher: Teacher, rows: Vectors) -> None:
+def test_another_teacher_or_width_is_refused(minilm: MiniLM, teacher: EncoderIdentity, rows: Vectors) -> None:
     reducer = Truncation(3).fit(minilm.encode(TEXTS))
-    reducer.teacher_ = Teacher("other", "0" * 16, 384)
-    with pytest.raises(ValueError, match=r"fitted to other \(revision 0+\), got all-MiniLM-L6-v2 .*encoder="):
+    reducer.teacher_ = EncoderIdentity("other", "0" * 16, 384)
+    with pytest.raises(ValueError, match=r"vectors of other \(fingerprint 0+, .*those of all-MiniLM-L6-v2 .*encoder="):
         Reduced(minilm, reducer)
-    with pytest.raises(ValueError, match="takes vectors of width 32, all-MiniLM-L6-v2 gives width 384"):
+    with pytest.raises(ValueError, match=r"expected vectors of width 32, got those of all-MiniLM-L6-v2 .*width 384"):
         Reduced(minilm, Truncation(3).fit(rows))

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders import sentence_transformer
 from projhead.encoders.minilm import MiniLM, minilm_folder
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, model_revision
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, fingerprint_of
 from projhead.persistence.registry import build, spec_of
 
 WORDS = "quick brown fox jumps over lazy dog seven big cats watch from their warm window seat"
@@ -115,25 +115,25 @@ def test_meaning_is_kept(minilm: MiniLM) -> None:
     assert query @ near > query @ far + 0.3
 
 
-def test_a_revision_is_of_what_decides_the_vectors(minilm: MiniLM, tmp_path: Path) -> None:
-    revision = model_revision(minilm.model)
-    assert revision == minilm.revision
+def test_a_fingerprint_is_of_what_decides_the_vectors(minilm: MiniLM, tmp_path: Path) -> None:
+    expected = fingerprint_of(minilm.model)
+    assert expected == minilm.identity.fingerprint
     minilm.model.save_pretrained(str(tmp_path / "copy"), create_model_card=False)
     copy = SentenceTransformerEncoder(str(tmp_path / "copy"), device="cpu", max_seq_length=64)
-    assert copy.revision == revision
+    assert copy.identity.fingerprint == expected
     assert copy.name == "copy"
     np.testing.assert_allclose(copy.encode(["a text"]), minilm.encode(["a text"]), atol=1e-6)
 
     copy.model.max_seq_length = 63
-    assert model_revision(copy.model) != revision
+    assert fingerprint_of(copy.model) != expected
     copy.model.max_seq_length = 64
     copy.model[1].pooling_mode = "cls"
-    assert model_revision(copy.model) != revision
+    assert fingerprint_of(copy.model) != expected
     copy.model[1].pooling_mode = "mean"
-    assert model_revision(copy.model) == revision
+    assert fingerprint_of(copy.model) == expected
     with torch.no_grad():
         next(copy.model.parameters())[5, 5] += 1e-3
-    assert model_revision(copy.model) != revision
+    assert fingerprint_of(copy.model) != expected
 
 
 def test_a_record_builds_the_same_encoder_from_anywhere(
@@ -144,7 +144,7 @@ def test_a_record_builds_the_same_encoder_from_anywhere(
     encoder = SentenceTransformerEncoder(folder.name, device="cpu", max_seq_length=64, token_budget=100)
     monkeypatch.chdir(tmp_path)
     again = build(spec_of(encoder), "encoder")
-    assert (again.revision, again.token_budget, again.path) == (minilm.revision, 100, str(folder))
+    assert (again.identity, again.token_budget, again.path) == (minilm.identity, 100, str(folder))
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
@@ -187,6 +187,6 @@ def test_attention_is_computed_as_asked(teacher: SentenceTransformerEncoder) -> 
         asked = SentenceTransformerEncoder(teacher.path, device="cpu", attention=attention)
         assert asked.model[0].auto_model.config._attn_implementation == attention  # type: ignore[union-attr]
         np.testing.assert_allclose(asked.encode(texts), teacher.encode(texts), atol=1e-5)
-        assert asked.revision == teacher.revision
+        assert asked.identity == teacher.identity
     with pytest.raises(ValueError, match=r"a model that sentence-transformers loads; .*no_such_attention"):
         SentenceTransformerEncoder(teacher.path, device="cpu", attention="no_such_attention")

@@ -99,13 +99,13 @@ def test_everything_behind_a_teacher_keeps_its_sides(
 
 def test_a_revision_is_of_both_sides(ours: SentenceTransformerEncoder, tmp_path: Path) -> None:
     path = str(tmp_path / "model")
-    assert build(spec_of(ours), "encoder").revision == ours.revision
+    assert build(spec_of(ours), "encoder").identity == ours.identity
     others = [
         SentenceTransformerEncoder(path, device="cpu", query_prompt="the drum "),
         SentenceTransformerEncoder(path, device="cpu", document_prompt="the lamp "),
     ]
-    assert len({ours.revision, *(other.revision for other in others)}) == 3
-    assert build(spec_of(others[0]), "encoder").revision == others[0].revision
+    assert len({ours.identity, *(other.identity for other in others)}) == 3
+    assert build(spec_of(others[0]), "encoder").identity == others[0].identity
     rows = [other.encode_query(ASKED) for other in others]
     assert np.abs(rows[0] - ours.encode_query(ASKED)).max() > 0.01
     np.testing.assert_array_equal(rows[1], ours.encode_query(ASKED))

@@ -14,7 +14,6 @@ from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.compare import compare
 from projhead.heads.linear import Linear
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
@@ -27,7 +26,7 @@ def test_what_runs_share_is_measured_once_and_what_only_looks_alike_is_told_apar
 ) -> None:
     np.save(tmp_path / "rows.npy", rows)
     encoder = Precomputed(str(tmp_path / "rows.npy"))
-    teacher = Teacher(encoder.name, encoder.revision, encoder.dimension)
+    teacher = encoder.identity
     artifacts = []
     for seed, part in ((0, rows), (1, rows), (1, rows[:300]), (1, rows[300:])):
         run = tmp_path / f"run{len(artifacts)}"
@@ -55,7 +54,7 @@ def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_i
 ) -> None:
     np.save(tmp_path / "rows.npy", rows)
     encoder = Precomputed(str(tmp_path / "rows.npy"))
-    teacher = Teacher(encoder.name, encoder.revision, encoder.dimension)
+    teacher = encoder.identity
     reducer = LearnedReducer(16, codec=Binary(), head=Linear, max_steps=20).fit(rows)
     reducer.save(tmp_path / "artifact", teacher=teacher)
     pca = PCA(16).fit(rows)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from projhead.exporters.export import export, sample_texts
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record
-from projhead.reducers.artifact import Teacher
 from projhead.vectors import Vectors, unit_rows
 
 ITEMS = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
@@ -35,7 +35,14 @@ class Noisy:
 
 def run(path: Path, noise: float = 0.01, **settings: Any) -> dict[str, Any]:
     return export(
-        Noisy(noise), None, path, ITEMS, unit_rows(ITEMS), teacher=Teacher("a/b", "feed", 5), reducer="pca", **settings
+        Noisy(noise),
+        None,
+        path,
+        ITEMS,
+        unit_rows(ITEMS),
+        teacher=EncoderIdentity("a/b", "feed", 5),
+        reducer="pca",
+        **settings,
     )
 
 
@@ -44,7 +51,7 @@ def test_the_record_says_what_was_written_and_measured(tmp_path: Path) -> None:
     written = read_record(tmp_path / "x", "export", ())
     assert record == {**written.body, "bytes": written.bytes}
     assert record["exporter"]["parameters"] == {"noise": 0.01}
-    assert record["teacher"] == {"name": "a/b", "revision": "feed", "dimension": 5}
+    assert record["teacher"] == {"name": "a/b", "fingerprint": "feed", "dimension": 5}
     assert (record["reducer"], record["dimension"], record["parity"]["n"]) == ("pca", 5, 30)
     assert written.files["deep/model.safetensors"]["sha256"] == hashlib.sha256(b"weights").hexdigest()
     assert set(written.files) == {"head.npy", "deep/model.safetensors"}
@@ -89,7 +96,7 @@ def test_the_card_has_what_a_hub_reads_and_the_measured_numbers(tmp_path: Path) 
     assert "pipeline_tag: sentence-similarity\n" in front
     assert f"{record['parity']['mean_cosine']:.5f}" in card
     assert "| ndcg@10 | 0.6 |" in card
-    assert "revision feed, width 5" in card
+    assert "fingerprint feed, width 5" in card
 
 
 def test_texts_are_sampled_from_the_shortest_to_the_longest() -> None:

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from projhead.encoders.minilm import minilm_folder
+from projhead.errors import UserError
+from projhead.exporters import by_format
 from projhead.exporters.export import export
 from projhead.exporters.head import HeadDense, HeadFaiss, HeadOnnx
 from projhead.protocols import Exporter
+from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors
 
@@ -48,3 +51,15 @@ def test_faiss_takes_no_network(residual: PCA, vectors: Vectors, tmp_path: Path)
     with pytest.raises(ValueError, match=r"linear, ResidualMLP is not.*export=head_onnx"):
         written(HeadFaiss(), residual, tmp_path / "head", vectors)
     assert not any(tmp_path.iterdir())
+
+
+def test_an_artifact_has_what_its_head_is_measured_on(vectors: Vectors, tmp_path: Path) -> None:
+    PCA(16).fit(vectors).save(tmp_path / "artifact")
+    reducer = load_reducer(tmp_path / "artifact")
+    record = by_format.export(reducer, tmp_path / "head", format="head_onnx")
+    assert record["parity"]["n"] == 32
+    assert record["parity"]["worst_cosine"] > 0.999999
+    assert (tmp_path / "artifact" / "model.safetensors").stat().st_size < 200_000
+    del reducer.sample_  # as older artifacts
+    with pytest.raises(UserError, match="calibrate: expected texts or vectors"):
+        by_format.export(reducer, tmp_path / "head", format="head_onnx")

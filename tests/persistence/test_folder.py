@@ -5,9 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,46 +20,6 @@ from projhead.indexes.rescore import RescoreIndex
 from projhead.persistence.record import Record, read_record
 from projhead.vectors import Vectors
 
-STAGES = ["build", "add", "writing", "before the switch", "switching", "after the switch"]
-#: Each stage in a process of its own, forked from one that has imported everything.
-KILLED = """
-import os, signal, sys
-import numpy as np
-import projhead.persistence.record as record
-from projhead.indexes.base import load_index
-
-def dies(*arguments, **options):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def change(path, where, rows):
-    index = load_index(path)
-    if where == "build":
-        index._search = dies
-        index.build(rows[:100]).search(rows[:1], 1)
-    index.add(rows[:5])
-    if where == "add":
-        dies()
-    if where == "writing":
-        write = index._write
-        index._write = lambda path: (write(path), dies())
-    if where == "before the switch":
-        record.write_json = dies
-    if where == "after the switch":
-        index._replaced = dies
-    if where == "switching":
-        os.replace = dies
-    index.save(path)
-
-rows, ended = np.load(sys.argv[1]), []
-for path in sys.argv[2:]:
-    child = os.fork()
-    if not child:
-        change(path, os.path.basename(path), rows)
-        os._exit(0)
-    ended.append(os.waitpid(child, 0)[1])
-print(*ended)
-"""
-
 
 def kinds() -> dict[str, BaseIndex]:
     made = {
@@ -71,26 +28,6 @@ def kinds() -> dict[str, BaseIndex]:
         "rescore": RescoreIndex(FaissBinaryIndex()),
     }
     return made if importlib.util.find_spec("pymilvus") is None else made | {"milvus": MilvusIndex()}
-
-
-def test_a_kill_leaves_the_old_index_or_the_new(rows: Vectors, tmp_path: Path) -> None:
-    np.save(tmp_path / "rows.npy", rows)
-    index = RescoreIndex(FaissIndex("Flat")).build(rows)
-    expected = index.search(rows[:20], 3)
-    for stage in STAGES:
-        index.save(tmp_path / stage)
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "rows.npy"), *(str(tmp_path / stage) for stage in STAGES)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
-    assert ended.stdout.split() == [str(int(signal.SIGKILL))] * len(STAGES), ended.stderr
-    for stage in STAGES:
-        left = load_index(tmp_path / stage)
-        assert len(left) == (605 if stage == "after the switch" else 600)
-        if len(left) == 600:
-            np.testing.assert_array_equal(left.search(rows[:20], 3), expected)
-        left.add(rows[:1])
-        left.save(tmp_path / stage)
-        assert sorted(one.name[:4] for one in (tmp_path / stage).iterdir()) == ["data", "inde"]
 
 
 def test_of_two_that_change_an_index_the_second_is_told(rows: Vectors, tmp_path: Path) -> None:

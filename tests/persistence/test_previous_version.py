@@ -1,7 +1,11 @@
-"""Folders that the version before the short names wrote (``tests/fixtures/v1``) are read, and say the same."""
+"""Folders that older versions wrote are read, and say the same.
+
+``tests/fixtures/v1`` is from before the short names, ``v3`` from before a fingerprint was called so.
+"""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +13,17 @@ import pytest
 from tests.conftest import WORDS
 
 from projhead.codecs.base import load_codec
+from projhead.collection import Collection
+from projhead.data import Document
 from projhead.encoders.load import load_encoder
 from projhead.indexes.base import load_index
 from projhead.indexes.rescore import RescoreIndex
 from projhead.persistence.registry import build
 from projhead.reducers.base import load_reducer
-from projhead.store.store import EmbeddingStore
+from projhead.store.store import EmbeddingStore, write_store
 from projhead.vectors import unit_rows
 
+V3 = Path(__file__).parents[1] / "fixtures" / "v3"
 V1 = Path(__file__).parents[1] / "fixtures" / "v1"
 EXPECTED = np.load(V1 / "expected.npz")
 
@@ -44,7 +51,7 @@ def test_stores(name: str) -> None:
     store = EmbeddingStore.open(V1 / "stores" / name)
     np.testing.assert_allclose(unit_rows(np.concatenate(list(store.blocks()))), EXPECTED[f"store_{name}"], atol=1e-6)
     assert store.texts[0] == "The owl sleeps in the old tower."
-    encoder = build(store.manifest.encoder["spec"], "encoder")
+    encoder = build(store.manifest.spec, "encoder")
     assert (encoder.name, encoder.dimension) == ("all-MiniLM-L6-v2", 384)
 
 
@@ -65,3 +72,18 @@ def test_exports(name: str) -> None:
         pytest.importorskip("onnxruntime")
     student = load_encoder(V1 / "exports" / name)
     np.testing.assert_allclose(student.encode(WORDS), EXPECTED["export"], atol=1e-5)
+
+
+def test_a_store_an_artifact_and_an_index_know_that_they_are_of_one_encoder(tmp_path: Path) -> None:
+    shutil.copytree(V3, tmp_path / "v3")
+    collection = Collection.open(tmp_path / "v3" / "index", stores=[tmp_path / "v3" / "store"])
+    store, reducer = collection.stores[0], load_reducer(tmp_path / "v3" / "artifact")
+    assert str(store.identity) == "all-MiniLM-L6-v2 (fingerprint a041a5d7f9a3ab3d, width 384)"
+    with np.load(V3 / "expected.npz") as expected:
+        np.testing.assert_array_equal(store.rows, expected["rows"])
+        np.testing.assert_allclose(reducer.transform(store), expected["reduced"], atol=1e-6)
+    assert collection.search("a loud drum", 1)[0].id == "d2"  # by the encoder, built again and found the same
+    collection.add(write_store(tmp_path / "more", collection.encoder, [Document("new", "The farm was sold.")]))
+    collection.save()
+    again = Collection.open(tmp_path / "v3" / "index")
+    assert (again.search("a farm was sold", 1)[0].id, again.encoder.identity) == ("new", reducer.teacher_)

@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import edit
 
 from projhead.data import Document
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
+from projhead.protocols import OneSided
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.store.store import write_store
@@ -20,7 +21,7 @@ from projhead.vectors import Vectors, unit_rows
 
 @pytest.fixture
 def artifact(tmp_path: Path, rows: Vectors) -> Path:
-    PCA(8).fit(rows).save(tmp_path / "artifact", teacher=Teacher("t", "0123", 32), card="# card")
+    PCA(8).fit(rows).save(tmp_path / "artifact", teacher=EncoderIdentity("t", "0123", 32), card="# card")
     return tmp_path / "artifact"
 
 
@@ -29,7 +30,7 @@ def test_a_reducer_comes_back_whole(artifact: Path, rows: Vectors) -> None:
     np.testing.assert_array_equal(loaded.transform(rows), original.transform(rows))
     np.testing.assert_array_equal(loaded.components_, original.components_)
     assert loaded.get_params() == original.get_params()
-    assert loaded.teacher_ == Teacher("t", "0123", 32)
+    assert loaded.teacher_ == EncoderIdentity("t", "0123", 32)
     assert sorted(path.name for path in artifact.iterdir()) == [
         "README.md",
         "config.json",
@@ -46,7 +47,7 @@ def test_a_reducer_comes_back_whole(artifact: Path, rows: Vectors) -> None:
                    "parameters": {"in_features": 10**9, "out_features": 10**9}}}, "do not fit"),
         ({"fitted": {"transform": 1}}, "refused"),
         ({"fitted": {"__class__": 1}}, "refused"),
-        ({"teacher": {"name": "x"}}, "teacher"),
+        ({"teacher": {"name": "x"}}, "expected an encoder with"),
     ],
 )  # fmt: skip
 def test_a_tampered_config_is_refused(artifact: Path, changes: dict[str, object], message: str) -> None:
@@ -103,9 +104,10 @@ def test_missing_and_truncated_files_are_refused(artifact: Path, tmp_path: Path)
         load_reducer(artifact)
 
 
-class _Digits:
-    def __init__(self, revision: str) -> None:
-        self.name, self.revision, self.dimension = "digits", revision, 4
+class _Digits(OneSided):
+    def __init__(self, fingerprint: str) -> None:
+        self.name, self.dimension = "digits", 4
+        self.identity = EncoderIdentity("digits", fingerprint, 4)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         return unit_rows([np.random.default_rng([*map(ord, text)]).normal(size=4) for text in texts])
@@ -116,7 +118,21 @@ def test_a_reducer_fitted_from_a_store_knows_its_teacher(tmp_path: Path) -> None
     stores = [write_store(tmp_path / revision, _Digits(revision), documents) for revision in ("aa", "bb")]
     PCA(2).fit(stores[0]).save(tmp_path / "artifact")
     loaded = load_reducer(tmp_path / "artifact")
-    assert loaded.teacher_ == Teacher("digits", "aa", 4)
+    assert loaded.teacher_ == EncoderIdentity("digits", "aa", 4)
     np.testing.assert_array_equal(loaded.transform(stores[0]), loaded.transform(stores[0].rows))
-    with pytest.raises(ValueError, match=r"of digits \(revision aa\), got those of digits \(revision bb"):
+    with pytest.raises(ValueError, match=r"of digits \(fingerprint aa, .* got those of digits \(fingerprint bb"):
         loaded.transform(stores[1])
+
+
+def test_whoever_loads_a_reducer_of_an_unknown_teacher_is_told_once(
+    rows: Vectors, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    PCA(2).fit(rows).save(tmp_path / "bare")
+    for _ in range(2):
+        assert load_reducer(tmp_path / "bare").teacher_ is None
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        f"{tmp_path / 'bare'} was fitted to a bare array, of an unknown teacher"
+    ]
+    PCA(2).fit(rows).save(tmp_path / "known", teacher=EncoderIdentity("t", "0123", 32))
+    load_reducer(tmp_path / "known")
+    assert len(caplog.records) == 1

@@ -12,9 +12,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from projhead.encoders.reduced import Reduced
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.autoencoder import Autoencoder
 from projhead.reducers.base import Reducer, load_reducer
+from projhead.reducers.leanvec import LeanVec
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.pca_power import PCAPower
@@ -27,6 +28,7 @@ REDUCERS = [
     PCA(2, center=False),
     PCA(2, whiten=True),
     PCAPower(2),
+    LeanVec(2),
     Autoencoder(2, hidden_features=8, max_steps=3),
     RandomProjection(2),
     Truncation(2),
@@ -71,6 +73,6 @@ def test_another_teachers_vectors_are_refused(minilm: object, rows: Vectors) -> 
     reducer = PCA(2).fit(rows)
     with pytest.raises(ValueError, match="width 32"):
         Reduced(minilm, reducer)  # type: ignore[arg-type]
-    reducer.teacher_ = Teacher("mpnet", "another", 32)
-    with pytest.raises(ValueError, match=r"fitted to mpnet .*another.*encoder="):
+    reducer.teacher_ = EncoderIdentity("mpnet", "another", 32)
+    with pytest.raises(ValueError, match=r"expected vectors of mpnet .*another.*encoder="):
         Reduced(minilm, reducer)  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from projhead import PCA
-from projhead.reducers.artifact import Teacher
 from projhead.report.results import read_results
 
 
@@ -16,7 +15,7 @@ def test_every_system_has_its_row_and_the_limit_its_speed_alone(teacher, few_wor
     (tmp_path / "texts.txt").write_text("\n".join(texts))
     rows = teacher.encode(texts)
     reducer = PCA(8).fit(rows)
-    reducer.teacher_ = Teacher(teacher.name, teacher.revision, 32)
+    reducer.teacher_ = teacher.identity
     reducer.save(tmp_path / "artifact")
     results = tmp_path / "results.jsonl"
     arguments = ["--teacher", teacher.path, "--texts", str(tmp_path / "texts.txt"), "--n", "70", "--rounds", "1"]

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 
-def test_no_nonsense_is_accepted_and_no_setting_ends_in_a_traceback() -> None:
-    path = Path(__file__).parents[2] / "scripts" / "faults" / "settings.py"
-    spec = importlib.util.spec_from_file_location("faults_settings", path)
-    assert spec is not None
-    assert spec.loader is not None
-    settings = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(settings)
+FAULTS = Path(__file__).parents[2] / "scripts" / "faults"
+
+
+def test_no_fault_loses_anything_runs_anything_or_ends_in_a_traceback() -> None:
+    """In a process of its own, which has no threads yet and may fork."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, FAULTS, "--brief"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    tried = [int(found) for found in re.findall(r"\| all +\| +(\d+)", done.stdout)]
+    assert len(tried) == 5
+    assert min(tried) >= 4
+
+
+def test_no_nonsense_is_accepted_and_no_setting_ends_in_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FAULTS))
+    import settings
+
     counts, others = settings.campaign(every=7)
     assert not others
     assert counts["refused"] > 400
+    del sys.modules["settings"]

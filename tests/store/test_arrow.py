@@ -12,6 +12,8 @@ import pytest
 
 from projhead.codecs.integer import Integer
 from projhead.data import Document
+from projhead.persistence.identity import EncoderIdentity
+from projhead.protocols import OneSided
 from projhead.store.arrow import Form
 from projhead.store.store import EmbeddingStore, write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
@@ -19,10 +21,11 @@ from projhead.vectors import Vectors, exact_top_k, unit_rows
 N, WIDTH = 1500, 64
 
 
-class Rows:
+class Rows(OneSided):
     """Rows as a reducer's are: of every dimension less than of the one before, some topics, a common mean."""
 
-    name, revision, dimension, two_sided = "rows", "0123456789abcdef", WIDTH, False
+    name, dimension = "rows", WIDTH
+    identity = EncoderIdentity(name, "0123456789abcdef", dimension)
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import projhead.store.cached
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.store.cached import Cached
 from projhead.vectors import Vectors, unit_rows
@@ -18,7 +19,7 @@ class Counting(OneSided):
     name, dimension = "counting", 4
 
     def __init__(self, revision: str) -> None:
-        self.revision = revision
+        self.identity = EncoderIdentity(self.name, revision, self.dimension)
         self.asked: list[str] = []
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
@@ -47,7 +48,7 @@ def test_a_store_is_opened_once_in_the_dtype_asked_for(tmp_path: Path, monkeypat
     np.testing.assert_array_equal(cached.encode(["b", "a"]), first)
 
 
-def test_other_texts_order_or_revision_are_encoded_anew(tmp_path: Path) -> None:
+def test_other_texts_order_or_fingerprint_are_encoded_anew(tmp_path: Path) -> None:
     encoder, other = Counting("r1"), Counting("r2")
     cached = Cached(encoder, tmp_path)
     for texts in (["ab", "c"], ["a", "bc"], ["c", "ab"]):

@@ -21,6 +21,7 @@ from projhead.codecs.integer import Integer
 from projhead.data import Document
 from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import CodedRows, OneSided
 from projhead.store.store import EmbeddingStore, write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
@@ -31,7 +32,8 @@ WIDTH = 16
 class Sums(OneSided):
     """Vectors from a text's number; can end the process after so many texts."""
 
-    name, dimension, revision = "sums", WIDTH, "0123456789abcdef"
+    name, dimension = "sums", WIDTH
+    identity = EncoderIdentity(name, "0123456789abcdef", dimension)
 
     def __init__(self, kill_after: float = np.inf) -> None:
         self.kill_after, self.done = kill_after, 0

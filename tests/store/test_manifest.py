@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from tests.conftest import edit
 
+from projhead.persistence.identity import EncoderIdentity
 from projhead.store.manifest import Manifest, Shard
 
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
-    encoder = {"name": "toy", "revision": "0123", "dimension": 8, "spec": None}
+    encoder = EncoderIdentity("toy", "0123", 8)
     shards = [Shard("data-00000.arrow", 5, 700, "ab", "cd"), Shard("data-00001.arrow", 2, 300, "ef", "gh")]
     written = Manifest(encoder, {"name": "c", "fingerprint": "f"}, "float16", 5, True, shards, complete=True)
     written.write(tmp_path)
@@ -34,7 +35,7 @@ def test_it_comes_back_as_it_was(manifest: Manifest, tmp_path: Path) -> None:
         {"shards": [{"file": "../x.arrow", "rows": 5, "bytes": 7, "sha256": "", "documents": ""}]},
         {"shards": [{"file": "data-00000.arrow", "rows": -5, "bytes": 7, "sha256": "", "documents": ""}]},
         {"encoder": {"name": "toy", "dimension": 8}},
-        {"encoder": {"name": "toy", "revision": "0123", "dimension": 0}},
+        {"encoder": {"name": "toy", "fingerprint": "0123", "dimension": 0, "spec": None}},
         {"corpus": "c"},
     ],
 )

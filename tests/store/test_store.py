@@ -16,6 +16,7 @@ import pytest
 
 from projhead.data import Document
 from projhead.encoders.minilm import MiniLM
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build
 from projhead.protocols import OneSided
 from projhead.store.manifest import Manifest
@@ -32,7 +33,8 @@ class Hashing(OneSided):
     name, dimension = "hashing", WIDTH
 
     def __init__(self, revision: str = "0123456789abcdef", fail_after: float = np.inf, kill: bool = False) -> None:
-        self.revision, self._fail_after, self.kill, self.done = revision, fail_after, kill, 0
+        self.identity = EncoderIdentity(self.name, revision, self.dimension)
+        self._fail_after, self.kill, self.done = fail_after, kill, 0
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         self.done += len(texts)
@@ -92,12 +94,8 @@ def test_rows_of_one_shard_are_not_copied(tmp_path: Path) -> None:
 
 def test_the_manifest_says_where_it_came_from(tmp_path: Path) -> None:
     manifest = _write(tmp_path / "s").manifest
-    assert manifest.encoder == {
-        "name": "hashing",
-        "revision": "0123456789abcdef",
-        "dimension": WIDTH,
-        "spec": None,  # not projhead's: it could not be built from a record
-    }
+    assert manifest.encoder == EncoderIdentity("hashing", "0123456789abcdef", WIDTH)
+    assert manifest.spec is None  # not projhead's: it could not be built from a record
     assert manifest.corpus == {"name": "docs", "fingerprint": fingerprint(TEXTS)}
     for shard in manifest.shards:
         content = (tmp_path / "s" / shard.file).read_bytes()
@@ -111,8 +109,8 @@ def test_real_text_with_a_teacher_that_its_record_builds_again(minilm: MiniLM, t
     )
     np.testing.assert_array_equal(store.rows, minilm.encode(texts))
     assert store.texts == ["a dog barks", "", "lone ? surrogate"]
-    again = build(store.manifest.encoder["spec"], "encoder")
-    assert again.revision == store.manifest.encoder["revision"]
+    again = build(store.manifest.spec, "encoder")
+    assert again.identity == store.identity
 
 
 @pytest.mark.parametrize("name", ["", "\ud800"])
@@ -235,7 +233,7 @@ def test_another_encoder_dtype_or_corpus_is_refused_and_changes_nothing(tmp_path
     other_text = [*DOCUMENTS[:5], Document("id 5", "another"), *DOCUMENTS[6:]]
     other_id = [*DOCUMENTS[:5], Document("another", DOCUMENTS[5].text), *DOCUMENTS[6:]]
     for options, message in (
-        ({"encoder": Hashing("fedcba9876543210")}, "encoder '0123456789abcdef', got 'fedcba9876543210'"),
+        ({"encoder": Hashing("fedcba9876543210")}, "fingerprint 0123456789abcdef, .* got those of .* fedcba9876543210"),
         ({"dtype": "float32"}, "dtype 'float16', got 'float32': give the same, or choose another path"),
         ({"shard_rows": 10}, "shard_rows 20, got 10"),
         ({"keep_texts": False}, "keep_texts True, got False"),

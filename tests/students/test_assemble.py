@@ -11,7 +11,7 @@ from torch import nn
 
 from projhead.encoders.minilm import MiniLM
 from projhead.heads.residual_mlp import ResidualMLP
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
 from projhead.students.assemble import assemble, dense_modules
@@ -82,8 +82,8 @@ def test_another_teachers_reducer_is_refused(minilm: MiniLM, vectors: Vectors) -
     with pytest.raises(ValueError, match="width 100, the model gives width 384"):
         assemble(minilm.model, PCA(16).fit(vectors[:, :100]))
     reducer = PCA(16).fit(vectors)
-    reducer.teacher_ = Teacher("mpnet", "feed", 384)
-    with pytest.raises(ValueError, match=r"fitted to mpnet \(revision feed\)"):
+    reducer.teacher_ = EncoderIdentity("mpnet", "feed", 384)
+    with pytest.raises(ValueError, match=r"expected vectors of mpnet \(fingerprint feed"):
         assemble(minilm, reducer)
     with pytest.raises(ValueError, match="fitted reducer"):
         assemble(minilm.model, PCA(16))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.vectors import unit_rows
 
@@ -8,10 +9,11 @@ from projhead.vectors import unit_rows
 class Known(OneSided):
     """An encoder with every text's vector written down."""
 
-    name, revision = "known", "0" * 16
+    name = "known"
 
     def __init__(self, vectors):
         self.vectors, self.dimension = vectors, len(next(iter(vectors.values())))
+        self.identity = EncoderIdentity("known", "0" * 16, self.dimension)
 
     def encode(self, texts, *, show_progress=False):
         return unit_rows([self.vectors[text] for text in texts])

@@ -17,10 +17,10 @@ from projhead.vectors import exact_top_k, unit_rows
 class Turned(OneSided):
     """An encoder whose stored rows are turned by half a circle: nothing is as far as the same thing."""
 
-    name, revision = "turned", "0" * 16
+    name = "turned"
 
     def __init__(self, encoder):
-        self.encoder, self.dimension = encoder, encoder.dimension
+        self.encoder, self.identity, self.dimension = encoder, encoder.identity, encoder.dimension
 
     def encode(self, texts, *, show_progress=False):
         return self.encoder.encode(texts)

@@ -14,7 +14,6 @@ from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
 from projhead.evaluation.compare import compare
-from projhead.evaluation.measurements import teacher_of
 from projhead.exporters.export import export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.reducers.pca import PCA
@@ -75,7 +74,7 @@ def test_its_ndcg_is_our_own(minilm: MiniLM, folder: Path) -> None:
 
 
 def test_an_artifact_and_an_exported_student_become_result_rows(minilm: MiniLM, folder: Path, tmp_path: Path) -> None:
-    fitted, teacher = PCA(16).fit(minilm.encode(DOCUMENTS)), teacher_of(minilm)
+    fitted, teacher = PCA(16).fit(minilm.encode(DOCUMENTS)), minilm.identity
     fitted.save(tmp_path / "run" / "artifact", teacher=teacher)
     fitted.save(tmp_path / "run" / "baselines" / "pca", teacher=teacher)
     student = assemble(minilm, fitted)

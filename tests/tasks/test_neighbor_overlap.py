@@ -4,6 +4,7 @@ import pytest
 from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.reducers.pca import PCA
 from projhead.tasks.neighbor_overlap import NeighborOverlap
@@ -69,7 +70,8 @@ def test_precomputed_vectors_need_no_texts(tmp_path):
 
 def test_without_a_path_held_out_docstrings_are_compared():
     class Lengths(OneSided):
-        name, revision, dimension = "lengths", "0" * 16, 2
+        name, dimension = "lengths", 2
+        identity = EncoderIdentity(name, "0" * 16, dimension)
 
         def encode(self, texts, *, show_progress=False):
             angles = np.array([len(text) for text in texts]) / 1000

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.tasks.retrieval import Retrieval
 from projhead.vectors import exact_top_k
@@ -88,7 +89,8 @@ def test_without_a_path_docstring_summaries_find_their_bodies():
     class Letters(OneSided):
         """Counts of letters: weak, yet far from chance."""
 
-        name, revision, dimension = "letters", "0" * 16, 26
+        name, dimension = "letters", 26
+        identity = EncoderIdentity(name, "0" * 16, dimension)
 
         def encode(self, texts, *, show_progress=False):
             counts = np.array([[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], np.float32)

@@ -36,20 +36,29 @@ def _overlap(*candidates: list[float]) -> Vectors:
 
 
 def test_the_greatest_gain_over_the_better_form_is_taken() -> None:
-    best, gain = choose(_overlap([0.5, 0.6], [0.55, 0.5], [0.6, 0.61], [0.58, 0.605]), [0, 1])
+    best, gain = choose(_overlap([0.5, 0.6], [0.55, 0.5], [0.6, 0.61], [0.58, 0.605]), [0, 1], 3)
     assert best == 2
     np.testing.assert_allclose(gain[:, 0], [[-0.05, 0], [0, -0.1], [0.05, 0.01], [0.03, 0.005]], atol=1e-6)
 
 
+def test_the_recipe_is_left_only_for_what_is_clearly_better() -> None:
+    overlap = _overlap([0.5, 0.6], [0.4, 0.5], [0.52, 0.62], [0.515, 0.615])
+    assert choose(overlap, [0, 1], 3)[0] == 2  # noise that both share says nothing
+    overlap[3] += 0.2 * np.resize([1, -1], 400)
+    assert choose(overlap, [0, 1], 3)[0] == 3
+    overlap[3] -= 0.05
+    assert choose(overlap, [0, 1], 3)[0] == 2
+
+
 def test_a_gain_near_by_is_not_paid_for_far_away() -> None:
-    assert choose(_overlap([0.5, 0.6], [0.4, 0.5], [0.53, 0.58]), [0, 1])[0] == 0
-    assert choose(_overlap([0.5, 0.6], [0.4, 0.5], [0.53, 0.58], [0.51, 0.6]), [0, 1])[0] == 3
+    assert choose(_overlap([0.5, 0.6], [0.4, 0.5], [0.53, 0.58]), [0, 1], 2)[0] == 0
+    assert choose(_overlap([0.5, 0.6], [0.4, 0.5], [0.53, 0.58], [0.51, 0.6]), [0, 1], 2)[0] == 3
 
 
 def test_a_loss_that_may_be_chance_does_not_count() -> None:
     overlap = _overlap([0.5, 0.6], [0.4, 0.5], [0.53, 0.595])
     overlap[2, 0, 1] += 0.3 * np.resize([1, -1], 400)
-    assert choose(overlap, [0, 1])[0] == 2
+    assert choose(overlap, [0, 1], 2)[0] == 2
 
 
 def test_the_judge_is_not_moved_by_a_heads_lengths(rows: Vectors) -> None:
@@ -63,3 +72,10 @@ def test_the_judge_is_not_moved_by_a_heads_lengths(rows: Vectors) -> None:
 
     judge, head = Judge(rows, None, [4]), PCA(4).fit(rows).head_
     np.testing.assert_allclose(judge(Longer(head)), judge(head))
+
+
+def test_one_of_several_widths_does_not_decide_for_all() -> None:
+    narrow = _overlap([0.3, 0.4], [0.25, 0.35], [0.5, 0.5])
+    wide = _overlap([0.8, 0.9], [0.7, 0.8], [0.8, 0.88])
+    assert choose(wide, [0, 1], 2)[0] == 0
+    assert choose(np.concatenate([wide, narrow], axis=1), [0, 1], 2)[0] == 2

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from projhead.as_rows import as_rows
 from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.persistence.folder import in_place
 from projhead.persistence.names import trusting
@@ -274,7 +275,7 @@ def _positive(value: Any) -> int:
 
 def _two_dimensional(rows: ArrayLike) -> NDArray[Any]:
     """Return rows as they are: memory-mapped ones are not read yet."""
-    given = np.asarray(rows)
+    given = np.asarray(as_rows(rows, "rows"))
     if given.ndim != 2 or not given.shape[1]:
         raise ValueError(f"rows: expected 2 dimensions (n, d), got shape {given.shape}")
     return given

@@ -28,6 +28,7 @@ from projhead.evaluation.planning import (
     plans_for,
     recommended,
 )
+from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
@@ -43,8 +44,8 @@ def run(cfg: DictConfig) -> float:
     """Print the table, the recommended form on top; return what it is estimated to keep."""
     expect_ours(run_folder(), "a budget", ours=(run_folder() / "budget.md").is_file())
     memory, n = size_of(cfg.memory), int(cfg.rows)
-    name, revision, sample, queries = _sample(cfg)
-    reducers = [_reducer(path, revision) for path in paths_of(cfg.artifact)]
+    name, teacher, sample, queries = _sample(cfg)
+    reducers = [_reducer(path, teacher) for path in paths_of(cfg.artifact)]
     codecs: list[BaseCodec] = list(instantiate(cfg.codecs).values())
     outcomes = recommended(_outcomes(n, codecs, reducers, sample, queries), memory, cfg.recall)
     table = _table(outcomes, memory, cfg.recall)
@@ -84,15 +85,15 @@ def size_of(text: object) -> int:
     return int(float(match[1]) * unit)
 
 
-def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
-    """Return a name, the teacher's revision, its rows and its queries: a store of them, or rows held out."""
+def _sample(cfg: DictConfig) -> tuple[str, EncoderIdentity, Vectors, Vectors]:
+    """Return a name, the teacher, its rows and its queries: a store of them, or rows held out."""
     if cfg.store is not None:
         store = EmbeddingStore.open(cfg.store)
-        name, revision = store.manifest.corpus["name"], str(store.manifest.encoder["revision"])
+        name, teacher = store.manifest.corpus["name"], store.identity
         rows = unit_rows(store.take(_chosen(len(store), cfg.max_rows)))
     else:
         encoder: Encoder = instantiate(cfg.encoder)
-        name, revision = encoder.name, encoder.revision
+        name, teacher = encoder.name, encoder.identity
         if isinstance(encoder, Precomputed):
             rows = unit_rows(encoder.rows[_chosen(len(encoder.rows), cfg.max_rows)])
         else:
@@ -101,29 +102,27 @@ def _sample(cfg: DictConfig) -> tuple[str, str, Vectors, Vectors]:
             name, rows = corpus.name, Cached(encoder, Path(cfg.paths.stores), show_progress=True).encode_document(texts)
     if cfg.queries.path is not None:
         asked = EmbeddingStore.open(cfg.queries.path)
-        kind = asked.manifest
-        if kind.encoder["revision"] != revision or kind.side not in ("query", BOTH):
+        advice = "encode queries with that teacher and side=query"
+        expect_same(teacher, asked.identity, str(cfg.queries.path), advice)
+        if asked.manifest.side not in ("query", BOTH):
             raise ValueError(
-                f"{cfg.queries.path}: expected queries of the rows' own teacher, revision {revision}, got side "
-                f"{kind.side} of {kind.encoder['name']}, revision {kind.encoder['revision']}; encode them with it and "
-                "side=query"
+                f"{cfg.queries.path}: expected the side of queries, got that of {asked.manifest.side}s; {advice}"
             )
-        return name, revision, rows, unit_rows(asked.rows[: cfg.n_queries])
+        return name, teacher, rows, unit_rows(asked.rows[: cfg.n_queries])
     held = np.random.default_rng(1).permutation(len(rows))
     if len(rows) < 4 * TOP_K:
         raise ValueError(f"expected a sample of at least {4 * TOP_K} rows, got {len(rows)}")
     n_queries = min(int(cfg.n_queries), len(rows) // 4)
-    return name, revision, rows[np.sort(held[n_queries:])], rows[held[:n_queries]]
+    return name, teacher, rows[np.sort(held[n_queries:])], rows[held[:n_queries]]
 
 
 def _chosen(n: int, most: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).permutation(n)[:most])
 
 
-def _reducer(path: Path, revision: str) -> Reducer:
+def _reducer(path: Path, teacher: EncoderIdentity) -> Reducer:
     reducer = load_reducer(path)
-    if reducer.teacher_ is not None and not reducer.teacher_.is_of(revision):
-        raise ValueError(f"{path} was fitted to {reducer.teacher_.name}, the sample is another teacher's: give its own")
+    reducer.check_fits(teacher, str(path))
     return reducer
 
 

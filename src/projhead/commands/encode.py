@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeGuard
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec, load_codec
+from projhead.commands.run_folder import asked
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Corpus, Encoder
@@ -35,6 +35,7 @@ def run(cfg: DictConfig) -> int:
         shard_rows=cfg.shard_rows,
         keep_texts=cfg.keep_texts,
         side=cfg.side,
+        columns=getattr(corpus, "columns", None),
         total=total,
         show_progress=True,
     )
@@ -52,8 +53,7 @@ def run(cfg: DictConfig) -> int:
 
 def _own_rows(encoder: Encoder) -> TypeGuard[Precomputed]:
     """Say whether vectors made elsewhere are stored row by row, as no other corpus was asked for."""
-    asked = any(one.split("=")[0].split(".")[0] == "corpus" for one in HydraConfig.get().overrides.task)
-    return isinstance(encoder, Precomputed) and not asked
+    return isinstance(encoder, Precomputed) and not asked("corpus")
 
 
 def _codec(cfg: DictConfig) -> BaseCodec | None:

@@ -8,12 +8,14 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.commands.run_folder import run_folder
+from projhead.commands.run_folder import asked, run_folder
+from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.evaluation.measurements import export_rows
 from projhead.exporters.by_format import export
 from projhead.exporters.export import sample_texts
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Corpus, Encoder, Exporter
 from projhead.reducers.base import load_reducer
 from projhead.report.results import append_results, read_results
@@ -24,20 +26,26 @@ from projhead.students.assemble import assemble
 def run(cfg: DictConfig) -> float:
     """Export, measure size and speed, record; return the mean cosine to the fp32 student."""
     exporter: Exporter = instantiate(cfg.export)
-    reducer, encoder = load_reducer(cfg.artifact), instantiate(cfg.encoder)
-    Reduced(encoder, reducer)  # refuses another teacher's head
+    reducer = load_reducer(cfg.artifact)
+    by_itself = exporter.encoder is None and hasattr(reducer, "sample_") and not asked("encoder")
+    encoder: Encoder | None = None if by_itself else instantiate(cfg.encoder)
+    if encoder is not None:
+        Reduced(encoder, reducer)  # refuses another teacher's head
     results = Path(cfg.artifact).parent / "results.jsonl"
+    expect_none(encoder, "export")
     record = export(
-        reducer if exporter.encoder is None else assemble(encoder, reducer),
+        reducer if exporter.encoder is None else assemble(encoder, reducer),  # type: ignore[arg-type]  # it refuses
         cfg.out,
         format=exporter,
-        calibrate=_items(cfg, exporter, encoder),
+        calibrate=None if encoder is None else _items(cfg, exporter, encoder),
         max_items=cfg.max_texts,
         min_mean_cosine=cfg.min_mean_cosine,
         measured=markdown(read_results(results)) if results.is_file() else "",
     )
     unit = "texts" if exporter.encoder else "vectors"
-    rows = export_rows(f"export/{Path(cfg.out).name}", unit, record, encoder, int(getattr(reducer, "random_state", 0)))
+    teacher = encoder.identity if encoder is not None else reducer.teacher_
+    teacher = teacher or EncoderIdentity("unknown", "unknown", int(reducer.n_features_in_))
+    rows = export_rows(f"export/{Path(cfg.out).name}", unit, record, teacher, int(getattr(reducer, "random_state", 0)))
     append_results(run_folder() / "results.jsonl", rows)
     parity = record["parity"]
     print(

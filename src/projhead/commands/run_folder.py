@@ -26,6 +26,11 @@ _WRITTEN = (
 )
 
 
+def asked(group: str) -> bool:
+    """Say whether the command line names a group, or a setting in it."""
+    return any(one.lstrip("+~").split("=")[0].split(".")[0] == group for one in HydraConfig.get().overrides.task)
+
+
 def run_folder() -> Path:
     """Return the folder of the current run (or of the current job of a sweep)."""
     return Path(HydraConfig.get().runtime.output_dir)
@@ -121,7 +126,7 @@ def _read(file: Path) -> tuple[dict[str, Any] | None, str]:
         return None, ""
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return None, str(error)
     ours = isinstance(record, dict) and record.get("format") == _FORMAT
     return (record, "") if ours and {"overrides", "settings"} <= set(record) else (None, "")

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from projhead.collection import Collection, Hit
 from projhead.evaluation.measurements import paths_of
+from projhead.persistence.arrays import read_array
 from projhead.printable import printable
 from projhead.vectors import Vectors
 
@@ -67,12 +68,9 @@ def _several(given: Any) -> list[str]:
 
 
 def _vectors(path: Path) -> Vectors:
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"{path}: expected a .npy file of one vector (d,) or several (q, d): {error}") from error
-    if not isinstance(rows, np.ndarray) or rows.ndim not in (1, 2) or rows.dtype.kind not in "fiu":
-        raise ValueError(f"{path}: expected numbers (d,) or (q, d), got {getattr(rows, 'shape', type(rows))}")
+    rows = read_array(path)
+    if rows.ndim not in (1, 2):
+        raise ValueError(f"{path}: expected one vector (d,) or several (q, d), got shape {rows.shape}")
     return rows.astype(np.float32)
 
 

@@ -101,6 +101,11 @@ def load(
         If the database is not there; if its client is not installed.
     """
     base = database_at(database) if isinstance(database, str) else database
+    if not store.manifest.encoder.unit:
+        raise UserError(
+            f"{store.folder}: expected rows of unit length, got {store.manifest.encoder.name}'s, whose lengths "
+            "mean something and would be lost: load them with the database's own client"
+        )
     name = rows or base.forms[0]
     if name not in base.forms:
         raise UserError(f"rows: {base.address} compares {', '.join(base.forms)}, got {name}; choose one of these")
@@ -130,7 +135,7 @@ def load(
 def _mark(store: EmbeddingStore, schema: pa.Schema, form: Form) -> str:
     """Return what a table says of itself, so that nothing else is ever appended to it."""
     encoder, corpus = store.manifest.encoder, store.manifest.corpus
-    told = {"encoder": encoder["name"], "revision": encoder["revision"], "fingerprint": corpus["fingerprint"]}
+    told = {"encoder": encoder.name, "revision": encoder.fingerprint, "fingerprint": corpus["fingerprint"]}
     return json.dumps({"projhead": 1, **told, "columns": schema.names, "rows": form._asdict()}, sort_keys=True)
 
 

@@ -100,6 +100,8 @@ class Milvus:
     def _create(self, schema: pa.Schema, form: Form, mark: str) -> None:
         from pymilvus import DataType
 
+        if others := [one.name for one in schema if one.name != ROWS and not _is_text(one.type)]:
+            raise UserError(f"columns: Milvus is given texts only, got {', '.join(others)}; leave them out")
         self._tell(mark)
         made = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         for name in schema.names[:-1]:
@@ -149,3 +151,7 @@ class Milvus:
             from milvus_lite.server_manager import server_manager_instance
 
             server_manager_instance.release_server(path)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

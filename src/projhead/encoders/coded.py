@@ -57,7 +57,7 @@ class Coded:
         self.calibration = calibration if codec.learns and not trained else None
         self.bytes_per_vector = codec.bytes_per_vector(encoder.dimension)
         self.fitted_to = "trained" if trained else "" if self.calibration is None else self.calibration.name
-        self.name, self.revision = f"{encoder.name}, {codec.name}", encoder.revision
+        self.name, self.identity = f"{encoder.name}, {codec.name}", encoder.identity
         self.dimension, self.two_sided = encoder.dimension, encoder.two_sided
 
     def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from projhead.corpora.batching import token_batches
-from projhead.encoders.sides import Side
+from projhead.encoders.sides import SIDES, Side
 from projhead.encoders.texts import clean_texts
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record
 from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
@@ -80,7 +81,7 @@ class GraphEncoder(ABC):
         if missing := sorted(set(wanted) - set(digests)):
             raise ValueError(f"{folder} is another kind of export: it has no {' and no '.join(missing)}")
         self.name = folder.name
-        self.revision = hashlib.sha256("".join(digests[file] for file in wanted).encode()).hexdigest()[:16]
+        self._fingerprint = hashlib.sha256("".join(digests[file] for file in wanted).encode()).hexdigest()[:16]
         self._threads = threads or joblib.cpu_count()
         self._tokenizer = _tokenizer(folder / _TOKENIZER)
         padding = self._tokenizer.padding or {}
@@ -97,6 +98,10 @@ class GraphEncoder(ABC):
             )
         self._inputs = inputs
         self.dimension = int(outputs[OUTPUT][1])
+        asked, found = (self._prompts[side] for side in SIDES)
+        self.identity = EncoderIdentity(
+            self.name, self._fingerprint, self.dimension, query_prompt=asked, document_prompt=found
+        )
         # OpenVINO's bindings set themselves up when first used: two threads that both come first would block for ever.
         self._run(self._padded([[self._pad_id]]))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from projhead.persistence.identity import expect_same
 from projhead.persistence.names import class_named, name_of
 from projhead.persistence.record import file_name, read_record
 from projhead.persistence.registry import build
@@ -25,15 +26,10 @@ def encoder_of(store: EmbeddingStore) -> Encoder:
         If it cannot be built, or is not what it was.
     """
     if store.encoder is None:
-        record = store.manifest.encoder
-        if record["spec"] is None:
-            raise ValueError(f"{store.folder}: its encoder cannot be built from a record ({record['name']})")
-        encoder: Encoder = build(record["spec"], "encoder")
-        if encoder.revision != record["revision"]:
-            raise ValueError(
-                f"{store.folder} was encoded by {record['name']} at revision {record['revision']}, "
-                f"which is now {encoder.revision}: encode again"
-            )
+        if store.manifest.spec is None:
+            raise ValueError(f"{store.folder}: its encoder cannot be built from a record ({store.identity.name})")
+        encoder: Encoder = build(store.manifest.spec, "encoder")
+        expect_same(store.identity, encoder.identity, str(store.folder), "its encoder has changed since: encode again")
         store.encoder = encoder
     return store.encoder
 

@@ -80,7 +80,7 @@ class OnnxEncoder(GraphEncoder):
             if self._buckets:  # the graph says what its inputs are called, and TensorRT wants to know before
                 graph = onnxruntime.InferenceSession(path, options, providers=chain[-1:])
                 names, fp16 = [one.name for one in graph.get_inputs()], self.device == "tensorrt_fp16"
-                chain[0][1].update(engine_options(self._buckets, names, self.revision, fp16=fp16))
+                chain[0][1].update(engine_options(self._buckets, names, self._fingerprint, fp16=fp16))
                 Path(chain[0][1]["trt_engine_cache_path"]).mkdir(parents=True, exist_ok=True)  # it makes the last alone
             session = onnxruntime.InferenceSession(path, options, providers=chain)
         except Exception as error:  # ONNX Runtime raises a dozen kinds of its own

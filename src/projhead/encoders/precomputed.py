@@ -5,24 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
-from projhead.data import Document, RowText
+from projhead.data import STORED, Document, RowText
+from projhead.encoders.vector_files import VectorFile
 from projhead.persistence.files import sha256_of
+from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.vectors import Vectors, unit_rows
 
-#: Rows checked at once.
-_BLOCK = 65_536
+#: Rows checked at once, and rows of a table that become Python's.
+_BLOCK, _BATCH = 65_536, 1024
+#: What ids and texts are called where nobody says.
+_ID, _TEXT = "id", "text"
 
 
 class Precomputed(OneSided):
@@ -34,21 +40,29 @@ class Precomputed(OneSided):
     Parameters
     ----------
     path : str
-        .npy (memory-mapped), .safetensors (the tensor ``embedding``, or the only one) or .parquet (column
-        ``embedding``).
+        .npy (memory-mapped), .safetensors, or a table, whose rows may have ids, texts and more; see `VectorFile`.
     texts : str, optional
-        A file with one text per row in the same order: .txt (one a line), or .jsonl, .json, .csv, .parquet with a
-        column ``text``. Without it a digest of the row stands in for its text.
+        A file with one text per row in the same order: .txt (one a line), or .jsonl, .json, .csv, .parquet. Where not
+        given, the table's own; where that has none, a digest of the row stands in for its text.
     id_column : str, optional
-        The column with the ids of rows, in the file of texts, or in that of the vectors (.parquet); the number of the
-        row, from 0, where not given.
+        The column with the ids of rows, in the file of texts, or in the table. Where not given ``id`` of the table, or
+        else the number of the row, from 0.
+    text_column : str, optional
+        The column with the texts; ``text`` where not given.
+    column : str, optional
+        The column, or the tensor, of the vectors: where not given ``embedding``, or the only one of numbers in lists.
     name : str, optional
-        What to call the encoder that made the vectors.
+        What to call the encoder that made the vectors; the name of the file where not given.
+    revision : str, optional
+        Which version of it. Name and revision declare the model: another file of the same then serves wherever this one
+        does. Where they are not given, this file is known by its bytes, and no other stands for it.
 
     Attributes
     ----------
     rows : ndarray of shape (n, d), float16, float32 or float64
         As they are in the file, of any length but zero.
+    columns : dict of str to pyarrow.DataType
+        What else the table says of each row; documents bring it along.
 
     Raises
     ------
@@ -59,35 +73,99 @@ class Precomputed(OneSided):
     """
 
     def __init__(
-        self, path: str, *, texts: str | None = None, id_column: str | None = None, name: str | None = None
+        self,
+        path: str,
+        *,
+        texts: str | None = None,
+        id_column: str | None = None,
+        text_column: str | None = None,
+        column: str | None = None,
+        name: str | None = None,
+        revision: str | None = None,
     ) -> None:
+        if revision is not None and name is None:
+            raise ValueError(
+                f"revision: expected the name of the model that it is of, got {revision!r} alone; give encoder.name=..."
+            )
         self.path, self.texts = str(Path(path).absolute()), texts and str(Path(texts).absolute())
-        self.id_column, self.name = id_column, name or Path(path).stem
-        self.rows = _load(Path(path))
+        self.id_column, self.text_column, self.column = id_column, text_column, column
+        self.name, self.revision = name or Path(path).stem, revision
+        self._file = VectorFile(Path(path), column)
+        self.rows = self._file.rows
         _check(self.rows, self.path)
         self.dimension = int(self.rows.shape[1])
 
     @cached_property
-    def revision(self) -> str:
-        """Digest of the file."""
-        return sha256_of(Path(self.path))[:16]
+    def identity(self) -> EncoderIdentity:
+        """The declared model; where none is declared, the file itself."""
+        declared = f"{self.name}@{self.revision}" if self.revision is not None else ""
+        fingerprint = declared or sha256_of(Path(self.path))[:16]
+        return EncoderIdentity(self.name, fingerprint, self.dimension, of_file=not declared)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether there are texts, and not only digests of rows."""
+        return self.texts is not None or self._named(self.text_column, _TEXT) is not None
+
+    @cached_property
+    def columns(self) -> dict[str, pa.DataType]:
+        """What else the table says of each row.
+
+        Raises
+        ------
+        ValueError
+            If a column has a name that stores use.
+        """
+        if self._others is None:
+            return {}
+        named = ((self.id_column, _ID), (self.text_column, _TEXT)) if self.texts is None else ()
+        taken = {self._named(asked, usual) for asked, usual in named}
+        kept = {field.name: field.type for field in self._others.schema if field.name not in taken}
+        if clash := sorted(STORED & kept.keys()):
+            raise ValueError(
+                f"{self.path}: a store has a column {clash[0]!r} of its own; rename the file's, or take it as what it "
+                "is (encoder.id_column=..., encoder.text_column=..., encoder.column=...)"
+            )
+        return kept
+
+    @property
+    def _others(self) -> pa.Table | None:
+        return self._file.others
+
+    def _named(self, asked: str | None, usual: str) -> str | None:
+        """Return the column of the table of that name, or of the usual one where none was asked for and it is there."""
+        names = [] if self._others is None else self._others.column_names
+        if asked is not None and asked not in names:
+            raise ValueError(f"{self.path}: expected a column {asked!r}, got {', '.join(map(repr, names)) or 'none'}")
+        return asked or (usual if usual in names else None)
 
     @cached_property
     def _texts(self) -> list[RowText]:
-        if self.texts is None:
-            names = (hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows)
+        names: Iterable[Any]
+        if self.texts is not None:
+            column = self.text_column or _TEXT
+            names = (row[column] for row in read_rows(self.texts, [column]))
+        elif (own := self._named(self.text_column, _TEXT)) is not None:
+            assert self._others is not None
+            names = self._others[own].to_pylist()
         else:
-            names = (str(row["text"] or "") for row in read_rows(self.texts, ["text"]))
-        texts = [RowText(text, self._source, number) for number, text in enumerate(names)]
+            names = (hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows)
+        texts = [RowText(str(text or ""), self._source, number) for number, text in enumerate(names)]
         self._expect_all(len(texts), "texts", self._source)
         return texts
 
     @cached_property
     def _ids(self) -> list[str]:
-        if self.id_column is None:
+        names: Iterable[Any]
+        if self.texts is not None and self.id_column is not None:
+            column, names = self.id_column, (row[self.id_column] for row in read_rows(self.texts, [self.id_column]))
+        elif self.texts is None and (own := self._named(self.id_column, _ID)) is not None:
+            assert self._others is not None
+            column, names = own, self._others[own].to_pylist()
+        else:
             return [str(number) for number in range(len(self.rows))]
-        check, found = RowIds(self._source, self.id_column), read_rows(self._source, [self.id_column])
-        ids = [check(row[self.id_column], number) for number, row in enumerate(found)]
+        check = RowIds(self._source, column)
+        ids = [check(one, number) for number, one in enumerate(names)]
         self._expect_all(len(ids), "ids", self._source)
         return ids
 
@@ -117,14 +195,23 @@ class Precomputed(OneSided):
         return list(self._texts)
 
     def documents(self, split: str) -> Iterator[Document]:
-        """Stream ids and texts of the rows of split "train", "test" or "all", in their order.
+        """Stream ids, texts and other columns of the rows of split "train", "test" or "all", in their order.
 
         Raises
         ------
         ValueError
             If there are not as many texts or ids as rows, or an id is missing or there twice.
         """
-        return select(map(Document, self._ids, self._texts), split, TEST_FRACTION)
+        return select(map(Document, self._ids, self._texts, self._values()), split, TEST_FRACTION)
+
+    def _values(self) -> Iterator[dict[str, Any]]:
+        """Yield the other columns of each row."""
+        if not self.columns:
+            yield from repeat({}, len(self.rows))
+            return
+        assert self._others is not None
+        for batch in self._others.select(list(self.columns)).to_batches(max_chunksize=_BATCH):
+            yield from batch.to_pylist()
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return the unit rows (n, d), float32, of texts that the file has vectors of.
@@ -136,7 +223,7 @@ class Precomputed(OneSided):
         """
         unknown = [text for text in texts if text not in self._rows_of]
         if unknown:
-            hint = "" if self.texts else "; name the file of their texts with encoder.texts=<file>"
+            hint = "" if self.has_texts else "; name the file of their texts with encoder.texts=<file>"
             raise ValueError(
                 f"{self.path} has no vectors of {len(unknown):,} of {len(texts):,} texts (the first is "
                 f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts{hint}"
@@ -167,42 +254,3 @@ def _check(rows: NDArray[Any], path: str) -> None:
                 f"{path}: expected rows with a direction, got one that is all zero (row "
                 f"{start + int(directed.argmin()):,}); drop or repair such rows"
             )
-
-
-def _load(path: Path) -> NDArray[Any]:
-    """Read rows from a file; memory-mapped where the format allows it."""
-    if not path.is_file():
-        raise FileNotFoundError(f"encoder.path: no file {path}; expected .npy, .safetensors or .parquet")
-    readers = {".npy": _npy, ".safetensors": _safetensors, ".parquet": _parquet}
-    if path.suffix not in readers:
-        raise ValueError(f"{path}: expected .npy, .safetensors or .parquet")
-    try:
-        return readers[path.suffix](path)
-    except Exception as error:  # numpy, pyarrow and safetensors raise many kinds for a damaged file
-        raise ValueError(f"{path} cannot be read: {error}") from error
-
-
-def _npy(path: Path) -> NDArray[Any]:
-    rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return rows
-
-
-def _safetensors(path: Path) -> NDArray[Any]:
-    from safetensors.numpy import load_file
-
-    tensors = load_file(path)
-    if "embedding" not in tensors and len(tensors) != 1:
-        raise ValueError(f"expected one tensor, or one called 'embedding', got {sorted(tensors)}")
-    return tensors.get("embedding", next(iter(tensors.values())))
-
-
-def _parquet(path: Path) -> NDArray[Any]:
-    import pyarrow.parquet as pq
-
-    column = pq.read_table(path, columns=["embedding"])["embedding"].combine_chunks()
-    if column.null_count or column.flatten().null_count:
-        raise ValueError("expected a vector in every row of column 'embedding', got missing ones")
-    widths = np.unique([len(row) for row in column])
-    if len(widths) != 1:
-        raise ValueError(f"expected vectors of one width, got {widths.tolist()[:5]}")
-    return np.asarray(column.flatten()).reshape(len(column), -1)

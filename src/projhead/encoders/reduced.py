@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import spec_of
 from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer, load_reducer
@@ -43,28 +45,21 @@ class Reduced:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.reducer = os.path.abspath(reducer) if isinstance(reducer, str | Path) else reducer
         self.fitted = load_reducer(self.reducer) if isinstance(self.reducer, str) else self.reducer
-        teacher = self.fitted.teacher_
-        if teacher is not None and not teacher.is_of(encoder.revision):
-            raise ValueError(
-                f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got {encoder.name} "
-                f"(revision {encoder.revision}); choose that teacher with encoder=..., or train again"
-            )
-        if self.fitted.n_features_in_ != encoder.dimension:
-            raise ValueError(
-                f"the reducer takes vectors of width {self.fitted.n_features_in_}, "
-                f"{encoder.name} gives width {encoder.dimension}"
-            )
+        self.fitted.check_fits(encoder.identity)
         self.name = f"{encoder.name} + {self.fitted.kind}"
         self.dimension, self.two_sided = self.fitted.n_components_, encoder.two_sided
 
     @cached_property
-    def revision(self) -> str:
-        """Digest of the teacher's revision, the head's kind and its weights."""
+    def identity(self) -> EncoderIdentity:
+        """That of the teacher, with a digest of its fingerprint, the head's kind and its weights."""
+        teacher = self.encoder.identity
         head = json.dumps(getattr(self.fitted.head_, "_record", None) or spec_of(self.fitted.head_), sort_keys=True)
-        digest = hashlib.sha256(f"{self.encoder.revision} {head}".encode())
+        digest = hashlib.sha256(f"{teacher.fingerprint} {head}".encode())
         for name, tensor in self.fitted.head_.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return replace(
+            teacher, name=self.name, fingerprint=digest.hexdigest()[:16], dimension=self.dimension, unit=True
+        )
 
     def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, k), float32, of texts that ask."""

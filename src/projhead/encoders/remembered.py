@@ -23,7 +23,7 @@ class Remembered:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
+        self.name, self.identity, self.dimension = encoder.name, encoder.identity, encoder.dimension
         self.two_sided = encoder.two_sided
         self.forget()
 

@@ -15,7 +15,7 @@ from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
-from projhead.evaluation.measurements import result_rows, teacher_of
+from projhead.evaluation.measurements import result_rows
 from projhead.persistence.record import holds
 from projhead.protocols import Codec, Encoder, Task
 from projhead.reducers.base import Reducer, load_reducer
@@ -87,7 +87,7 @@ def compare(
     found = measure(
         entered, tasks, source, [Cast("float32"), *codecs, *trained], calibration, show_progress=show_progress
     )
-    return Comparison(result_rows(found, teacher_of(teacher)))
+    return Comparison(result_rows(found, teacher.identity))
 
 
 def load_run(artifact: Path) -> list[Reducer]:

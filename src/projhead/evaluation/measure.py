@@ -97,7 +97,7 @@ def measure(
 
 
 def _key(candidate: Candidate) -> _Key:
-    return candidate.name, candidate.encoder.revision, candidate.codec is None
+    return candidate.name, candidate.encoder.identity.key, candidate.codec is None
 
 
 def _coded(

@@ -12,8 +12,7 @@ from typing import Any
 
 from projhead.data import Scores
 from projhead.evaluation.bootstrap import Estimate, bootstrap, paired_bootstrap
-from projhead.protocols import Encoder
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.report.results import Result, named
 
 
@@ -56,11 +55,6 @@ class Measurement:
         return self.reducer, self.n_components, self.seed, self.codec, self.fitted_to
 
 
-def teacher_of(encoder: Encoder) -> Teacher:
-    """Return what an artifact records of the encoder its vectors came from."""
-    return Teacher(encoder.name, encoder.revision, encoder.dimension)
-
-
 @cache
 def commit() -> str:
     """Return projhead's version, with the commit where it runs from a checkout."""
@@ -75,7 +69,7 @@ def commit() -> str:
     return f"{version('projhead')}+{found}" if found else version("projhead")
 
 
-def result_rows(measurements: Sequence[Measurement], teacher: Teacher) -> list[Result]:
+def result_rows(measurements: Sequence[Measurement], teacher: EncoderIdentity) -> list[Result]:
     """Return a row for each score of each measurement, and one for each difference to its best baseline."""
     known: dict[int, Estimate] = {}
 
@@ -87,7 +81,7 @@ def result_rows(measurements: Sequence[Measurement], teacher: Teacher) -> list[R
     def row(one: Measurement, scores: Scores, estimate: Estimate, baseline: str = "") -> Result:
         return Result(
             task=scores.task, metric=scores.metric, **estimate._asdict(), reducer=one.reducer,
-            n_components=one.n_components, n=len(scores.items), encoder=teacher.name, revision=teacher.revision,
+            n_components=one.n_components, n=len(scores.items), encoder=teacher.name, revision=teacher.key,
             baseline=baseline, codec=one.codec, seed=one.seed, commit=commit(),
             bytes_per_vector=one.bytes_per_vector or 4 * one.n_components,
             role=one.role, fitted_to=one.fitted_to, variant=one.variant,
@@ -104,7 +98,7 @@ def result_rows(measurements: Sequence[Measurement], teacher: Teacher) -> list[R
     return rows
 
 
-def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, seed: int) -> list[Result]:
+def export_rows(task: str, unit: str, record: dict[str, Any], teacher: EncoderIdentity, seed: int) -> list[Result]:
     """Return size, speed and parity of an export as result rows.
 
     Parameters
@@ -115,8 +109,7 @@ def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, 
         What was read: ``"texts"`` or ``"vectors"``.
     record : dict
         As `projhead.export` returns it.
-    encoder : Encoder
-        The teacher.
+    teacher : EncoderIdentity
     seed : int
         Of the head's training.
     """
@@ -127,7 +120,7 @@ def export_rows(task: str, unit: str, record: dict[str, Any], encoder: Encoder, 
     return [
         Result(
             task=task, metric=metric, value=value, low=value, high=value, reducer=record["reducer"], n_components=k,
-            n=record["parity"]["n"], encoder=encoder.name, revision=encoder.revision, bytes_per_vector=4 * k,
+            n=record["parity"]["n"], encoder=teacher.name, revision=teacher.key, bytes_per_vector=4 * k,
             seed=seed, commit=commit(),
         )
         for metric, value in values.items()

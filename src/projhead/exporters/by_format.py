@@ -48,7 +48,7 @@ def export(
         Of the network's weights, such as ``"int8"``; the format's own default where not given.
     calibrate : sequence of str or Document, or array-like of shape (n, d)
         Real texts of several lengths, vectors for the head alone. Every second one calibrates, the others measure
-        parity.
+        parity. Where not given, a head alone is measured on the few vectors that its artifact keeps.
     max_items : int
         Of those are used at most so many, from the shortest to the longest text.
     min_mean_cosine : float, optional
@@ -78,6 +78,8 @@ def export(
     else:
         exporter = format
     title = type(exporter).__name__
+    if calibrate is None and exporter.encoder is None:
+        calibrate = getattr(subject, "sample_", None)
     if calibrate is None:
         raise UserError(f"calibrate: expected texts or vectors to measure {title} on, got none")
     if exporter.encoder is None:

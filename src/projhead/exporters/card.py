@@ -21,15 +21,16 @@ _LIBRARIES = {
 
 def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
     """Return the text of README.md, with the front matter that model hubs read."""
-    teacher = record["teacher"] or {"name": "vectors of your own", "revision": "unknown", "dimension": "?"}
+    teacher = record["teacher"] or {"name": "vectors of your own", "fingerprint": "unknown", "dimension": "?"}
     parity = record["parity"]
     lines = [
         *_front_matter(record, teacher["name"]),
         "",
         f"# {teacher['name']}, reduced to {record['dimension']} dimensions",
         "",
-        f"{exporter.title}. Teacher: {teacher['name']} (revision {teacher['revision']}, width {teacher['dimension']}); "
-        f"reducer: {record['reducer']}. Rows are of unit length: compare them by inner product.",
+        f"{exporter.title}. Teacher: {teacher['name']} (fingerprint {teacher['fingerprint']}, width "
+        f"{teacher['dimension']}); reducer: {record['reducer']}. "
+        "Rows are of unit length: compare them by inner product.",
         "",
         "## Use",
         "",

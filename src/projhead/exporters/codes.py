@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from projhead.codecs._faiss import write_faiss
 from projhead.exporters.head import linear_transform
 from projhead.reducers.base import Reducer
 from projhead.vectors import Vectors, unit_rows
@@ -48,7 +49,7 @@ scores, numbers = index.search(queries, 10)  # float32 (q, d)
         head = linear_transform(subject)
         for transform in (_unit(head.d_out), head, _unit(head.d_in)):
             index.prepend_transform(transform)
-        faiss.write_index(index, str(folder / "codes.index"))
+        write_faiss(index, folder / "codes.index")
         loaded: Any = faiss.read_index(str(folder / "codes.index"))
         codes = faiss.downcast_index(loaded.index)
         return lambda rows: unit_rows(codes.sa_decode(loaded.sa_encode(rows)))

@@ -15,11 +15,11 @@ from projhead.encoders.sides import SIDES, prompt_of, two_sided
 from projhead.exporters.card import card
 from projhead.exporters.parity import measure
 from projhead.persistence.folder import in_place
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.names import name_of
 from projhead.persistence.record import CARD, Record, read_record
 from projhead.persistence.registry import spec_of
 from projhead.protocols import Exporter
-from projhead.reducers.artifact import Teacher
 from projhead.vectors import Vectors
 
 #: Numbers in fewer bits leave a larger mean cosine than this; below it the files compute something else.
@@ -33,7 +33,7 @@ def export(
     items: Any,
     reference: Vectors,
     *,
-    teacher: Teacher | None,
+    teacher: EncoderIdentity | None,
     reducer: str,
     min_mean_cosine: float | None = None,
     measured: str = "",
@@ -52,7 +52,7 @@ def export(
         others for parity, so that none is measured on what it was fitted to.
     reference : ndarray of shape (n, k) or (2, n, k), float32
         The fp32 subject's unit rows of `items`; of both its sides, queries first, where those differ.
-    teacher : Teacher or None
+    teacher : EncoderIdentity or None
         Whose vectors the head was fitted to.
     reducer : str
         The kind of reducer, for the record.
@@ -89,7 +89,7 @@ def export(
             "projhead": version("projhead"),
             "exporter": spec_of(exporter),
             "encoder": runs and name_of(runs),
-            "teacher": vars(teacher) if teacher else None,
+            "teacher": teacher and teacher.record,
             "reducer": reducer,
             "prompts": _prompts(subject),
             "dimension": int(reference.shape[-1]),

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from projhead.codecs._faiss import write_faiss
 from projhead.exporters.tracing import export_graph
 from projhead.reducers.base import Reducer
 from projhead.students.assemble import dense_modules
@@ -113,7 +114,7 @@ faiss.normalize_L2(rows)
         import faiss
 
         transform = linear_transform(subject)
-        faiss.write_VectorTransform(transform, str(folder / "head.vt"))
+        write_faiss(transform, folder / "head.vt")
         loaded = faiss.read_VectorTransform(str(folder / "head.vt"))
         return lambda rows: unit_rows(loaded.apply(unit_rows(rows)))
 

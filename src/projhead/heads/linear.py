@@ -42,7 +42,7 @@ class Linear(nn.Module):
 
     def prefix(self, out_features: int) -> Linear:
         """Return a head with the first of the outputs only."""
-        head = Linear(self.in_features, out_features, self.bias)
+        head = type(self)(self.in_features, out_features, self.bias)
         bias = self.projection.bias
         head.initialize(self.projection.weight.data[:out_features], None if bias is None else bias.data[:out_features])
         return head.requires_grad_(False)

@@ -72,7 +72,7 @@ class ResidualMLP(nn.Module):
 
     def prefix(self, out_features: int) -> ResidualMLP:
         """Return a head with the first of the outputs only."""
-        head = ResidualMLP(self.in_features, out_features, self.hidden_features, self.activation)
+        head = type(self)(self.in_features, out_features, self.hidden_features, self.activation)
         head.hidden.load_state_dict(self.hidden.state_dict())
         for layer, whole in ((head.projection, self.projection), (head.output, self.output)):
             layer.weight.data.copy_(whole.weight.data[:out_features])

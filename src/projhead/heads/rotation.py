@@ -50,14 +50,14 @@ class Rotation(nn.Module):
 
     def blended(self, start: Tensor, share: float) -> Rotation:
         """Return the head that lies at a share of the way from its start, a linear map (k, d), to itself."""
-        head = Rotation(self.in_features, self.out_features)
+        head = type(self)(self.in_features, self.out_features)
         whole, own = _orthonormal(start), _orthonormal(self.projection.weight.detach())
         head.initialize(torch.lerp(whole, own, share))
         return head.requires_grad_(False).eval()
 
     def prefix(self, out_features: int) -> Rotation:
         """Return a head with the first of the outputs only."""
-        head = Rotation(self.in_features, out_features)
+        head = type(self)(self.in_features, out_features)
         head.initialize(self.projection.weight.detach()[:out_features])
         return head.requires_grad_(False).eval()
 

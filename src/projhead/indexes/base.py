@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from projhead.indexes.rows import rows_of, unit_blocks
 from projhead.persistence.folder import read_switched, write_switched
 from projhead.persistence.names import current, name_of, trusting
 from projhead.persistence.record import Record
-from projhead.persistence.registry import build, spec_of
+from projhead.persistence.registry import Described, build, parameters_of, spec_of
 from projhead.protocols import Rows
 from projhead.vectors import Vectors, unit_rows
 
@@ -224,11 +224,25 @@ class BaseIndex(ABC):
         kind, found = name_of(type(self)), record.body["index"]["class"]
         if current(found) != kind:
             raise ValueError(f"{path}: expected an index of {kind}, got {found}; use load_index")
+        for name in ("dimension", "n_places"):
+            if type(record.body[name]) is not int or record.body[name] < 0:
+                raise ValueError(f"{path}: {name}: expected a whole number, got {record.body[name]!r:.80}")
+        if unknown := next(_described(self), ""):
+            raise ValueError(f"{path}: {unknown}: expected a setting of the index, got something else; build it again")
         self.ids = Ids.read(folder, record.body["n_places"])
         self.dimension, self.metadata = record.body["dimension"], record.body["about"]
         self._read(folder)
         self._loaded = (path, record.sha256)
         return self
+
+
+def _described(index: BaseIndex) -> Iterator[str]:
+    """Yield the names of settings that a record only describes."""
+    for name, value in parameters_of(index).items():
+        if isinstance(value, Described):
+            yield name
+        elif isinstance(value, BaseIndex):
+            yield from _described(value)
 
 
 def load_index(path: str | Path, *, trusted: Sequence[str] = ()) -> BaseIndex:

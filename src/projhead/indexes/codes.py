@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, same_codec
 from projhead.indexes.rows import sample, unit_blocks
+from projhead.persistence.arrays import read_array
 from projhead.protocols import CodedRows, Rows
 
 #: Rows that a codec is fitted to, at most: 64 for each of a product quantizer's centroids, of which FAISS asks 39.
@@ -29,6 +31,22 @@ def codec_for(rows: Rows, codec: BaseCodec, *, given: bool) -> Any:
             raise ValueError(f"the store holds codes of {rows.codec.name} already, got codec {codec.name}: give none")
         return rows.codec
     return codec if hasattr(codec, "dimension") else copy(codec).fit(sample(rows, _FIT_ROWS))
+
+
+def read_codes(file: Path, codec: BaseCodec, n: int, *, mapped: bool = False) -> NDArray[Any]:
+    """Read the codes of `n` rows.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+    """
+    codes, (dtype, items) = read_array(file, mapped=mapped), codec.layout(codec.dimension)
+    if codes.shape != (n, items) or codes.dtype != dtype:
+        raise ValueError(
+            f"{file}: expected codes ({n}, {items}) of {dtype}, got {codes.shape} of {codes.dtype}; build it again"
+        )
+    return codes
 
 
 def codes_of(rows: Rows, codec: BaseCodec) -> Iterator[NDArray[Any]]:

@@ -14,7 +14,7 @@ from projhead.codecs.base import BaseCodec, load_codec
 from projhead.codecs.cast import Cast
 from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
-from projhead.indexes.codes import codec_for, codes_of
+from projhead.indexes.codes import codec_for, codes_of, read_codes
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import block_rows
 from projhead.protocols import Rows, ScoringCodec
@@ -86,7 +86,8 @@ class ExactIndex(BaseIndex):
         self.stored.save(folder / "codec")
 
     def _read(self, folder: Path) -> None:
-        self.stored, self.codes = load_codec(folder / "codec"), np.load(folder / "codes.npy")
+        self.stored = load_codec(folder / "codec")
+        self.codes = read_codes(folder / "codes.npy", self.stored, self.ids.n_places)
 
     def _nbytes(self) -> int:
         return int(self.codes.nbytes + sum(array.nbytes for array in self.stored.state.values()))

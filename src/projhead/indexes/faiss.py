@@ -9,7 +9,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from projhead.codecs._faiss import matrix_products
+from projhead.codecs._faiss import matrix_products, write_faiss
 from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
 from projhead.indexes.faiss_bytes import estimated, measured
@@ -142,7 +142,7 @@ class FaissIndex(BaseIndex):
         raise ValueError(f"{self.factory!r} cannot look among some rows only: choose a Flat, SQ or IVF index, or exact")
 
     def _write(self, folder: Path) -> None:
-        faiss.write_index(self.index, str(folder / _FILE))
+        write_faiss(self.index, folder / _FILE)
 
     def _read(self, folder: Path) -> None:
         try:

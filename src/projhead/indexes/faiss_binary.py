@@ -8,6 +8,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from projhead.codecs._faiss import write_faiss
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.codecs.binary import Binary
 from projhead.data import Footprint
@@ -103,7 +104,7 @@ class FaissBinaryIndex(BaseIndex):
         return (1 - 2 * distances / self.index.d).astype(np.float32), places
 
     def _write(self, folder: Path) -> None:
-        faiss.write_index_binary(self.index, str(folder / _FILE))
+        write_faiss(self.index, folder / _FILE)
         self.codec.save(folder / "codec")
 
     def _read(self, folder: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from projhead.persistence.arrays import read_array
+
 Places = NDArray[np.int64]
 _FILE = "ids.npy"
 
@@ -106,12 +108,34 @@ class Ids:
 
     @classmethod
     def read(cls, folder: Path, n_places: int) -> Self:
-        """Read what `write` wrote."""
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
         file = folder / _FILE
-        return cls(np.load(file) if file.is_file() else range(n_places))
+        if not file.is_file():
+            return cls(range(n_places))
+        values = read_array(file)
+        # Of the first of two stages there may be fewer: rows after a deleted one move up.
+        if values.ndim != 1 or len(values) > n_places or values.dtype != np.int64 or values.min(initial=0) < -1:
+            raise ValueError(
+                f"{file}: expected {n_places:,} ids of rows, got {values.dtype} of shape {values.shape}; build it again"
+            )
+        return cls(values)
 
     def at(self, places: Places) -> Places:
-        """Return the ids in places (any shape), -1 where the place is -1."""
+        """Return the ids in places (any shape), -1 where the place is -1.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many places: parts of the index are not of one build.
+        """
+        if places.max(initial=-1) >= self.n_places:
+            raise ValueError(f"the index found row {int(places.max())} of {self.n_places}: build it again")
         if isinstance(self._values, range):
             return places
         return np.where(places >= 0, self._values[places], -1)

@@ -15,7 +15,7 @@ from projhead.codecs.base import BaseCodec, load_codec
 from projhead.codecs.cast import Cast
 from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
-from projhead.indexes.codes import codec_for, codes_of
+from projhead.indexes.codes import codec_for, codes_of, read_codes
 from projhead.indexes.ids import Ids, Places
 from projhead.protocols import Rows
 from projhead.settings.ranges import Count
@@ -100,7 +100,8 @@ class RescoreIndex(BaseIndex):
         self.first._write_all(folder / "first")
 
     def _read(self, folder: Path) -> None:
-        self.stored, self.codes = load_codec(folder / "codec"), np.load(folder / _CODES, mmap_mode="r")
+        self.stored = load_codec(folder / "codec")
+        self.codes = read_codes(folder / _CODES, self.stored, self.ids.n_places, mapped=True)
         self.first.ids = Ids.read(folder / "first", self.ids.n_places)
         self.first.dimension = self.first_width or self.dimension
         self.first._read(folder / "first")

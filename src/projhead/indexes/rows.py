@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from projhead.as_rows import as_rows
 from projhead.protocols import Rows
 from projhead.vectors import Vectors, unit_rows
 
@@ -19,7 +20,7 @@ class ArrayRows:
     """An array of rows (n, d), float, as `Rows`."""
 
     def __init__(self, array: ArrayLike) -> None:
-        self.array = np.asarray(array)
+        self.array = np.asarray(as_rows(array, "rows"))
         if self.array.ndim != 2 or not self.array.shape[1]:
             raise ValueError(f"rows: expected 2 dimensions (n, d), got shape {self.array.shape}")
         self.dimension = int(self.array.shape[1])

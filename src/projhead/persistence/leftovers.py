@@ -48,6 +48,11 @@ def recover(path: Path) -> None:
         sweep(path.parent)
 
 
+def names_in(folder: Path) -> list[str]:
+    """Return what is in a folder, in order, without what killed processes left."""
+    return sorted(one.name for one in folder.iterdir() if not re.fullmatch(_LEFTOVER, one.name))
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder, if it is there."""
     if path.is_dir() and not path.is_symlink():

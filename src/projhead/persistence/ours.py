@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from projhead.persistence.leftovers import names_in
+
 
 def expect_ours(folder: Path, what: str, *, ours: bool, overwrite: bool | None = None) -> None:
     """Refuse to write into a folder that holds something else.
@@ -25,7 +27,7 @@ def expect_ours(folder: Path, what: str, *, ours: bool, overwrite: bool | None =
     """
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file, expected a folder for {what}: choose another path")
-    first = next(iter(sorted(folder.iterdir())), None) if folder.is_dir() else None
+    first = next(iter(names_in(folder)), None) if folder.is_dir() else None
     if first is not None and not ours and not overwrite:
         word = "" if overwrite is None else ", or write over it with overwrite=true"
-        raise FileExistsError(f"{folder} is not empty ({first.name}), and not {what}: choose another path{word}")
+        raise FileExistsError(f"{folder} is not empty ({first}), and not {what}: choose another path{word}")

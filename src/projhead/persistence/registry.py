@@ -21,12 +21,15 @@ from typing import Any
 import numpy as np
 
 from projhead.persistence.names import class_named, current, is_trusted, name_of, object_at
+from projhead.settings.check import check_value
 
 #: Kinds that another kind's arguments may be: they open no files and no connections.
 _PLAIN = {"codec", "loss"}
 #: Of these a class with arguments, not yet called, may be one too.
 _FACTORIES = {"head", "loss"}
 _DEEPEST = 8
+#: Values of an array that is described; a longer one is data.
+_LONGEST = 64
 #: The keys of descriptions.
 _DESCRIPTIONS = ({"class", "parameters"}, {"partial", "parameters"}, {"function"}, {"undescribed"})
 #: What an argument is called that its object did not keep as an attribute.
@@ -162,6 +165,8 @@ def _described(value: Any, depth: int = 0) -> Any:
         return value if math.isfinite(value) else {"undescribed": f"float {value}"}
     if isinstance(value, np.generic):
         return _described(value.item())
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.size <= _LONGEST and value.dtype != object:
+        return [_described(one) for one in value.tolist()]
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Described):
@@ -210,10 +215,20 @@ def build(spec: Any, kind: str) -> Any:
     given = upgrade(spec["parameters"])
     if lost := [name for name, value in given.items() if value == _NOT_KEPT]:
         raise ValueError(f"{spec['class']} cannot be built again: it does not keep its argument as self.{lost[0]}")
+    made = {name: _built(one, kind) for name, one in given.items() if name not in _unrecorded(cls)}
+    for name, value in made.items():
+        if is_ours(spec) and _is_plain(value):
+            check_value(cls, name, value)
     try:
-        return cls(**{name: _built(one, kind) for name, one in given.items() if name not in _unrecorded(cls)})
+        return cls(**made)
     except TypeError as error:
         raise ValueError(f"{spec['class']} does not take these parameters: {error}") from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Say whether a value is JSON's, with no object built in it."""
+    inside = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return isinstance(value, dict | list | str | bool | int | float | None) and all(map(_is_plain, inside))
 
 
 def _built(value: Any, kind: str) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -19,13 +21,16 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
+from projhead.as_rows import as_rows
 from projhead.codecs.base import BaseCodec
 from projhead.heads.linear import Linear
+from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
-from projhead.reducers.artifact import Teacher, read_artifact, read_teacher, write_artifact
+from projhead.reducers.artifact import read_artifact, write_artifact
 from projhead.reducers.held_out import TOP_K, hold_out
 from projhead.reducers.inverse import least_squares, through_components
+from projhead.reducers.ready import ready_folder
 from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
@@ -34,6 +39,8 @@ from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 BLOCK = 65_536
 #: Rows that `score` compares, and rows that a decoder is fitted to, at most.
 _SCORED, _DECODED = 10_000, 20_000
+#: Rows that an artifact keeps.
+_SAMPLED = 64
 #: Arguments that decide no result, only how much is seen of a fit.
 _BRIEF = ("callbacks", "logger")
 #: Fitted attributes that older versions called otherwise.
@@ -51,12 +58,15 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     head_ : torch.nn.Module
         The fitted projection, before rows are made unit length again.
-    teacher_ : Teacher or None
+    teacher_ : EncoderIdentity or None
         The encoder whose vectors were seen, None for bare arrays.
     store_ : EmbeddingStore or None
         The store that was fitted to, where it was one; not saved.
     training_ : dict
         Numbers of the fit, for the card.
+    sample_ : ndarray of shape (m, d), float16
+        Up to 64 of the unit rows that were seen, which exports of the head alone are measured on; artifacts of older
+        versions have none.
     codec_ : BaseCodec or None
         The codec of reduced rows that the head was trained through.
     """
@@ -67,9 +77,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     kind: str
     #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
     role = "subject"
-    teacher_: Teacher | None = None
+    teacher_: EncoderIdentity | None = None
     store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
+    sample_: NDArray[np.float16]
 
     @property
     def training_(self) -> dict[str, Any]:
@@ -97,14 +108,11 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if reset:
             self.store_ = X if isinstance(X, EmbeddingStore) else None
         if isinstance(X, EmbeddingStore):
-            encoder = X.manifest.encoder
-            teacher = Teacher(encoder["name"], encoder["revision"], encoder["dimension"])
-            if not reset and self.teacher_ is not None and not self.teacher_.is_of(teacher.revision):
-                raise ValueError(
-                    f"{X.folder}: expected vectors of {self.teacher_.name} (revision {self.teacher_.revision}), got "
-                    f"those of {teacher.name} (revision {teacher.revision}); encode with that teacher, or fit again"
-                )
-            self.teacher_, X = teacher if reset else self.teacher_, X.rows
+            if reset:
+                self.teacher_ = X.manifest.encoder
+            else:
+                self.check_fits(X.manifest.encoder, str(X.folder))
+            X = X.rows
         if reset:
             self._validate_params()
         with warnings.catch_warnings():
@@ -112,7 +120,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             warnings.filterwarnings("ignore", message="overflow encountered in reduce")
             rows: NDArray[Any] = validate_data(
                 self,
-                X,
+                as_rows(X, "X"),
                 reset=reset,
                 dtype=[np.float32, np.float64, np.float16],
                 ensure_min_samples=2 if reset else 1,
@@ -122,7 +130,26 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"n_components: expected 1 to n_features = {rows.shape[1]}, the teacher's width, "
                 f"got {self.n_components}"
             )
+        if reset:
+            chosen = np.unique(np.linspace(0, len(rows) - 1, _SAMPLED).astype(int))
+            self.sample_ = unit_rows(rows[chosen]).astype(np.float16)
         return rows
+
+    def check_fits(self, encoder: EncoderIdentity, what: str = "the reducer") -> None:
+        """Check that this fitted reducer takes the vectors of an encoder.
+
+        Raises
+        ------
+        ValueError
+            If it was fitted to those of another, or to vectors of another width.
+        """
+        if self.teacher_ is not None:
+            expect_same(self.teacher_, encoder, what, "choose that teacher with encoder=..., or train again")
+        if self.n_features_in_ != encoder.dimension:
+            raise ValueError(
+                f"{what}: expected vectors of width {self.n_features_in_}, got those of {encoder}; choose the teacher "
+                "that the reducer was fitted to"
+            )
 
     def transform(self, X: ArrayLike) -> Vectors:
         """Reduce rows (n, d), float, to unit rows (n, k), float32.
@@ -152,7 +179,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             If the width is not that of the reduced rows, values are not finite, or the reducer has no decoder.
         """
         check_is_fitted(self, "head_")
-        rows = check_array(X, dtype=np.float32)
+        rows = check_array(as_rows(X, "X"), dtype=np.float32)
         if rows.shape[1] != self.n_components_:
             raise ValueError(f"X: expected reduced rows of width {self.n_components_}, got {rows.shape[1]}")
         if hasattr(self, "components_"):
@@ -231,17 +258,22 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.head_ = head.requires_grad_(False)
         return self
 
-    def save(self, path: str | Path, *, teacher: Teacher | None = None, card: str = "") -> None:
+    def save(
+        self, path: str | Path, *, teacher: EncoderIdentity | None = None, card: str = "", half: bool = False
+    ) -> None:
         """Write the fitted reducer as an artifact folder.
 
         Parameters
         ----------
         path : path
             The folder; an older artifact there is replaced.
-        teacher : Teacher, optional
-            The encoder that made the vectors, so that another's are refused later.
+        teacher : EncoderIdentity, optional
+            The encoder that made the vectors, so that another's are refused later. A store that was fitted to says it
+            by itself; where nothing does, whoever loads the artifact is told.
         card : str
             The text of its README.md.
+        half : bool
+            Whether the head's weights are written as float16, which moves a score by a few thousandths at most.
         """
         check_is_fitted(self, "head_")
         self.teacher_ = teacher or self.teacher_
@@ -250,7 +282,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             name: value for name, value in fitted.items() if isinstance(value, np.ndarray) and value.dtype != object
         }
         scalars = {name: value for name, value in fitted.items() if isinstance(value, int | float | str)}
-        tensors = {f"head.{name}": tensor for name, tensor in self.head_.state_dict().items()}
+        weights = self.head_.state_dict()
+        tensors = {f"head.{name}": tensor.half() if half else tensor for name, tensor in weights.items()}
         tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
         if self.codec_ is not None:
             tensors |= {f"codec.{name}": torch.from_numpy(array) for name, array in self.codec_.state.items()}
@@ -260,7 +293,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "head": spec_of(self.head_),
             "codec": self.codec_ and spec_of(self.codec_),
             "fitted": scalars,
-            "teacher": vars(self.teacher_) if self.teacher_ else None,
+            "teacher": self.teacher_ and self.teacher_.record,
             "training": self.training_,
             "versions": {name: version(name) for name in _LIBRARIES},
         }
@@ -273,6 +306,8 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
     Parameters
     ----------
     path : path
+        Or the name of a ready head, such as ``"all-MiniLM-L6-v2-64"``, where no folder is called so: see
+        `projhead.reducers.ready`.
     trusted : sequence of str
         Packages of the user's own whose classes the record may name: their code is run.
 
@@ -284,11 +319,12 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
         If it is damaged, of another version, or names a class that is neither projhead's nor `trusted`.
     """
     with trusting(trusted):
-        return _loaded(path)
+        return _loaded(ready_folder(path) or path)
 
 
 def _loaded(path: str | Path) -> Reducer:
     config, tensors = read_artifact(Path(path))
+    tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
     reducer = build(config["reducer"], "reducer")
     if not isinstance(reducer, Reducer) or not isinstance(config["fitted"], dict):
         raise ValueError(f"{path}: {config['reducer']['class']} is not a reducer: refused")
@@ -308,11 +344,23 @@ def _loaded(path: str | Path) -> Reducer:
         setattr(reducer, _fitted_name(_FORMER.get(str(name), str(name))), value)
     if hasattr(reducer, "components_") and not hasattr(reducer, "mean_"):
         reducer.mean_ = None
-    reducer.teacher_ = read_teacher(config["teacher"])
+    reducer.teacher_ = config["teacher"] and EncoderIdentity.of_record(config["teacher"])
+    if reducer.teacher_ is None:
+        _tell_unknown(Path(path))
     reducer._training = config["training"]
     reducer.n_features_in_ = head.in_features
     reducer.codec_ = _codec(path, config.get("codec"), _arrays(tensors, "codec."), int(head.out_features))
     return reducer
+
+
+@cache
+def _tell_unknown(path: Path) -> None:
+    """Say once of an artifact that nothing can tell whose vectors it takes."""
+    logging.getLogger(__name__).warning(
+        "%s was fitted to a bare array, of an unknown teacher: nothing refuses another encoder's vectors of its width. "
+        "Fit to a store, or save(..., teacher=encoder.identity), and it will know.",
+        path,
+    )
 
 
 def _arrays(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, NDArray[Any]]:
@@ -339,8 +387,9 @@ def _fitted_name(name: str) -> str:
     return name
 
 
-def blocks(rows: NDArray[Any]) -> Iterator[tuple[slice, Vectors]]:
+def blocks(rows: NDArray[Any], size: int | None = None) -> Iterator[tuple[slice, Vectors]]:
     """Yield (which rows, those rows at unit length as float32), block by block."""
-    for start in range(0, len(rows), BLOCK):
-        block = slice(start, min(start + BLOCK, len(rows)))
+    size = size or BLOCK
+    for start in range(0, len(rows), size):
+        block = slice(start, min(start + size, len(rows)))
         yield block, unit_rows(rows[block], "X")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,9 +19,10 @@ from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.heads.rotation import Rotation
 from projhead.losses.neighbor_kl import NeighborKL
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
+from projhead.reducers.spectrum import one_pass, spectrum
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
 from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
@@ -36,6 +38,8 @@ _FEW = 100
 _SPARE = 10_000
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
+#: Power that axes of very few rows are scaled by, as `PCAPower` has it.
+_TEMPERING = 0.15
 #: Arguments of earlier versions.
 _FORMER = {"near", "group", "depth", "max_anchors"}
 
@@ -65,7 +69,7 @@ class Trained(NamedTuple):
 class LearnedReducer(Reducer):
     """A head trained to keep each row's neighbors, the trained alternative to PCA.
 
-    The head starts at the uncentered PCA of `X` and is trained by distillation: rows of a step are compared with each
+    The head starts at the axes of a PCA of `X` and is trained by distillation: rows of a step are compared with each
     other, and the student's similarities follow the teacher's. How wide, how long and how fast follows from how many
     rows there are and what the head is for. Rows held out judge how much of what was learned is kept: never so much
     that a form of PCA would serve better.
@@ -237,12 +241,12 @@ class LearnedReducer(Reducer):
         rows = self._checked(X, reset=True)
         if any(not 1 <= width < self.n_components for width in self.nested):
             raise ValueError(f"nested: expected widths from 1 to {self.n_components - 1}, got {list(self.nested)}")
-        if self.nested and self.codec is not None:
+        if len(self.nested) and self.codec is not None:
             raise ValueError(f"nested: expected none with a codec, got {list(self.nested)}; train each width by itself")
         if queries is not None:
             queries = self._checked(queries, reset=False)
         given = Given(rows, queries, _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
-        with seeded(self.random_state):
+        with seeded(self.random_state), one_pass():
             if self.codec is None:
                 self._fit_guarded(given, self._recipe(given), resume)
             else:
@@ -256,7 +260,8 @@ class LearnedReducer(Reducer):
         """Return the recipe for what is given, with what was asked for in its place."""
         recipe = make_recipe(self.purpose, len(given.rows), 0 if given.queries is None else len(given.queries))
         names = ("n_queries", "n_anchors", "n_documents", "max_steps", "blend")
-        return recipe._replace(**{name: getattr(self, name) for name in names if getattr(self, name) is not None})
+        asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return recipe._replace(**asked | _settled(self.head, "hidden_features") | _settled(self.optimizer, "lr"))
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
         """Train the head through a codec, and a copy of the codec with it."""
@@ -265,16 +270,18 @@ class LearnedReducer(Reducer):
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
         trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
         self.head_, self._training, ending, self.history_ = trained
+        self._training["purpose"] = recipe.purpose
         self.codec_ = fitted.load_trained(fake)
         self.summary_ = f"{recipe}; {ending}"
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
         n, judged = len(given.pool), []
-        shares = sorted({0.25, 0.5, 0.75, 1.0, recipe.blend}) if self.blend is None else [self.blend]
+        shares = [recipe.blend] if self.blend is not None else _shares(recipe.blend)
         # Rows that will be searched are all trained on, and judge themselves.
         spared = given.queries is not None or (recipe.purpose == "unseen" and n >= _SPARE)
         unseen = given.queries is None and recipe.purpose == "unseen"
+        centered = len(given.rows) > 1.5 * self.n_components  # of which two thirds are still enough
         if self.blend is not None:
             held_out = self._held_out(given.pool, min(self.validation_rows, n // 20))
         elif spared:
@@ -286,11 +293,11 @@ class LearnedReducer(Reducer):
                 start = _start(rest, self.n_components)
                 trained = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
                 judge = Judge(unit_rows(part), None, self._widths)
-                judged.append(_measured(judge, self._candidates(trained.head, rest, start, shares)))
+                judged.append(_measured(judge, self._candidates(trained.head, rest, start, shares, centered)))
         start = _start(given.rows, self.n_components)
         trained = self._train(given, recipe, start, held_out, resume=resume)
         self._training, self.history_ = trained.numbers, trained.history
-        candidates = self._candidates(trained.head, given.rows, start, shares)
+        candidates = self._candidates(trained.head, given.rows, start, shares, centered)
         if self.blend is None and not judged and n >= _FEW:
             judged.append(_measured(self._judge(given, held_out), candidates))
         self._keep(recipe, trained.ending, candidates, judged)
@@ -301,9 +308,8 @@ class LearnedReducer(Reducer):
         taken = f"{recipe.blend:.0%} of the way to the trained head"
         why = "as asked" if self.blend is not None else "too few rows to judge by"
         if judged:
-            best, gains = choose(
-                np.concatenate(judged, axis=3), [i for i, name in enumerate(names) if name.startswith("PCA")]
-            )
+            forms = [i for i, name in enumerate(names) if name.startswith("PCA")]
+            best, gains = choose(np.concatenate(judged, axis=3), forms, names.index(taken))
             taken = names[best]
             near, wide = gains[best].mean(0)
             why = f"{100 * near:+.1f} points of near and {100 * wide:+.1f} of wide neighborhoods against the best PCA"
@@ -317,7 +323,7 @@ class LearnedReducer(Reducer):
         return [self.n_components, *self.nested]
 
     def _candidates(
-        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float]
+        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], centered: bool
     ) -> dict[str, nn.Module]:
         """Return the forms of PCA and points on the line from the start to the trained head."""
         weight = torch.from_numpy(start).float()
@@ -328,9 +334,9 @@ class LearnedReducer(Reducer):
         if self.blend is not None:
             return blends
         if isinstance(trained, Rotation):  # and nothing else
-            return {"PCA (uncentered)": trained.blended(weight, 0), **blends}
-        forms: dict[str, nn.Module] = {"PCA (uncentered)": _linear(weight)}
-        if len(rows) > self.n_components:
+            return {"PCA (through the origin)": trained.blended(weight, 0), **blends}
+        forms: dict[str, nn.Module] = {"PCA (through the origin)": _linear(weight)}
+        if centered:
             forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
         return forms | blends
 
@@ -433,13 +439,14 @@ class LearnedReducer(Reducer):
         shorter.nested = [width for width in self.nested if width < n_components]
         return shorter
 
-    def with_head(self, head: nn.Module, teacher: Teacher, training: dict[str, Any]) -> Self:
+    def with_head(self, head: nn.Module, teacher: EncoderIdentity, training: dict[str, Any]) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
         other._drop_decoder()
         other.head_ = head.cpu().requires_grad_(False).eval()
         other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
         other.teacher_, other._training = teacher, training
+        other.__dict__.pop("sample_", None)
         return other
 
 
@@ -464,11 +471,34 @@ def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.O
 
 
 def _start(rows: Rows, k: int) -> NDArray[np.float64]:
-    """Return the uncentered PCA (k, d) of rows; directions beyond the rows, where those are few, stay zero."""
-    weight = np.zeros((k, rows.shape[1]))
-    components = PCA(min(k, len(rows)), center=False).fit(rows).components_
-    weight[: len(components)] = components
+    """Return the axes (k, d) of most variance about the mean, through the origin: the mean is not taken off.
+
+    The uncentered PCA spends axes on the mean, which near neighborhoods do not need; the centered one takes the mean
+    off, which wide ones miss. Few rows make large variances larger than they are (Marchenko and Pastur, 1967): the
+    fewer, the more axes are scaled toward each other. Directions beyond the rows stay zero.
+    """
+    (n, d), found = rows.shape, min(k, len(rows) - 1)
+    variance, axes = spectrum(rows).principal(found, center=True)
+    power = _TEMPERING * (1 - k / d) * 1000 / (n + 1000)  # all axes together are the teacher's rows as they are
+    weight, scale = np.zeros((k, d)), ((n - 1) / n * variance).clip(min=1e-12) ** (-power / 2)
+    weight[:found] = axes * scale[:, None]
     return weight
+
+
+def _settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
+    """Return an argument of the recipe that what makes a head or an optimizer has settled; 0 where it takes none."""
+    if make is None:
+        return {}
+    parameters = inspect.signature(make).parameters
+    if name not in parameters:
+        return {name: 0}
+    default = parameters[name].default
+    return {} if default in (None, inspect.Parameter.empty) else {name: default}
+
+
+def _shares(recipe: float) -> list[float]:
+    """Return how much is tried of the way to the trained head: what the recipe says, less, and more."""
+    return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
 
 
 def _linear(weight: Tensor) -> Linear:

@@ -1,11 +1,14 @@
-"""One static page of everything measured; it needs no network and no script."""
+"""One static page of everything measured; it needs no network, and reads as well without its script."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,26 +17,14 @@ from markupsafe import Markup
 from projhead.persistence.files import atomic_file
 from projhead.persistence.ours import expect_ours
 from projhead.report import bytes_picture, pictures, speed_picture
+from projhead.report.findings import findings
 from projhead.report.results import Result
-from projhead.report.rows import frame_of, is_export, leading, metric_name, roles_of, several_codecs
-from projhead.report.tables import markdown, tables
+from projhead.report.rows import frame_of, is_export, roles_of, several_codecs
+from projhead.report.tables import Table, markdown, tables
 
 #: By which a page is known as ours.
 _GENERATOR = '<meta name="generator" content="projhead">'
-
-
-class Finding(NamedTuple):
-    """A head against the best baseline on one task, at the fewest dimensions where both were measured."""
-
-    task: str
-    metric: str
-    width: int
-    reducer: str
-    value: str
-    baseline: str
-    baseline_value: str
-    difference: str
-    verdict: str
+_NUMBER = re.compile(r"[+-]?[\d,]*\.?\d+")
 
 
 def write_report(
@@ -94,11 +85,12 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
     speeds = speed_picture.legend(exported)
     runs = pictures.styles(dict.fromkeys(curves, "subject"))
     sections = groupby(tables(frame), key=lambda table: table.section)
+    script = (Path(__file__).parent / "tables.js").read_text(encoding="utf-8")
     teachers = frame[["encoder", "revision"]].drop_duplicates().to_dict("records")
     return {
         "teachers": list(dict.fromkeys(frame["encoder"])),
         "reduced": not measured.empty,
-        "findings": list(_findings(measured)),
+        "findings": findings(measured),
         "retention": [_drawn(picture) for picture in pictures.retention(plain, looks)],
         "series": [(name, Markup(pictures.swatch(look))) for name, look in [*looks.items(), ("teacher", None)]],
         "storage": [_drawn(picture) for picture in bytes_picture.by_bytes(stored, marks)],
@@ -109,7 +101,9 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
         "speed": [_drawn(picture) for picture in speed_picture.by_speed(exported, speeds)],
         "timed": [(name, Markup(pictures.swatch(look))) for name, look in speeds.items()],
         "exports": [_drawn(picture) for picture in pictures.exports(exported)],
-        "sections": [(section, list(found)) for section, found in sections],
+        "sections": [(section, [(table, _marked(table)) for table in found]) for section, found in sections],
+        "script": Markup(script),
+        "digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "provenance": teachers,
         "commits": list(dict.fromkeys(frame["commit"])),
         "seeds": sorted(set(frame["seed"])),
@@ -117,34 +111,31 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
     }
 
 
+def _marked(table: Table) -> list[set[int]]:
+    """Return which columns of each row are bold: none of differences, sizes and speeds."""
+    values = table.title.startswith(("Values", "Retention"))
+    return _best(table) if values else [set() for _ in table.rows]
+
+
 def _drawn(picture: pictures.Picture) -> tuple[str, Markup]:
     return picture.title, Markup(pictures.labeled(picture))
 
 
-def _findings(measured: pd.DataFrame) -> Iterator[Finding]:
-    rows = leading(measured).sort_values("n_components", kind="stable")
-    for _, task in rows.groupby(["teacher", "task"], sort=False):
-        differences = task[task["paired"]]
-        if differences.empty:
-            continue
-        widest = differences[differences["n_components"] == differences["n_components"].min()]
-        best = widest.loc[widest["reducer"].idxmin()]
-        alike = ["n_components", "codec", "index", "seed"]
-        at = task[~task["paired"] & (task[alike] == best[alike]).all(axis=1)]
-        own, other = at[at["reducer"] == best["reducer"]], at[at["reducer"] == best["baseline"]]
-        if own.empty or other.empty:
-            continue
-        verdict = "a clear gain" if best["low"] > 0 else "a clear loss" if best["high"] < 0 else "no clear difference"
-        yield Finding(
-            task=best["task"], metric=metric_name(best["metric"]), width=best["n_components"],
-            reducer=best["reducer"], value=_share(own.iloc[0]), baseline=best["baseline"],
-            baseline_value=_share(other.iloc[0]), verdict=verdict,
-            difference=f"{best['value']:+.3f} [{best['low']:+.3f}, {best['high']:+.3f}]",
-        )  # fmt: skip
-
-
-def _share(row: pd.Series) -> str:
-    return f"{row['value']:.3f}" if pd.isna(row["kept_value"]) else f"{row['kept_value']:.1%}"
+def _best(table: Table) -> list[set[int]]:
+    """Return the columns in which each row is the best of its size, the teacher left out."""
+    size = table.header.index("bytes" if "bytes" in table.header else "dimensions")
+    best: list[set[int]] = [set() for _ in table.rows]
+    for column in range(size + 1, len(table.header)):
+        groups: dict[str, list[tuple[float, int]]] = {}
+        for number, row in enumerate(table.rows):
+            if table.roles[number] != "reference" and (found := _NUMBER.match(row[column])):
+                groups.setdefault(row[size], []).append((float(found[0].replace(",", "")), number))
+        for group in groups.values():
+            most = max(value for value, _ in group)
+            for value, number in group:
+                if value == most and len(group) > 1:
+                    best[number].add(column)
+    return best
 
 
 def _read_curves(curves: Mapping[str, Path]) -> dict[str, pd.DataFrame]:

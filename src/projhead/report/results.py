@@ -43,6 +43,8 @@ class Result:
         What the codec was fitted to: a corpus, ``"trained"`` with the head, or, where empty, what it stores.
     variant : int
         Which of several of one name, width and seed that are not the same, from 1.
+    minutes, command : float, str
+        How long the fit took (0 where there was none, or nobody looked), and what was typed.
     """
 
     task: str
@@ -64,6 +66,8 @@ class Result:
     role: str = "subject"
     fitted_to: str = ""
     variant: int = 1
+    minutes: float = 0.0
+    command: str = ""
 
 
 def named(reducer: str, variant: int) -> str:
@@ -103,7 +107,7 @@ def expect_rows(path: Path) -> None:
         return
     try:
         _checked(json.loads(first))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise FileExistsError(f"{path} exists and holds no result rows: choose another run_dir") from None
 
 
@@ -127,7 +131,7 @@ def read_results(path: Path) -> list[Result]:
             continue
         try:
             results.append(_checked(_modern(json.loads(line))))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             found = f"{line[:100]!r} ({error})"
             raise ValueError(f"{path}, line {number}: expected a result row, got {found}; remove that line") from error
     return results

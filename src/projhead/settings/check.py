@@ -100,6 +100,18 @@ def _check_names(own: Mapping[str, Any], takes: Callable[..., Any], partial: boo
             raise UserError(f"{f'{name}.{key}'.lstrip('.')}: not given, expected {expected}")
 
 
+def check_value(takes: Callable[..., Any], key: str, value: Any) -> None:
+    """Check one argument of what takes it, where that has such a one.
+
+    Raises
+    ------
+    UserError
+        If it is out of its range.
+    """
+    if key in annotations_of(takes):
+        _value(takes, key, value, key)
+
+
 def _value(takes: Callable[..., Any], key: str, value: Any, name: str) -> Any:
     """Return a value as its annotation reads it."""
     adapter, kind = _adapters(takes).get(key, (None, Any))

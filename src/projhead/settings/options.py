@@ -18,9 +18,19 @@ def conf_dir() -> Path:
     return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
+#: Folders with options of the user's own, looked in first: ``--config-dir``.
+_own: list[Path] = []
+
+
+def add_options(folder: str | Path) -> None:
+    """Know the options of another folder too, laid out as ``conf/`` is."""
+    _own.insert(0, Path(folder).absolute())
+    _read.cache_clear()
+
+
 def options_of(group: str) -> list[str]:
     """Return the options of a group, none where it is no group."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml"))
+    return sorted({path.stem for folder in (*_own, conf_dir()) for path in (folder / group).glob("[!_]*.yaml")})
 
 
 def target_of(group: str, name: str) -> str:
@@ -88,5 +98,6 @@ def _record(node: Any) -> Any:
 
 @cache
 def _read(group: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((conf_dir() / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    files = (folder / group / f"{name}.yaml" for folder in (*_own, conf_dir()))
+    found: dict[str, Any] = yaml.safe_load(next(file for file in files if file.is_file()).read_text(encoding="utf-8"))
     return found

@@ -64,9 +64,11 @@ class Form(NamedTuple):
         if unit.shape[1] != self.dimension:
             raise ValueError(f"expected rows of width {self.dimension}, got {unit.shape[1]}: use the store's encoder")
         if self.name == "int8":
-            steps: NDArray[np.int8] = np.clip(np.rint(unit / self.scale), -127, 127).astype(np.int8)
-            return steps
-        return np.packbits(unit > 0, axis=1) if self.name == "bit" else unit.astype(self.name)
+            codes: NDArray[Any] = np.clip(np.rint(unit / self.scale), -127, 127).astype(np.int8)
+            return codes
+        if self.name == "bit":
+            return np.packbits(unit > 0, axis=1)
+        return unit.astype(self.name)
 
     def values(self, codes: NDArray[Any]) -> Vectors:
         """Return what a comparison of raw codes compares, float32 (n, d): steps, or signs."""

@@ -35,7 +35,7 @@ class Cached:
     ) -> None:
         self.encoder, self.root, self.show_progress, self.dtype = encoder, Path(root), show_progress, dtype
         self._stores: dict[Path, EmbeddingStore] = {}
-        self.name, self.revision, self.dimension = encoder.name, encoder.revision, encoder.dimension
+        self.name, self.identity, self.dimension = encoder.name, encoder.identity, encoder.dimension
         self.two_sided = encoder.two_sided
 
     def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:

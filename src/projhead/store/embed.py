@@ -40,7 +40,8 @@ def embed(
         Store codes of fewer bytes: ``"int8"``, ``"pq:32"``, or a codec of `projhead.codecs`.
     show_progress : bool
     **options
-        As `write_store` takes them: `name`, `dtype`, `calibration_rows`, `shard_rows`, `keep_texts`, `side`, `total`.
+        As `write_store` takes them: `name`, `dtype`, `calibration_rows`, `shard_rows`, `keep_texts`, `side`, `columns`,
+        `total`.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def embed(
     if documents is None and not hasattr(encoder, "documents"):
         raise ValueError(f"documents: expected texts for {encoder.name} to encode, got none")
     if hasattr(source, "documents"):
-        options = {"name": source.name, **options}
+        options = {"name": source.name, "columns": getattr(source, "columns", None), **options}
         source = source.documents(split)
     elif isinstance(source, Sized):
         options = {"total": len(source), **options}

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from projhead.data import STORED
+from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import Record, read_record
 from projhead.store.side import BOTH, SIDES
 
@@ -46,8 +48,7 @@ class Manifest:
 
     Attributes
     ----------
-    encoder : dict
-        ``name``, ``revision``, ``dimension``, and ``spec`` to build it again (None where that cannot be).
+    encoder : EncoderIdentity
     corpus : dict
         ``name`` and ``fingerprint``, that of all texts in order (empty until complete).
     dtype : str
@@ -61,11 +62,15 @@ class Manifest:
         Of a store of codes: ``name``, ``items`` of a code, ``spec``, and once settled ``sha256`` and ``fitted_to``.
     complete : bool
         Whether the corpus ended; an unfinished store cannot be opened.
+    columns : list of str
+        What else is stored of every document, in the order of the shards.
     side : {"document", "query", "plain", "both"}
         How the encoder took the texts; ``"both"`` where it takes queries and documents alike.
+    spec : dict or None
+        What builds the encoder again, None where that cannot be.
     """
 
-    encoder: dict[str, Any]
+    encoder: EncoderIdentity
     corpus: dict[str, str]
     dtype: str
     shard_rows: int
@@ -74,11 +79,13 @@ class Manifest:
     complete: bool = False
     codec: dict[str, Any] | None = None
     side: str = BOTH
+    columns: list[str] = field(default_factory=list)
+    spec: dict[str, Any] | None = None
 
     @property
     def items(self) -> int:
         """Values of a row as stored."""
-        return int(self.encoder["dimension"] if self.codec is None else self.codec["items"])
+        return int(self.encoder.dimension if self.codec is None else self.codec["items"])
 
     @property
     def clipped(self) -> int:
@@ -92,7 +99,9 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json``, whole or not at all."""
-        Record("store", asdict(self), {}).write(folder)
+        body = {**asdict(self), "encoder": {**self.encoder.record, "spec": self.spec}}
+        del body["spec"]
+        Record("store", body, {}).write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -106,7 +115,8 @@ class Manifest:
         record = read_record(folder, "store", {"shards"}).body
         try:
             shards = [Shard(**shard) for shard in record["shards"]]
-            manifest = cls(**{**record, "shards": shards})
+            encoder, spec = EncoderIdentity.of_record(record["encoder"]), record["encoder"]["spec"]
+            manifest = cls(**{**record, "shards": shards, "encoder": encoder, "spec": spec})
             manifest._check()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(
@@ -116,16 +126,11 @@ class Manifest:
 
     def _check(self) -> None:
         """Raise ValueError, TypeError or KeyError where a file says what `write` never wrote."""
-        sizes = [self.encoder["dimension"], self.shard_rows, self.items]
+        sizes = [self.encoder.dimension, self.shard_rows, self.items]
         sizes += [size for shard in self.shards for size in (shard.rows, shard.bytes)]
         if not all(type(size) is int and size > 0 for size in sizes):
             raise ValueError("expected positive sizes")
-        names = [
-            self.encoder["name"],
-            self.encoder["revision"],
-            self.corpus["name"],
-            self.corpus["fingerprint"],
-        ]
+        names = [self.corpus["name"], self.corpus["fingerprint"]]
         if self.codec is not None:
             names += [self.codec["name"], self.codec["sha256"], self.codec["fitted_to"]]
             np.dtype(self.dtype)
@@ -133,6 +138,8 @@ class Manifest:
             raise ValueError(f"expected a dtype of {', '.join(DTYPES)}, got {self.dtype!r}")
         if not all(isinstance(name, str) for name in names):
             raise ValueError("expected names as text")
+        if not all(isinstance(name, str) and name not in STORED for name in self.columns):
+            raise ValueError(f"expected names of other columns, got {self.columns!r:.200}")
         if self.side not in SIDES:
             raise ValueError(f"expected a side of {', '.join(SIDES)}, got {self.side!r}")
         if self.complete and not self.shards:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +31,34 @@ def fingerprint(texts: Iterable[str]) -> str:
 
 
 def digest_of(documents: Sequence[Document]) -> str:
-    """Return the digest of ids and texts."""
-    return fingerprint(part for document in documents for part in document)
+    """Return the digest of ids, texts and, where there are any, other columns."""
+    return fingerprint(part for document in documents for part in _parts(document))
+
+
+def _parts(document: Document) -> Iterator[str]:
+    yield document.id
+    yield document.text
+    if document.columns:
+        yield repr(sorted(document.columns.items()))
 
 
 def write_shard(
-    folder: Path, manifest: Manifest, documents: Sequence[Document], stored: NDArray[Any], clipped: int
+    folder: Path,
+    manifest: Manifest,
+    documents: Sequence[Document],
+    stored: NDArray[Any],
+    clipped: int,
+    kinds: Mapping[str, pa.DataType] | None = None,
 ) -> Shard:
-    """Write the next shard as one Arrow record batch; `stored` are rows or codes (n, items) in the manifest's dtype."""
+    """Write the next shard as one Arrow record batch.
+
+    `stored` are rows or codes (n, items) in the manifest's dtype, `kinds` the types of the documents' other columns.
+    """
     columns: dict[str, pa.Array] = {"id": pa.array([_id(document) for document in documents], pa.string())}
     if manifest.keep_texts:  # large: a shard of long texts may pass 2 GB
         columns["text"] = pa.array([_utf8(document.text) for document in documents], pa.large_string())
+    for name, kind in (kinds or {}).items():
+        columns[name] = _values(name, kind, documents)
     columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(stored.ravel()), stored.shape[1])
     batch = pa.record_batch(columns)
     path = folder / f"data-{len(manifest.shards):05d}.arrow"
@@ -52,6 +69,13 @@ def write_shard(
     ):
         out.write_batch(batch)
     return Shard(path.name, len(documents), path.stat().st_size, sha256_of(path), digest_of(documents), clipped)
+
+
+def _values(name: str, kind: pa.DataType, documents: Sequence[Document]) -> pa.Array:
+    try:
+        return pa.array([document.columns.get(name) for document in documents], kind)
+    except (pa.ArrowException, TypeError) as error:
+        raise ValueError(f"column {name!r}: expected {kind} in every document; {error}") from error
 
 
 def _id(document: Document) -> str:
@@ -78,7 +102,7 @@ def read_shard(folder: Path, shard: Shard, manifest: Manifest, *, verify: bool) 
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{file} is damaged: {error}; {advice}") from error
     kind = pa.list_(pa.from_numpy_dtype(np.dtype(manifest.dtype)), manifest.items)
-    names = ["id", "text", "embedding"] if manifest.keep_texts else ["id", "embedding"]
+    names = ["id", *(["text"] if manifest.keep_texts else []), *manifest.columns, "embedding"]
     if table.column_names != names or table.schema.field("embedding").type != kind or table.num_rows != shard.rows:
         raise ValueError(f"{file}: expected {shard.rows:,} rows with {names}, embedding as {kind}; {advice}")
     return table

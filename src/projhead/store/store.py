@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
 from projhead.persistence.files import locked, write_json
+from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.leftovers import leftover, remove
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
@@ -52,7 +53,8 @@ class EmbeddingStore:
     folder : Path
     manifest : Manifest
     table : pyarrow.Table
-        Columns ``id``, ``text`` (where kept) and ``embedding``, rows or codes, memory-mapped.
+        Columns ``id``, ``text`` (where kept), the documents' other `columns` and ``embedding``, rows or codes,
+        memory-mapped.
     codec : BaseCodec or None
         What wrote the codes; None where rows are floats.
     encoder : Encoder or None
@@ -108,12 +110,12 @@ class EmbeddingStore:
     @property
     def dimension(self) -> int:
         """Width of the rows."""
-        return int(self.manifest.encoder["dimension"])
+        return self.manifest.encoder.dimension
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """Name, revision and dimension of the encoder that made the rows."""
-        return {name: self.manifest.encoder[name] for name in ("name", "revision", "dimension")}
+    def identity(self) -> EncoderIdentity:
+        """That of the encoder that made the rows."""
+        return self.manifest.encoder
 
     def codes(self) -> Iterator[NDArray[Any]]:
         """Yield what is stored of each shard, (rows, items), zero-copy from the memory map."""
@@ -187,18 +189,23 @@ class EmbeddingStore:
             raise ValueError(f"{self.folder} holds no texts: encode again with keep_texts=true")
         return list(self.table["text"].to_pylist())
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of what else is stored of every document: ``store.table.select(store.columns)``."""
+        return list(self.manifest.columns)
+
     def documents(self, numbers: Sequence[int]) -> list[Document]:
-        """Return id and text of some rows; the text is empty where texts were not kept."""
-        names = ["id", "text"] if self.manifest.keep_texts else ["id"]
+        """Return id, text and other columns of some rows; the text is empty where texts were not kept."""
+        names = [name for name in self.table.column_names if name != "embedding"]
         taken = self.table.select(names).take(pa.array(numbers, pa.int64()))
-        return [Document(row["id"], row.get("text", "")) for row in taken.to_pylist()]
+        return [Document(row.pop("id"), row.pop("text", ""), row) for row in taken.to_pylist()]
 
 
 def store_path(root: Path, encoder: Encoder, corpus: str, dtype: str, side: Side = "document") -> Path:
     """Return where the vectors of a corpus, by its fingerprint, lie below `root`."""
-    name = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)[:40]
+    name, key = (re.sub(r"[^\w.-]+", "_", one) for one in (Path(encoder.name).name[:40], encoder.identity.key))
     other = f"-{side}" if side_of(encoder, side) in ("query", "plain") else ""
-    return root / f"{name}-{encoder.revision}-{corpus[:16]}-{dtype}{other}"
+    return root / f"{name}-{key}-{corpus[:16]}-{dtype}{other}"
 
 
 def write_store(
@@ -213,6 +220,7 @@ def write_store(
     shard_rows: int = 8192,
     keep_texts: bool = True,
     side: Side = "document",
+    columns: Mapping[str, pa.DataType] | None = None,
     total: int | None = None,
     show_progress: bool = False,
 ) -> EmbeddingStore:
@@ -242,6 +250,8 @@ def write_store(
         Keep texts beside the vectors, for search to answer with. Lone surrogates become ``?``.
     side : {"document", "query", "plain"}
         How the encoder takes the texts: as documents, as queries, or as neither.
+    columns : mapping of str to pyarrow.DataType, optional
+        What else is kept of every document, by its name among `Document.columns`.
     total : int, optional
         How many documents there are, for the progress bar.
     show_progress : bool
@@ -257,7 +267,7 @@ def write_store(
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if shard_rows < 1:
         raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
-    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side))
+    wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side), [*(columns or {})])
     with locked(folder):
         manifest = _begun(folder, wanted)
         stream, digest = iter(documents), hashlib.sha256()
@@ -277,7 +287,7 @@ def write_store(
             encoded = _encoded(encoder, wanted.side, stream, shard_rows, bar)
             settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
             for shard_documents, rows in encoded:
-                manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled))
+                manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled, columns))
                 manifest.write(folder)
                 for document in shard_documents:
                     add_text(digest, document.text)
@@ -289,22 +299,30 @@ def write_store(
 
 
 def _wanted(
-    encoder: Encoder, name: str, dtype: str, codec: BaseCodec | None, shard_rows: int, keep_texts: bool, side: str
+    encoder: Encoder,
+    name: str,
+    dtype: str,
+    codec: BaseCodec | None,
+    shard_rows: int,
+    keep_texts: bool,
+    side: str,
+    columns: list[str],
 ) -> Manifest:
     """Return the manifest of a store that is still empty."""
     record: dict[str, Any] | None = None
     if codec is not None:
         kind, items = codec.layout(encoder.dimension)
         dtype, record = str(kind), {"name": codec.name, "items": items, "spec": spec_of(codec)}
-    identity = {"name": encoder.name, "revision": encoder.revision, "dimension": encoder.dimension}
     return Manifest(
-        {**identity, "spec": _record(encoder)},
+        encoder.identity,
         {"name": name, "fingerprint": ""},
         dtype,
         shard_rows,
         keep_texts,
         codec=record,
         side=side,
+        columns=columns,
+        spec=_record(encoder),
     )
 
 
@@ -324,14 +342,19 @@ def _encoded(
 
 
 def _stored(
-    folder: Path, manifest: Manifest, documents: Sequence[Document], rows: Vectors, codec: BaseCodec | None
+    folder: Path,
+    manifest: Manifest,
+    documents: Sequence[Document],
+    rows: Vectors,
+    codec: BaseCodec | None,
+    columns: Mapping[str, pa.DataType] | None,
 ) -> Shard:
     """Write one shard, as floats or codes."""
     if codec is None:
-        return write_shard(folder, manifest, documents, rows.astype(manifest.dtype, copy=False), 0)
+        return write_shard(folder, manifest, documents, rows.astype(manifest.dtype, copy=False), 0, columns)
     before = codec.clipped
     codes = codec.encode(rows)
-    return write_shard(folder, manifest, documents, codes, codec.clipped - before)
+    return write_shard(folder, manifest, documents, codes, codec.clipped - before, columns)
 
 
 def _begun(folder: Path, wanted: Manifest) -> Manifest:
@@ -347,9 +370,11 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
     if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)
+    expect_same(found.encoder, wanted.encoder, str(folder), "encode with that, or choose another path")
     pairs = {
-        "encoder": (found.encoder["revision"], wanted.encoder["revision"]),
+        "rows of": (found.encoder.key, wanted.encoder.key),
         "side": (found.side, wanted.side),
+        "columns": (found.columns, wanted.columns),
         "codec": (_settings(found), _settings(wanted)),
         "dtype": (found.dtype, wanted.dtype),
         "shard_rows": (found.shard_rows, wanted.shard_rows),

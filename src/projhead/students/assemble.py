@@ -10,8 +10,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from torch import nn
 
+from projhead.encoders.lifted import expect_none, lengths_matter
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.reducers.artifact import Teacher
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 
 
@@ -20,13 +21,13 @@ class Origin(NamedTuple):
 
     Attributes
     ----------
-    teacher : Teacher or None
+    teacher : EncoderIdentity or None
         Whose vectors the head was fitted to; None where nobody said.
     reducer : str
         The kind of reducer.
     """
 
-    teacher: Teacher | None = None
+    teacher: EncoderIdentity | None = None
     reducer: str = "unknown"
 
 
@@ -59,7 +60,7 @@ def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer:
     Parameters
     ----------
     teacher : SentenceTransformerEncoder or SentenceTransformer
-        In float32; its modules are shared, not copied. Of an encoder the revision is compared with the one that the
+        In float32; its modules are shared, not copied. Of an encoder the identity is compared with the one that the
         reducer was fitted to.
     reducer : Reducer
         Fitted to the teacher's unit rows.
@@ -83,7 +84,10 @@ def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer:
             "teacher: expected a sentence-transformers model to put the head in, got "
             f"{getattr(teacher, 'name', teacher)}; export the head alone (export=head_onnx)"
         )
-    _check(model, reducer, getattr(teacher, "revision", None))
+    expect_none(teacher, "assemble")
+    if lengths_matter(model):
+        raise ValueError("assemble: expected a teacher of unit rows, got one for inner products without a Normalize")
+    _check(model, reducer, getattr(teacher, "identity", None))
     modules = OrderedDict(model.named_children())
     tail = [*dense_modules(reducer.head_), Normalize()]
     if not isinstance(list(modules.values())[-1], Normalize):
@@ -99,7 +103,7 @@ def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer:
     student.module_kwargs = model.module_kwargs
     of = reducer.teacher_
     if isinstance(teacher, SentenceTransformerEncoder):
-        of = Teacher(teacher.name, teacher.revision, teacher.dimension)
+        of = teacher.identity
     student.origin = Origin(of, reducer.kind)  # type: ignore[assignment]  # a module keeps what it is given
     return student.eval()
 
@@ -110,19 +114,15 @@ def origin_of(student: Any) -> Origin:
     return found
 
 
-def _check(model: SentenceTransformer, reducer: Reducer, revision: str | None) -> None:
+def _check(model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentity | None) -> None:
     """Refuse a reducer that does not belong behind the model, and a model that takes none."""
     if not hasattr(reducer, "head_"):
         raise ValueError(f"expected a fitted reducer, got {reducer}; call fit, or load one with load_reducer")
-    teacher, width = reducer.teacher_, model.get_embedding_dimension()
-    if teacher is not None and revision is not None and not teacher.is_of(revision):
-        raise ValueError(
-            f"the reducer was fitted to {teacher.name} (revision {teacher.revision}), got a model of revision "
-            f"{revision}; choose that teacher, or train again"
-        )
+    if teacher is not None:
+        reducer.check_fits(teacher)
     if model.truncate_dim is not None:
         raise ValueError(f"expected a model of full width, got truncate_dim={model.truncate_dim}; load it without")
-    if width != reducer.n_features_in_:
+    if (width := model.get_embedding_dimension()) != reducer.n_features_in_:
         raise ValueError(
             f"the reducer takes vectors of width {reducer.n_features_in_}, the model gives width {width}; "
             "choose the teacher that the reducer was fitted to"

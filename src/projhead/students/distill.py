@@ -24,7 +24,6 @@ from projhead.persistence.folder import check_place, in_place
 from projhead.persistence.record import Record
 from projhead.persistence.registry import parameters_of, spec_of
 from projhead.protocols import Encoder
-from projhead.reducers.artifact import Teacher
 from projhead.reducers.learned import LearnedReducer
 from projhead.settings.ranges import Count, Seed, Weight
 from projhead.training.network_module import NetworkModule
@@ -180,11 +179,11 @@ class Distilled:
                 model.max_seq_length = limit
         record = {
             "student": spec_of(self, brief=("callbacks", "logger")),
-            "teacher": {"name": teacher.name, "revision": teacher.revision, "dimension": teacher.dimension},
+            "teacher": teacher.identity.record,
             "training": {**training, "texts": len(texts)},
         }
         encoder = _written(model, folder, record)
-        return encoder, reducer.with_head(head, Teacher(encoder.name, encoder.revision, encoder.dimension), training)
+        return encoder, reducer.with_head(head, encoder.identity, training)
 
     def _batches(self, model: SentenceTransformer, texts: Sequence[str], rows: Rows, n_documents: int) -> TextData:
         return TextData(

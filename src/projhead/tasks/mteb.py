@@ -92,7 +92,7 @@ def _model(encoder: Encoder) -> Any:
         mteb_model_meta = ModelMeta.create_empty(
             {
                 "name": f"projhead/{encoder.name.replace('/', '_')}",
-                "revision": encoder.revision,
+                "revision": encoder.identity.key,
                 "embed_dim": encoder.dimension,
                 "similarity_fn_name": "dot",  # rows are of unit length, but for documents in fewer bytes
             }

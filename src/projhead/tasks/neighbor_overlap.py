@@ -60,9 +60,9 @@ class NeighborOverlap:
         FileNotFoundError, ValueError
             If texts are missing, or not more than the largest neighborhood.
         """
-        if teacher.revision not in self._read:
-            self._read[teacher.revision] = self._texts(teacher)
-        name, texts = self._read[teacher.revision]
+        if teacher.identity.key not in self._read:
+            self._read[teacher.identity.key] = self._texts(teacher)
+        name, texts = self._read[teacher.identity.key]
         if len(texts) <= max(self.top_k):
             raise ValueError(
                 f"neighbor_overlap/{name}: expected more texts than the largest of top_k = {list(self.top_k)}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import zipfile
@@ -22,7 +23,9 @@ class WholeCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write `checkpoint` to `path`, whole or not at all."""
         with atomic_file(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            # By way of memory: torch tells of a full disk in words of its own.
+            torch.save(checkpoint, content := io.BytesIO())
+            temporary.write_bytes(content.getbuffer())
             if Path(path).name == _LAST and Path(path).exists():
                 os.replace(path, Path(path).with_name(_BEFORE))
 

@@ -60,11 +60,13 @@ class Judge:
         return torch.cat(found)
 
 
-def choose(overlap: Vectors, forms: Sequence[int]) -> tuple[int, Vectors]:
+def choose(overlap: Vectors, forms: Sequence[int], recipe: int) -> tuple[int, Vectors]:
     """Return which of some candidates to take, and what each gains (candidates, widths, neighborhoods).
 
     A gain is over the better form of PCA, at each width and neighborhood. Best is the greatest on average, where a loss
-    anywhere that is more than its standard error counts against it.
+    anywhere that is more than its standard error counts against it. The recipe's own candidate is taken unless the best
+    is better by more than two standard errors (after Breiman et al., "Classification and Regression Trees", 1984): few
+    rows say little, and many have said what the recipe is.
 
     Parameters
     ----------
@@ -72,13 +74,22 @@ def choose(overlap: Vectors, forms: Sequence[int]) -> tuple[int, Vectors]:
         By row, so that differences are paired.
     forms : sequence of int
         Which candidates are PCA.
+    recipe : int
+        Which candidate is the recipe's.
     """
     baselines = overlap[list(forms)]
     best = baselines.mean(3).argmax(0)  # (widths, neighborhoods)
     gains = overlap - np.take_along_axis(baselines, best[None, :, :, None], axis=0)
-    gain, doubt = gains.mean(3), gains.std(3) / overlap.shape[3] ** 0.5
-    score = gain.mean((1, 2)) + _LOSS_WEIGHT * np.minimum(gain + doubt, 0).min((1, 2))
-    return int(score.argmax()), gain
+    gain, doubt = gains.mean(3), _standard_error(gains)
+    score = (gain.mean(2) + _LOSS_WEIGHT * np.minimum(gain + doubt, 0).min(2)).mean(1)  # of several widths the mean
+    taken = int(score.argmax())
+    ahead = (overlap[taken] - overlap[recipe]).mean((0, 1))  # (q,)
+    return (taken if score[taken] - score[recipe] > 2 * _standard_error(ahead) else recipe), gain
+
+
+def _standard_error(items: Vectors) -> Vectors:
+    error: Vectors = items.std(-1) / items.shape[-1] ** 0.5
+    return error
 
 
 def _shared(one: Tensor, other: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The quality benchmark: retrieval sets x widths x reducers x seeds, to the tables of the README.
 
-    python scripts/quality.py OUT SET... [--corpus TEXTS] [--widths 32 64 128] [--seeds 0 1 2] [--override ...]
+    python scripts/quality/domains.py OUT SET... [--corpus TEXTS] [--widths 32 64 128] [--seeds 0 1 2] [--override ...]
 
 SET is a folder in the BEIR layout or its name on the hub. Each protocol is one of conf/experiment: `in_domain` and
 `in_domain_vectors` train on nine tenths of each set's documents, with and without sentences of them; `nested` one head

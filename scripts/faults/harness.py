@@ -1,0 +1,282 @@
+"""What the campaigns share: tiny jobs that write, processes that may die, and what must hold afterwards.
+
+A job starts from a state, does one thing, and is read as a user would. Whatever happens meanwhile, a reader finds the
+state before or the state after; the same command then ends well, and leaves nothing beside what it makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import pickle
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from tabulate import tabulate
+
+from projhead.codecs.base import load_codec
+from projhead.codecs.integer import Integer
+from projhead.collection import Collection
+from projhead.commands.compose import composed, understood
+from projhead.errors import mendable
+from projhead.persistence.record import read_record
+from projhead.reducers.base import load_reducer
+from projhead.reducers.pca import PCA
+from projhead.report.results import Result, append_results, read_results
+from projhead.store.store import EmbeddingStore
+
+#: Settings of a head that is trained in a second.
+SMALL = ["n_components=4", "head=linear", "reducer.blend=1", "reducer.steps_per_epoch=2", "reducer.n_documents=32",
+         "reducer.n_queries=8", "reducer.n_anchors=8", "trainer.max_steps=4"]  # fmt: skip
+_HUNG = 120
+#: Numbers in names that differ between runs.
+_NUMBER = re.compile(r"data-\d+|version_\d+|events\.out\.\S+")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that a command does to a folder.
+
+    Attributes
+    ----------
+    name : str
+    start : callable
+        Makes the state before.
+    act : callable
+        Does it.
+    read : callable
+        Returns what a user finds; raises where that is nothing.
+    again : bool
+        Whether doing it twice is doing it once.
+    """
+
+    name: str
+    start: Callable[[], Any]
+    act: Callable[[], Any]
+    read: Callable[[], Any]
+    again: bool = True
+
+
+class Ended(NamedTuple):
+    """How a process ended (done, refused, traceback, killed or hung), and with what."""
+
+    how: str
+    value: Any = None
+
+
+def in_child(function: Callable[[], Any], seconds: int = _HUNG) -> Ended:
+    """Call a function in a process of its own, which may die."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        signal.alarm(seconds)
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(pickle.dumps(_called(function)))
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    if told:
+        return Ended(*pickle.loads(told))  # noqa: S301 - of our own child
+    hung = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+    return Ended("hung") if hung else Ended("killed", os.WTERMSIG(status) if os.WIFSIGNALED(status) else status)
+
+
+def _called(function: Callable[[], Any]) -> tuple[str, Any]:
+    try:
+        return "done", function()
+    except BaseException as error:
+        line = mendable(understood(error, "verb"))
+        return ("traceback", repr(error)) if line is None or "\n" in line else ("refused", line)
+
+
+def digest(*parts: Any) -> str:
+    """Return a short digest of arrays and of whatever prints."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+    return found.hexdigest()[:12]
+
+
+class Campaign:
+    """A job, its states before and after, and the count of what became of it under faults."""
+
+    def __init__(self, job: Job, root: Path, template: Path) -> None:
+        self.job, self.root, self.template = job, root, template
+        self.found: Counter[str] = Counter()
+        self.lines: list[str] = []
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        if (started := in_child(job.start)).how != "done":
+            raise RuntimeError(f"{job.name} does not start: {started}")
+        shutil.rmtree(template, ignore_errors=True)
+        shutil.copytree(root, template)
+        self.before = in_child(job.read)
+        self.whole = self._acted()
+        self.after = in_child(job.read)
+        self.made = self._names()
+        if self.whole.how != "done" or self.after.how != "done" or self.after == self.before:
+            raise RuntimeError(f"{job.name} does nothing that can be read: {self.whole}, {self.before}, {self.after}")
+
+    def reset(self) -> None:
+        """Put the state before in place again."""
+        shutil.rmtree(self.root)
+        shutil.copytree(self.template, self.root)
+
+    def _acted(self) -> Ended:
+        return in_child(self.job.act)
+
+    def _names(self) -> set[str]:
+        return {_NUMBER.sub("#", one.relative_to(self.root).as_posix()) for one in self.root.rglob("*")}
+
+    def faulty(self, name: str, fault: Callable[[Callable[[], Any]], Any]) -> Ended:
+        """Act under a fault, and judge what is there."""
+        self.reset()
+        ended = in_child(lambda: fault(self.job.act))
+        self.found["faults"] += 1
+        if ended.how in ("traceback", "hung"):
+            self._count("tracebacks" if ended.how == "traceback" else "hung", name, ended)
+        state = in_child(self.job.read)
+        if state != self.after and not self._as_before(state):
+            lost = self.before.how == "done" and state.how != "done"
+            self._count("lost" if lost else "other answers", name, state)
+        if self.job.again or state != self.after:
+            again = self._acted()
+            if again.how != "done":
+                self._count("tracebacks" if again.how == "traceback" else "blocked", name, again)
+            elif (state := in_child(self.job.read)) != self.after:
+                self._count("other answers", name, state)
+            elif litter := self._names() - self.made:
+                self._count("litter", name, sorted(litter)[:3])
+        return ended
+
+    def _as_before(self, state: Ended) -> bool:
+        """Say whether a reader finds what was there before; where that was nothing, a refusal in words."""
+        return state == self.before or (self.before.how == "refused" and state.how == "refused")
+
+    def _count(self, what: str, name: str, value: Any) -> None:
+        self.found[what] += 1
+        self.lines.append(f"{what}: {self.job.name}, {name}: {value}")
+
+
+COLUMNS = ("faults", "other answers", "lost", "blocked", "tracebacks", "hung", "litter")
+
+
+def told(counts: dict[str, Counter[str]], lines: list[str], columns: tuple[str, ...] = COLUMNS) -> int:
+    """Print what was found; return how much of it should not have been."""
+    print("\n".join(lines))
+    rows = [[name, *(found[column] for column in columns)] for name, found in counts.items()]
+    total = ["all", *(sum(found[column] for found in counts.values()) for column in columns)]
+    print(tabulate([*rows, total], ["job", *columns], tablefmt="github"))
+    return sum(total[2:])
+
+
+@contextmanager
+def workplace() -> Iterator[tuple[Path, Path]]:
+    """Yield a folder to work in and one to keep states in."""
+    with tempfile.TemporaryDirectory() as top:
+        yield Path(top).resolve() / "work", Path(top).resolve() / "kept"
+
+
+def verb(root: Path, name: str, *overrides: str) -> Callable[[], Any]:
+    """Return a verb with its settings, composed once here, as a function."""
+    cfg = composed(name, overrides, root / "run")
+    hydra, run = HydraConfig.instance().cfg, importlib.import_module(f"projhead.commands.{name}").run
+
+    def act() -> None:
+        HydraConfig.instance().cfg = hydra
+        (root / "run").mkdir(exist_ok=True)  # as Hydra does
+        run(cfg.copy())
+
+    return act
+
+
+def _rows(n: int, seed: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(seed).normal(size=(n, 16)).astype(np.float32)
+
+
+def jobs(root: Path) -> Iterator[Job]:
+    """Yield what every verb writes, on tiny data."""
+    vectors = ["encoder=precomputed", f"encoder.path={root / 'v.npy'}"]
+    store, index, out = root / "store", root / "index", root / "out"
+
+    def start() -> None:
+        np.save(root / "v.npy", _rows(120, 0))
+
+    def start_index() -> None:
+        start()
+        encode()
+        build()
+
+    def read_store() -> str:
+        found = EmbeddingStore.open(store)
+        return digest(found.rows, found.ids)
+
+    def read_index() -> str:
+        found = Collection.open(index)
+        return digest(found.ids, [(hit.id, round(hit.score, 4)) for hit in found.search(_rows(1, 9)[0], 5)])
+
+    encode = verb(root, "encode", *vectors, f"out={store}", "shard_rows=40")
+    build = verb(root, "index", f"store={store}", f"out={index}")
+    yield Job("encode", start, encode, read_store)
+    coded = verb(root, "encode", *vectors, f"out={store}", "shard_rows=40", "codec=int8")
+    yield Job("encode codec=int8", start, coded, read_store)
+    yield Job("index", lambda: (start(), encode()), build, read_index)
+    exact = verb(root, "index", f"store={store}", f"out={index}", "index=exact", "codec=int8")
+    yield Job("index over an older one", start_index, exact, lambda: digest(Collection.open(index).index.nbytes))
+    delete = verb(root, "index", f"out={index}", "delete=['3','17']")
+    yield Job("index delete", start_index, delete, read_index, again=False)
+
+    def fitted(seed: int, path: Path) -> None:
+        PCA(4).fit(_rows(60, seed)).save(path)
+
+    def read_artifact(path: Path = root / "artifact") -> str:
+        return digest(load_reducer(path).transform(np.eye(16)))
+
+    yield Job("artifact", lambda: fitted(1, root / "artifact"), lambda: fitted(2, root / "artifact"), read_artifact)
+    saved = [lambda seed=seed: Integer(8).fit(_rows(60, seed)).save(root / "codec") for seed in (1, 2)]
+    yield Job("codec", saved[0], saved[1], lambda: digest(load_codec(root / "codec").encode(_rows(5, 3))))
+
+    def start_export() -> None:
+        start()
+        fitted(1, root / "artifact")
+        export()
+        shutil.rmtree(root / "run")
+        fitted(2, root / "artifact")
+
+    export = verb(root, "export", *vectors, f"artifact={root / 'artifact'}", f"out={out}", "export=head_faiss")
+    yield Job("export", start_export, export, lambda: read_record(out, "export", ()).files["head.vt"]["sha256"])
+
+    def read_run() -> str:
+        return digest(read_artifact(root / "run" / "artifact"), len(read_results(root / "run" / "results.jsonl")) > 0)
+
+    yield Job("train reducer=pca", start, verb(root, "train", *vectors, "reducer=pca", "n_components=4"), read_run)
+    yield Job("train", start, verb(root, "train", *vectors, *SMALL), read_run)
+
+    row = Result("t", "m", 0.5, 0.4, 0.6, "learned", 4, 9, "e", "r")
+
+    def start_report() -> None:
+        append_results(root / "rows" / "results.jsonl", [row])
+        report()
+        append_results(root / "rows" / "results.jsonl", [Result("t2", "m", 0.5, 0.4, 0.6, "pca", 4, 9, "e", "r")])
+
+    report = verb(root, "report", f"results={root / 'rows'}", f"out={out}")
+    yield Job("report", start_report, report, lambda: digest((out / "index.html").read_bytes()))

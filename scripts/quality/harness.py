@@ -1,0 +1,196 @@
+"""What the quality benchmarks share: vectors from files or an encoder, timed fits, rows that say how they were made."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from projhead import PCA
+from projhead.corpora.queries import pseudo_queries
+from projhead.corpora.retrieval import RetrievalSet, load_beir
+from projhead.data import Scores
+from projhead.encoders.minilm import MiniLM
+from projhead.encoders.precomputed import Precomputed
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.persistence.identity import EncoderIdentity
+from projhead.protocols import Encoder
+from projhead.reducers.base import Reducer
+from projhead.reducers.pca_power import PCAPower
+from projhead.reducers.random_projection import RandomProjection
+from projhead.reducers.truncation import Truncation
+from projhead.report.results import Result, append_results, read_results
+from projhead.vectors import Vectors, exact_top_k, unit_rows
+
+_RANKS = 10
+
+
+def parser(description: str | None, out: str) -> argparse.ArgumentParser:
+    """Return a parser of what all benchmarks take."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    made.add_argument("--threads", type=int, default=torch.get_num_threads())
+    made.add_argument("--out", type=Path, default=Path("docs/results") / out, help="rows are appended")
+    return made
+
+
+def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the arguments, with torch held to the threads."""
+    args = made.parse_args()
+    torch.set_num_threads(args.threads)
+    return args
+
+
+def timed(fit: Callable[[], Reducer]) -> tuple[Reducer, float]:
+    """Return what a fit gives, and its minutes."""
+    started = time.perf_counter()
+    fitted = fit()
+    return fitted, (time.perf_counter() - started) / 60
+
+
+def pca_forms(k: int) -> list[Reducer]:
+    """Return every form of PCA that a head has to beat."""
+    return [PCA(k), PCA(k, center=False), PCA(k, whiten=True), PCAPower(k)]
+
+
+def other_baselines(k: int) -> list[Reducer]:
+    """Return what else reduces without being trained."""
+    return [RandomProjection(k), Truncation(k)]
+
+
+def write(path: Path, rows: Iterable[Result], minutes: float = 0.0) -> None:
+    """Append rows with the command and the minutes of the fit, those of baselines with none."""
+    command = shlex.join(["python", *sys.argv])
+    append_results(
+        path, [replace(row, command=command, minutes=minutes if row.role == "subject" else 0.0) for row in rows]
+    )
+
+
+def done(path: Path) -> set[tuple[str, int, int, str]]:
+    """Return (task, width, seed, reducer) of the rows that are there, so that a run goes on where it was."""
+    rows = read_results(path) if path.exists() else []
+    return {(row.task, row.n_components, row.seed, row.reducer) for row in rows}
+
+
+class Collection(NamedTuple):
+    """Several retrieval sets as one corpus, as a teacher sees it.
+
+    Attributes
+    ----------
+    teacher : EncoderIdentity
+    documents, sentences : ndarray of shape (n, d) and (s, d), float16
+    of : ndarray of shape (s,), int64
+        The document of each sentence.
+    queries : dict of name to ndarray of shape (q, d), float32
+        Real queries of each set, which no fit sees.
+    relevant : dict of name to list of dict
+        For each query the numbers of the documents judged, and their gains.
+    """
+
+    teacher: EncoderIdentity
+    documents: NDArray[np.float16]
+    sentences: NDArray[np.float16]
+    of: NDArray[np.int64]
+    queries: dict[str, Vectors]
+    relevant: dict[str, list[dict[int, float]]]
+
+    def scores(self, reducer: Reducer | None = None) -> list[Scores]:
+        """Return the nDCG@10 of every query of every set among all documents, reduced or at full width."""
+        reduce = unit_rows if reducer is None else reducer.transform
+        documents = reduce(self.documents)
+        return [
+            Scores(f"retrieval/{name}", "ndcg@10", _ndcg(reduce(asked), documents, self.relevant[name]))
+            for name, asked in self.queries.items()
+        ]
+
+
+def collection(sets: Sequence[str], vectors: Path, encoder: str) -> Collection:
+    """Read sets in the BEIR layout; vectors that the folder lacks are made by the encoder, and kept there.
+
+    Parameters
+    ----------
+    sets : sequence of str
+        Folders in the BEIR layout, or names on the hub.
+    vectors : path
+        Of ``<set>_documents.npy``, ``_queries.npy`` (those of the test split, in the order of the file),
+        ``_sentences.npy`` and ``_sentences.parquet`` (columns text and document, the number of its own).
+    encoder : str
+        ``minilm`` or a sentence-transformers model.
+    """
+    model = Model(encoder)
+    documents, sentences, of, queries, relevant = [], [], [], {}, {}
+    for data in (load_beir(path) for path in sets):
+        texts, first = [one.text for one in data.corpus], sum(map(len, documents))
+        pseudo = _pseudo(vectors / f"{data.name}_sentences.parquet", texts)
+        documents.append(model.rows(vectors / f"{data.name}_documents.npy", texts))
+        sentences.append(model.rows(vectors / f"{data.name}_sentences.npy", pseudo["text"].tolist()))
+        of.append(first + pseudo["document"].to_numpy())
+        asked = [query.text for query in data.queries]
+        queries[data.name] = unit_rows(model.rows(vectors / f"{data.name}_queries.npy", asked))
+        relevant[data.name] = _relevant(data, first)
+    return Collection(
+        model.teacher, np.concatenate(documents), np.concatenate(sentences), np.concatenate(of), queries, relevant
+    )
+
+
+def _pseudo(path: Path, texts: list[str]) -> pd.DataFrame:
+    """Return sentences and the numbers of their documents, those of the file where there is one."""
+    if not path.exists():
+        made = pseudo_queries(texts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame({"text": made.texts, "document": made.documents}).to_parquet(path)
+    return pd.read_parquet(path)
+
+
+class Model:
+    """A model that is loaded when something lacks."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._made: Encoder | None = None
+        self.width = 0
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model itself."""
+        if self._made is None:
+            self._made = MiniLM() if self.name == "minilm" else SentenceTransformerEncoder(self.name)
+        return self._made
+
+    @property
+    def teacher(self) -> EncoderIdentity:
+        """Its name, for rows; nothing of it is loaded."""
+        return EncoderIdentity(self.name, "", self.width)
+
+    def rows(self, path: Path, texts: list[str]) -> NDArray[np.float16]:
+        """Return the rows of a file, which is written first where it does not exist."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, self.encoder.encode(texts, show_progress=True).astype(np.float16))
+        rows = Precomputed(str(path)).rows
+        if len(rows) != len(texts):
+            raise ValueError(f"{path}: expected a row for each of {len(texts):,} texts, got {len(rows):,}")
+        self.width = rows.shape[1]
+        return rows
+
+
+def _relevant(data: RetrievalSet, first: int) -> list[dict[int, float]]:
+    number = {document.id: first + i for i, document in enumerate(data.corpus)}
+    return [{number[one]: gain for one, gain in data.qrels[query.id].items()} for query in data.queries]
+
+
+def _ndcg(queries: Vectors, documents: Vectors, relevant: list[dict[int, float]]) -> NDArray[np.float64]:
+    found, discount = exact_top_k(queries, documents, _RANKS)[1], 1 / np.log2(np.arange(2, _RANKS + 2))
+    gains = np.array([[judged.get(one, 0.0) for one in row] for judged, row in zip(relevant, found, strict=True)])
+    best = [np.sort(list(judged.values()))[::-1][:_RANKS] for judged in relevant]
+    return (gains @ discount) / np.array([one @ discount[: len(one)] for one in best])

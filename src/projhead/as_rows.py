@@ -1,0 +1,141 @@
+"""Vectors as people keep them, as one array of floats: tensors, columns of lists, Arrow, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+
+def as_rows(x: Any, name: str = "vectors") -> Any:
+    """Return what holds vectors as an array (n, d); what numpy and scikit-learn read by themselves stays as it is.
+
+    Parameters
+    ----------
+    x : array-like
+        An array of numpy (of any kind of memory); a tensor, also one with gradients, of bfloat16 or on a GPU; a column
+        of lists, arrays or JSON strings of pandas, polars, Arrow (lists of fixed and of any size) or numpy; a list of
+        arrays or tensors.
+    name : str
+        What the vectors are, for the error.
+
+    Returns
+    -------
+    array-like of shape (n, d)
+        Tensors in floats that numpy lacks come as float32.
+
+    Raises
+    ------
+    ValueError
+        If a column holds something else than vectors of one width.
+    """
+    if isinstance(x, torch.Tensor):
+        return _of_tensor(x)
+    if isinstance(x, list | tuple) and x and isinstance(x[0], torch.Tensor | np.ndarray | str):
+        return _stacked(x, name)
+    if isinstance(x, pa.Array | pa.ChunkedArray):
+        return of_arrow(x, name)
+    if hasattr(x, "__arrow_c_stream__") and hasattr(x, "to_arrow") and not hasattr(x, "columns"):
+        return of_arrow(x.to_arrow(), name)  # a column of polars
+    if isinstance(x, np.ndarray):
+        return _stacked(x, name) if x.dtype == object and x.ndim == 1 else x
+    if hasattr(x, "to_numpy") and getattr(x, "ndim", 2) == 1:  # a column of pandas
+        return as_rows(x.to_numpy(), name)
+    return x
+
+
+def of_arrow(column: pa.Array | pa.ChunkedArray, name: str = "vectors") -> NDArray[Any]:
+    """Return a column of Arrow, of lists or of JSON strings, as an array (n, d); one chunk of floats is not copied.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else, or not in every row, or widths differ.
+    """
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    chunks = [chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk for chunk in chunks if len(chunk)]
+    if not chunks:
+        raise ValueError(f"{name}: expected vectors, got an empty column of {column.type}")
+    if _is_text(chunks[0].type):
+        return _stacked([text for chunk in chunks for text in chunk.to_pylist()], name)
+    parts, start = [], 0
+    for chunk in chunks:
+        parts.append(_of_lists(chunk, name, start))
+        start += len(chunk)
+    _expect_one_width({part.shape[1] for part in parts}, name)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _of_tensor(tensor: torch.Tensor) -> NDArray[Any]:
+    known = tensor.detach().cpu()
+    rows: NDArray[Any] = (known if _in_numpy(known.dtype) else known.float()).numpy()
+    return rows
+
+
+def _in_numpy(dtype: torch.dtype) -> bool:
+    return not dtype.is_floating_point or dtype in (torch.float16, torch.float32, torch.float64)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(of(kind) for of in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def _of_lists(chunk: Any, name: str, start: int) -> NDArray[Any]:
+    """Return one chunk of lists as an array (n, d); `start` is the number of its first row."""
+    kind = chunk.type
+    if not hasattr(kind, "value_type") or not _is_number(kind.value_type):
+        raise ValueError(f"{name}: expected lists of numbers, or JSON of such, got a column of {kind}")
+    if chunk.null_count:
+        row = start + chunk.is_null().to_pylist().index(True)
+        raise ValueError(f"{name}: expected a vector in every row, got none in row {row}; drop or fill such rows")
+    values = chunk.flatten()
+    if values.null_count:
+        raise ValueError(f"{name}: expected numbers, got missing ones within vectors; drop or repair such rows")
+    _expect_one_width(pa.compute.list_value_length(chunk).unique().to_pylist(), name)
+    rows: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(chunk), -1)
+    return rows
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _stacked(vectors: Iterable[Any], name: str) -> NDArray[Any]:
+    """Return vectors one by one, lists, arrays, tensors or JSON, as an array (n, d)."""
+    rows = [_row(one, f"{name}, row {number}") for number, one in enumerate(vectors)]
+    _expect_one_width({len(row) for row in rows}, name)
+    return np.stack(rows)
+
+
+def _row(one: Any, where: str) -> NDArray[Any]:
+    """Return one vector (d,)."""
+    found = one
+    if isinstance(one, str):
+        try:
+            found = json.loads(one)
+        except json.JSONDecodeError:
+            raise ValueError(f"{where}: expected JSON such as '[0.1, -0.2]', got {one!r:.80}") from None
+    if isinstance(found, torch.Tensor):
+        found = _of_tensor(found)
+    row = np.asarray(found) if isinstance(found, Sequence | np.ndarray) and _flat(found) else None
+    if row is None or row.ndim != 1 or row.dtype.kind not in "fiu":
+        raise ValueError(f"{where}: expected a list of numbers, got {one!r:.80}; drop or repair such rows")
+    # JSON knows no float32: what was written from it comes back as it was.
+    return row.astype(np.float32) if isinstance(one, str) else row
+
+
+def _flat(found: Any) -> bool:
+    """Say whether something holds numbers alone, which numpy reads without an error of its own."""
+    return isinstance(found, np.ndarray) or all(
+        isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in found
+    )
+
+
+def _expect_one_width(widths: Iterable[int], name: str) -> None:
+    if len(known := sorted(set(widths))) > 1:
+        raise ValueError(f"{name}: expected vectors of one width, got {known[:5]}; drop or repair the others")

@@ -1,0 +1,47 @@
+"""Arrays of files, perhaps a stranger's: numbers or a refusal, never an object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+
+def read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    """Read a .npy file of numbers, memory-mapped if so asked.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, a pickle for example, or cut off.
+    """
+    try:
+        found = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (ValueError, EOFError, OverflowError, TypeError) as error:
+        # NumPy's own advice is to load pickles: it is not repeated.
+        reason = str(error) if "pickle" not in str(error) else "it holds no plain numbers"
+        raise ValueError(f"{path}: expected a whole .npy file of numbers: {reason.splitlines()[0]}") from error
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{path}: expected a .npy file of numbers, got {getattr(found, 'dtype', type(found).__name__)}"
+        )
+    return found
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a .safetensors file.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or cut off.
+    """
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"{path}: expected a whole .safetensors file: {error}") from error
