@@ -153,7 +153,7 @@ class Search(_Loading):
     top_k: Count
     store: Names | None
     filter_ids: Names | None
-    where: Node | None
+    where: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
