@@ -71,8 +71,10 @@ def _one_error_path(verb: str) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as error:
-        # Lightning ends a run by SystemExit(1) after Ctrl-C.
-        if isinstance(error, SystemExit) and not isinstance(error.__context__, KeyboardInterrupt):
+        # Lightning ends a run by SystemExit(1) after Ctrl-C; 130 was told already.
+        if isinstance(error, SystemExit) and (
+            error.code == 130 or not isinstance(error.__context__, KeyboardInterrupt)
+        ):
             raise
         print(f"projhead {verb}: interrupted{_resume(verb)}", file=sys.stderr)
         raise SystemExit(130) from None

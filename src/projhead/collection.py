@@ -207,7 +207,7 @@ class Collection:
         if among is not None and not len(among):
             found: list[list[Hit]] = [[] for _ in rows]
         else:
-            found = self._hits(*self.index.search(rows, top_k, filter_ids=among))
+            found = self._hits(*self.index.search(rows, min(top_k, len(self) or 1), filter_ids=among))
         return found[0] if single else found
 
     def similar(self, id: str, top_k: int = 10) -> list[Hit]:
@@ -220,7 +220,7 @@ class Collection:
         """
         number = int(self._numbers([id])[0])
         store, row = self._place(number)
-        found = self._hits(*self.index.search(store.take([row]), top_k + 1))[0]
+        found = self._hits(*self.index.search(store.take([row]), min(top_k + 1, len(self))))[0]
         return [hit for hit in found if hit.id != id][:top_k]
 
     def save(self, path: str | Path | None = None) -> None:
