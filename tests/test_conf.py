@@ -129,7 +129,8 @@ def test_the_schema_of_a_verb_is_its_yaml(verb: str) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_example_of_help_and_readme_composes_and_checks(verb: str) -> None:
     examples = re.findall(rf"^  (?:.* \| )?projhead {verb}(?: (.*?))?(?:  .*)?$", help_of(verb), re.MULTILINE)
-    readme = (conf_dir().parent / "README.md").read_text(encoding="utf-8")
+    root = conf_dir().parent
+    readme = "".join(page.read_text(encoding="utf-8") for page in [root / "README.md", *(root / "docs").rglob("*.md")])
     examples += re.findall(rf"^projhead {verb}(?: (.*?))?(?: +#.*)?$", readme, re.MULTILINE)
     assert examples
     for example in examples:

@@ -154,6 +154,7 @@ class Search(_Loading):
     top_k: Count
     store: Names | None
     filter_ids: Names | None
+    where: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
