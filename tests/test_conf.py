@@ -28,6 +28,7 @@ GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and 
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("[!_]*.yaml"))]
 #: What has no default.
 MANDATORY = {
+    "load": ["store=x", "to=lance://x"],
     "encode": ["out=x"],
     "export": ["artifact=x"],
     "report": ["results=x"],
@@ -36,7 +37,7 @@ MANDATORY = {
 #: Groups that write over others.
 OVERRIDING = {verb: {"experiment", "sweep", "debug"} if verb == "train" else set() for verb in VERBS}
 #: Groups that not `train` but another verb has.
-HOMES = {"task": "evaluate", "index": "index", "export": "export"}
+HOMES = {"database": "load", "task": "evaluate", "index": "index", "export": "export"}
 
 
 def _compose(verb: str, *overrides: str) -> DictConfig:

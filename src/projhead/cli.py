@@ -26,6 +26,7 @@ VERBS = {
     "index": "build a search index over a store, add to it, delete from it",
     "budget": "say what so many vectors take in memory and on disk, and what each form keeps",
     "search": "answer typed queries with texts and scores",
+    "load": "load a store into PostgreSQL, LanceDB, Milvus or Qdrant, resumable, checked against exact search",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",
 }
