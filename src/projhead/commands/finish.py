@@ -45,8 +45,6 @@ def finish(
         part = folder if width == cfg.n_components else folder / "nested" / str(width)
         for name, rival in rivals.items():
             rival.save(part / "baselines" / name, teacher=teacher)
-        if head.codec_ is not None:
-            head.codec_.save(part / "codec")
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
         if summary := getattr(head, "summary_", ""):
             card += f"Trained {summary}.\n\n"

@@ -22,6 +22,7 @@ from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
+from projhead.persistence.record import read_record
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
@@ -58,17 +59,16 @@ def run(cfg: DictConfig) -> float:
         _train_head(cfg, encoder, vectors, folder)
     else:
         own = folder / "teacher"  # the teacher's head comes first, and stays beside the student to be compared with
-        if not (own / "artifact").exists():
-            _train_head(cfg, encoder, vectors, own)
+        made = own / "artifact"
+        reducer = load_reducer(made) if made.exists() else _train_head(cfg, encoder, vectors, own)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
         held_out = vectors.test_texts[: cfg.max_test_rows]
-        reducer = load_reducer(own / "artifact")
         assert isinstance(reducer, LearnedReducer)  # as was checked
         train_student(cfg, encoder, reducer, vectors.texts, held_out, test, folder)
     return _conclude(results, artifact)
 
 
-def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, folder: Path) -> None:
+def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, folder: Path) -> Reducer:
     train, queries = vectors.train, vectors.queries
     reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
     codec = _one_codec(cfg, reducer)
@@ -80,6 +80,7 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
         print(reducer.summary_)
     test = unit_rows(vectors.test[: cfg.max_test_rows])
     finish(cfg, folder, encoder, reducer, train, test, test, codec)
+    return reducer
 
 
 class TeacherVectors(NamedTuple):
@@ -131,7 +132,8 @@ def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
 
 def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str], *, side: Side = "document") -> Any:
     """Return the vectors of texts from their store, built if it does not exist yet; `Cached` finds it too."""
-    path = store_path(Path(cfg.paths.stores), encoder, fingerprint(texts), cfg.store_dtype, side)
+    digest = fingerprint(texts)
+    path = store_path(Path(cfg.paths.stores), encoder, digest, cfg.store_dtype, side)
     print(f"teacher's vectors of {len(texts):,} {name}: {path}")
     store = write_store(
         path,
@@ -143,6 +145,7 @@ def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str], *
         show_progress=True,
         keep_texts=False,
         side=side,
+        fingerprint=digest,
     )
     return store.rows
 
@@ -174,7 +177,7 @@ def _conclude(results: Path, artifact: Path) -> float:
     encoder = f"encoder=sentence_transformer encoder.path={small} " if small.exists() else ""
     print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n")
     print(f"measure it on tasks: projhead evaluate {encoder}artifact={artifact}")
-    reducer = load_reducer(artifact)
-    own = (reducer.kind, reducer.n_components, "")
+    record = read_record(artifact, "artifact", {"kind"})  # its weights are not needed
+    own = (record.body["kind"], record.body["reducer"]["parameters"]["n_components"], "")
     found = {row.metric: row.value for row in rows if (row.reducer, row.n_components, row.baseline) == own}
     return found.get("overlap@10", found["overlap@1"])  # fewer than 11 rows have no 10 neighbors
