@@ -161,8 +161,12 @@ def tables(path: Path, mark: Path) -> Iterator[Case]:
         ending: lambda file: list(TextFiles(str(file)).documents("all"))
         for ending in (".txt", ".jsonl", ".json", ".csv", ".tsv", ".parquet")
     }
-    openers |= {ending: lambda file: Precomputed(str(file)) for ending in (".npy", ".safetensors")}
     openers |= {
+        ending: lambda file: Precomputed(str(file)) for ending in (".npy", ".safetensors", ".arrow", ".feather")
+    }
+    openers |= {
+        "vectors.parquet": lambda file: Precomputed(str(file)),
+        "vectors.jsonl": lambda file: Precomputed(str(file)),
         "results.jsonl": lambda file: write_report(read_results(file), {}, file.parent / "report"),
         "last.ckpt": lambda file: _resumed(file),
     }

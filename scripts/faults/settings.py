@@ -41,8 +41,10 @@ OPTIONS = {
 }
 #: Numbers that may be negative.
 SIGNED = {"search_k", "powers"}
+#: What may be a number where text is meant.
+TEXT_OR_NUMBER = {"query", "id"}
 #: What takes any setting by name, and one number or a list of them.
-OPEN, ONE_OR_MORE = "logger.tensorboard.", "layers"
+OPEN, ONE_OR_MORE = ("logger.tensorboard.", "logger.wandb.", "encoder=exported encoder."), "layers"
 NAN, INFINITE = float("nan"), float("inf")
 #: Nonsense for the type of a default.
 BAD: dict[type, list[Any]] = {
@@ -92,11 +94,18 @@ def cases(verb: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue
             seen.add(key)
             for bad in BAD[type(value)]:
-                if (name[-1] in SIGNED and bad == -7) or (name[-1] == ONE_OR_MORE and bad == [1]):
+                if _sound(key, bad):
                     continue
                 yield f"{verb} {option} {key}={bad!r}", _with(sound, name, bad)
-            if OPEN not in key:
+            if not any(one in f"{option} {key}" for one in OPEN):
                 yield f"{verb} {option} {key}x", _with(sound, (*name[:-1], f"{name[-1]}x"), value)
+
+
+def _sound(key: str, bad: Any) -> bool:
+    """Say whether what is nonsense elsewhere means something here."""
+    name = key.rpartition(".")[2]
+    signed, several = name in SIGNED and bad == -7, name == ONE_OR_MORE and bad == [1]
+    return signed or several or (key in TEXT_OR_NUMBER and isinstance(bad, float))
 
 
 def _with(settings: dict[str, Any], name: tuple[str, ...], value: Any) -> dict[str, Any]:

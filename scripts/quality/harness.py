@@ -127,7 +127,7 @@ def collection(sets: Sequence[str], vectors: Path, encoder: str) -> Collection:
     encoder : str
         ``minilm`` or a sentence-transformers model.
     """
-    model = _Encoder(encoder)
+    model = Model(encoder)
     documents, sentences, of, queries, relevant = [], [], [], {}, {}
     for data in (load_beir(path) for path in sets):
         texts, first = [one.text for one in data.corpus], sum(map(len, documents))
@@ -152,7 +152,7 @@ def _pseudo(path: Path, texts: list[str]) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-class _Encoder:
+class Model:
     """A model that is loaded when something lacks."""
 
     def __init__(self, name: str) -> None:
@@ -161,16 +161,22 @@ class _Encoder:
         self.width = 0
 
     @property
+    def encoder(self) -> Encoder:
+        """The model itself."""
+        if self._made is None:
+            self._made = MiniLM() if self.name == "minilm" else SentenceTransformerEncoder(self.name)
+        return self._made
+
+    @property
     def teacher(self) -> EncoderIdentity:
+        """Its name, for rows; nothing of it is loaded."""
         return EncoderIdentity(self.name, "", self.width)
 
     def rows(self, path: Path, texts: list[str]) -> NDArray[np.float16]:
         """Return the rows of a file, which is written first where it does not exist."""
         if not path.exists():
-            if self._made is None:
-                self._made = MiniLM() if self.name == "minilm" else SentenceTransformerEncoder(self.name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, self._made.encode(texts, show_progress=True).astype(np.float16))
+            np.save(path, self.encoder.encode(texts, show_progress=True).astype(np.float16))
         rows = Precomputed(str(path)).rows
         if len(rows) != len(texts):
             raise ValueError(f"{path}: expected a row for each of {len(texts):,} texts, got {len(rows):,}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from torch import nn
 from projhead.heads.rotation import Rotation
 from projhead.reducers.base import load_reducer
 from projhead.reducers.learned import LearnedReducer
-from projhead.vectors import Vectors, unit_rows
+from projhead.reducers.pca import PCA
+from projhead.reducers.truncation import Truncation
+from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 
 
 def test_its_rows_are_those_of_gram_and_schmidt() -> None:
@@ -86,3 +89,17 @@ def test_a_fit_with_it_is_saved_cut_and_one_matrix(rows: Vectors, tmp_path: Path
     loaded = load_reducer(tmp_path / "artifact")
     np.testing.assert_array_equal(loaded.transform(rows), reduced)
     np.testing.assert_allclose(loaded.prefix(3).transform(rows), unit_rows(reduced[:, :3]), atol=1e-5)
+
+
+def test_nested_at_full_width_it_changes_no_score_and_its_first_columns_are_above_pca(rows: Vectors) -> None:
+    train, test = rows[:450], rows[450:]
+    fast = partial(torch.optim.AdamW, lr=1e-2)  # few rows are trained on slowly where nothing is said
+    whole = LearnedReducer(32, head=Rotation, nested=[4, 8], max_steps=60, optimizer=fast, blend=1.0).fit(train)
+    reduced = whole.transform(test)
+    np.testing.assert_allclose(reduced @ reduced.T, test @ test.T, atol=1e-6)
+    for k in (4, 8):
+        kept = neighbor_overlap(test, whole.prefix(k).transform(test), [10]).mean()
+        for other in (PCA(k), PCA(k, center=False), Truncation(k)):
+            assert kept > neighbor_overlap(test, other.fit(train).transform(test), [10]).mean()
+    (layer,) = whole.head_.to_sequential()  # type: ignore[operator]
+    assert isinstance(layer, nn.Linear)

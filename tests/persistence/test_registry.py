@@ -109,7 +109,7 @@ def test_objects_in_objects_are_rebuilt_and_the_rest_is_said() -> None:
         loss=NeighborKL(),
         optimizer=functools.partial(torch.optim.AdamW, lr=0.5),
         callbacks={"a": nn.Identity()},  # type: ignore[dict-item]
-        logger={"b": np.zeros(3)},
+        logger={"b": np.zeros((3, 3))},
     )
     record = json.loads(json.dumps(spec_of(reducer, brief=["callbacks"]), allow_nan=False))
     said = record["parameters"]

@@ -17,6 +17,7 @@ from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.heads.linear import Linear
+from projhead.heads.residual_mlp import ResidualMLP
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
@@ -125,6 +126,17 @@ def test_the_best_checkpoint_is_kept(rows: Vectors, tmp_path: Path) -> None:
     reducer = _reducer(tmp_path, 30, -1).fit(rows)
     state = torch.load(tmp_path / "best.ckpt", weights_only=True)["state_dict"]
     torch.testing.assert_close(reducer.head_.projection.weight, state["head.projection.weight"])
+
+
+def test_what_is_settled_by_the_caller_is_said(rows: Vectors) -> None:
+    def said(**given: object) -> str:
+        return LearnedReducer(4, max_steps=1, blend=1.0, **given).fit(rows).summary_  # type: ignore[arg-type]
+
+    assert said().startswith("for rows to come: 1 steps at 2.4e-04, hidden width 512;")
+    assert "hidden width 48;" in said(head=partial(ResidualMLP, hidden_features=48))
+    assert "hidden" not in said(head=Linear)
+    assert "at 3.0e-02" in said(optimizer=partial(torch.optim.AdamW, lr=3e-2))
+    assert "at 2.4e-04" in said(optimizer=partial(torch.optim.AdamW, lr=None))
 
 
 def test_judged_documents_move_up(rows: Vectors) -> None:

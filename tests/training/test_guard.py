@@ -72,3 +72,10 @@ def test_the_judge_is_not_moved_by_a_heads_lengths(rows: Vectors) -> None:
 
     judge, head = Judge(rows, None, [4]), PCA(4).fit(rows).head_
     np.testing.assert_allclose(judge(Longer(head)), judge(head))
+
+
+def test_one_of_several_widths_does_not_decide_for_all() -> None:
+    narrow = _overlap([0.3, 0.4], [0.25, 0.35], [0.5, 0.5])
+    wide = _overlap([0.8, 0.9], [0.7, 0.8], [0.8, 0.88])
+    assert choose(wide, [0, 1], 2)[0] == 0
+    assert choose(np.concatenate([wide, narrow], axis=1), [0, 1], 2)[0] == 2

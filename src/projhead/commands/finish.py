@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
 from projhead.vectors import Vectors
+
+#: What the tables of a card are to be read for.
+_JUDGED = {
+    "rows": "Rows held out look for each other, as rows to come will.\n\n",
+    "index": "It was trained for the rows that are searched: the table in which rows held out look among those is its "
+    "own. In the other they look for each other, for which `reducer.purpose=unseen` trains.\n\n",
+}
 
 
 def finish(
@@ -33,10 +41,13 @@ def finish(
     teacher = encoder.identity
     widths = [*getattr(reducer, "nested", ()), cfg.n_components]
     cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
+    searched = train if own is test and reducer.training_.get("purpose") == "index" else None
+    measured = partial(
+        held_out, test=test, teacher=teacher, own=own, train=train, codec=codec, searched=searched, seed=cfg.seed
+    )
     rows = []
     for head, rivals in cut.values():
-        reducers = [*([] if head.kind in rivals else [head]), *rivals.values()]
-        rows += held_out(reducers, test, teacher=teacher, own=own, train=train, codec=codec, seed=cfg.seed).rows
+        rows += measured([*([] if head.kind in rivals else [head]), *rivals.values()]).rows
     found = Comparison(rows)
     (folder / "results.jsonl").unlink(missing_ok=True)
     found.save(folder / "results.jsonl")
@@ -48,4 +59,5 @@ def finish(
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
         if summary := getattr(head, "summary_", ""):
             card += f"Trained {summary}.\n\n"
+        card += _JUDGED["rows" if searched is None else "index"]
         head.save(part / "artifact", teacher=teacher, card=f"{card}{found}")

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.commands.finish import finish
+from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Encoder
 from projhead.reducers.learned import LearnedReducer
@@ -28,6 +29,7 @@ def check_student(cfg: DictConfig, encoder: Encoder) -> None:
             f"student: expected reducer=learned without a codec, got {kind}{'' if cfg.codec is None else ' with one'}; "
             "train the student first, then what you like on it: encoder=sentence_transformer encoder.path=<run>/encoder"
         )
+    expect_none(encoder, "student")
     if isinstance(encoder, Precomputed) and not encoder.has_texts:
         raise ValueError(
             "student: expected texts to train it on, got vectors without; name the column of the texts "

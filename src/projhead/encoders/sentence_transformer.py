@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from projhead.corpora.batching import token_batches
+from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted
 from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
@@ -68,6 +69,10 @@ class SentenceTransformerEncoder:
         ``"flash_attention_2"``, for a GPU and half precision (pip install kernels), texts are not padded at all.
     query_prompt, document_prompt : str, optional
         What is put before every query, and every document; what the model says where not given.
+    longest : float, optional
+        Of a model for inner products, whose rows are not unit length: a length that no document's row exceeds. Rows are
+        then d + 1 wide and rank as exact search with lengths does (`projhead.encoders.lifted`). Texts of no side are
+        compared by direction alone.
 
     Attributes
     ----------
@@ -79,7 +84,7 @@ class SentenceTransformerEncoder:
     FileNotFoundError
         If the folder does not exist, or the hub cannot give the model.
     ValueError
-        If the folder holds no model, or a number is not positive.
+        If the folder holds no model, a number is not positive, or lengths of rows matter and `longest` is not given.
     """
 
     #: The digest of the file that all weights come from, where it is known.
@@ -98,6 +103,7 @@ class SentenceTransformerEncoder:
         attention: str | None = None,
         query_prompt: str | None = None,
         document_prompt: str | None = None,
+        longest: float | None = None,
     ) -> None:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
@@ -123,7 +129,10 @@ class SentenceTransformerEncoder:
         if dtype is not None and getattr(torch, dtype) != self.model.dtype:
             self._compute_dtype = dtype
             self.model.to(getattr(torch, dtype))
-        self.dimension, self.two_sided = _dimension(self.model), two_sided(self.model)
+        self.longest = self._checked(longest)
+        self.width = _dimension(self.model)
+        self.dimension = self.width + (longest is not None)
+        self.two_sided = longest is not None or two_sided(self.model)
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -131,7 +140,7 @@ class SentenceTransformerEncoder:
         model = self.model
         return EncoderIdentity(
             self.name,
-            self._fingerprint,
+            self._fingerprint if self.longest is None else _with(self._fingerprint, self.longest),
             self.dimension,
             similarity=str(model.similarity_fn_name),
             compute_dtype=self._compute_dtype,
@@ -162,7 +171,7 @@ class SentenceTransformerEncoder:
 
     def _encode(self, texts: Sequence[str], side: Side | None, show_progress: bool) -> Vectors:
         clean = clean_texts(texts)
-        rows = np.empty((len(clean), self.dimension), np.float32)
+        rows = np.empty((len(clean), self.width), np.float32)
         lengths = np.array(self._lengths(clean, side), np.int64)
         waiting = deque(token_batches(lengths, self._fitting))
         self.model.eval()
@@ -183,7 +192,23 @@ class SentenceTransformerEncoder:
                     torch.cuda.empty_cache()
                 else:
                     bar.update(len(batch))
+        if self.longest is not None:
+            rows = lifted(rows, self.longest, documents=side == "document")
         return unit_rows(rows, f"vectors of {self.name}")
+
+    def _checked(self, longest: float | None) -> float | None:
+        """Refuse to drop lengths that matter, and to keep what there is not."""
+        if longest is None and lengths_matter(self.model):
+            found = np.linalg.norm(self.model.encode([_PROBE, "A sentence.", "word " * 300]), axis=1).max()
+            raise ValueError(
+                f"{self.name} is for inner products, and the lengths of its rows matter (of some texts the longest is "
+                f"{found:.3g}): say which length none exceeds, such as encoder.longest={found * 1.25:.2g}, or put "
+                "a Normalize behind its modules if lengths shall not count"
+            )
+        if longest is not None and (not 0 < longest < np.inf or ends_in_unit_rows(self.model)):
+            expected = "none, as its rows are of unit length" if longest > 0 else "a positive number"
+            raise ValueError(f"longest: got {longest:g} for {self.name}, expected {expected}")
+        return longest
 
     def _rows(self, texts: list[str], side: Side | None) -> NDArray[np.float32]:
         """Return the rows (b, d) of one batch."""
@@ -285,6 +310,10 @@ def _facts(module: torch.nn.Module) -> list[Any]:
         *(getattr(config, key, None) for key in ("model_type", "num_attention_heads", "hidden_act")),
         *(["prompt left out"] if getattr(module, "include_prompt", True) is False else []),
     ]
+
+
+def _with(fingerprint: str, longest: float) -> str:
+    return hashlib.sha256(f"{fingerprint} longest {float(longest)!r}".encode()).hexdigest()[:16]
 
 
 def _dimension(model: SentenceTransformer) -> int:

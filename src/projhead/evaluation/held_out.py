@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +11,23 @@ from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, sample_rows
 from projhead.codecs.cast import Cast
+from projhead.data import Scores
 from projhead.encoders.coded import Calibration
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
+from projhead.protocols import Encoder, OneSided, Task
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
+from projhead.tasks.documents import stored
 from projhead.tasks.neighbor_overlap import NeighborOverlap
-from projhead.vectors import Vectors
+from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 _TOP_K = (1, 10, 100)
+#: What measuring held-out rows in the rows that were trained on is called, and how many of those are searched at most.
+SEARCHED, _SEARCHED = "neighbor_overlap/held-out among those trained on", 20_000
 
 
 class _Numbered(OneSided):
@@ -37,6 +41,32 @@ class _Numbered(OneSided):
         return self.rows[[int(text) for text in texts]]
 
 
+class _Searched:
+    """Share of the teacher's nearest documents of each query that are the encoder's too."""
+
+    def __init__(self, queries: list[str], documents: list[str]) -> None:
+        self.queries, self.documents = queries, documents
+
+    def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
+        """Yield one value per query for each neighborhood size."""
+        asked, among = encoder.encode_document(self.queries), encoder.encode_document(self.documents)
+        own, searched = teacher.encode_document(self.queries), teacher.encode_document(self.documents)
+        deepest = max(k for k in _TOP_K if k <= len(among))
+        true, found = exact_top_k(own, searched, deepest)[1], exact_top_k(asked, stored(encoder, among), deepest)[1]
+        for k in (k for k in _TOP_K if k <= deepest):
+            shared = [len(np.intersect1d(*pair)) / k for pair in zip(true[:, :k], found[:, :k], strict=True)]
+            yield Scores(SEARCHED, f"overlap@{k}", np.array(shared))
+
+
+def _sample(rows: NDArray[Any]) -> Vectors:
+    chosen = np.random.default_rng(0).permutation(len(rows))[:_SEARCHED]
+    return unit_rows(rows[np.sort(chosen)])
+
+
+def _numbers(start: int, stop: int) -> list[str]:
+    return [str(number) for number in range(start, stop)]
+
+
 def held_out(
     reducers: Sequence[Reducer],
     test: Vectors,
@@ -45,9 +75,13 @@ def held_out(
     own: Vectors | None = None,
     train: NDArray[Any] | None = None,
     codec: BaseCodec | None = None,
+    searched: NDArray[Any] | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Compare reducers of one width by neighbor overlap on the teacher's held-out rows, without any texts.
+
+    Rows to come are each other's neighbors. What was fitted for rows that are searched is asked for those: held-out
+    rows look for their nearest among them.
 
     Parameters
     ----------
@@ -63,6 +97,8 @@ def held_out(
         Rows that codecs are fitted to; needed where there is a codec.
     codec : BaseCodec, optional
         How documents are stored, in float32 where not given; a head that was trained through one is stored in that.
+    searched : ndarray of shape (m, e), optional
+        Rows in which held-out ones look for their neighbors too, a random choice of 20,000 at most.
     seed : int
         For the result rows.
 
@@ -73,11 +109,15 @@ def held_out(
     """
     expect_held_out(n := len(test))
     top_k = [k for k in _TOP_K if k < n]
-    rows, calibration = test if own is None else own, None
+    known, rows, calibration = test, test if own is None else own, None
+    tasks: list[Task] = [NeighborOverlap(texts=_numbers(0, n), name="held-out", top_k=top_k)]
+    if searched is not None:
+        index = _sample(searched)
+        known, rows = np.concatenate([known, index]), np.concatenate([rows, index])
+        tasks.insert(0, _Searched(_numbers(0, n), _numbers(n, len(rows))))
     if codec is not None and train is not None:
-        fitted_to = sample_rows(train)
-        calibration = Calibration("training rows", [str(number) for number in range(n, n + len(fitted_to))])
-        rows = np.concatenate([rows, fitted_to])
+        calibration = Calibration("training rows", _numbers(len(rows), len(rows) + len(sample_rows(train))))
+        rows = np.concatenate([rows, sample_rows(train)])
     source = _Numbered(teacher, rows)
 
     def entered(one: Reducer, baselines: Sequence[Candidate] = ()) -> Candidate:
@@ -85,9 +125,8 @@ def held_out(
 
     baselines = [entered(one) for one in reducers if one.role == "baseline"]
     candidates = [entered(one, baselines) for one in reducers if one.role != "baseline"] + baselines
-    task = NeighborOverlap(texts=[str(number) for number in range(n)], name="held-out", top_k=top_k)
-    reference = Remembered(_Numbered(teacher, test))
-    found = measure(candidates, [task], reference, [codec or Cast("float32")], calibration)
+    reference = Remembered(_Numbered(teacher, known))
+    found = measure(candidates, tasks, reference, [codec or Cast("float32")], calibration)
     return Comparison(result_rows(found, teacher))
 
 

@@ -390,8 +390,9 @@ def _fitted_name(name: str) -> str:
     return name
 
 
-def blocks(rows: NDArray[Any]) -> Iterator[tuple[slice, Vectors]]:
+def blocks(rows: NDArray[Any], size: int | None = None) -> Iterator[tuple[slice, Vectors]]:
     """Yield (which rows, those rows at unit length as float32), block by block."""
-    for start in range(0, len(rows), BLOCK):
-        block = slice(start, min(start + BLOCK, len(rows)))
+    size = size or BLOCK
+    for start in range(0, len(rows), size):
+        block = slice(start, min(start + size, len(rows)))
         yield block, unit_rows(rows[block], "X")

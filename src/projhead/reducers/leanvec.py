@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from projhead.reducers.base import Reducer
-from projhead.reducers.pca import moments
+from projhead.reducers.spectrum import spectrum
 from projhead.settings.ranges import Count
 
 Matrix = NDArray[np.float64]
@@ -52,11 +52,11 @@ class LeanVec(Reducer):
             If widths differ, or values are not finite.
         """
         rows = self._checked(X, reset=True)
-        documents = moments(rows)[1] / len(rows)
+        documents = spectrum(rows).second_moment
         asked = documents
         if queries is not None:
             queries = self._checked(queries, reset=False)
-            asked = moments(queries)[1] / len(queries)
+            asked = spectrum(queries).second_moment
         k = self.n_components
 
         def error(beta: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -20,7 +21,8 @@ from projhead.heads.rotation import Rotation
 from projhead.losses.neighbor_kl import NeighborKL
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
-from projhead.reducers.pca import PCA, moments
+from projhead.reducers.pca import PCA
+from projhead.reducers.spectrum import one_pass, spectrum
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
 from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
@@ -244,7 +246,7 @@ class LearnedReducer(Reducer):
         if queries is not None:
             queries = self._checked(queries, reset=False)
         given = Given(rows, queries, _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
-        with seeded(self.random_state):
+        with seeded(self.random_state), one_pass():
             if self.codec is None:
                 self._fit_guarded(given, self._recipe(given), resume)
             else:
@@ -258,7 +260,8 @@ class LearnedReducer(Reducer):
         """Return the recipe for what is given, with what was asked for in its place."""
         recipe = make_recipe(self.purpose, len(given.rows), 0 if given.queries is None else len(given.queries))
         names = ("n_queries", "n_anchors", "n_documents", "max_steps", "blend")
-        return recipe._replace(**{name: getattr(self, name) for name in names if getattr(self, name) is not None})
+        asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return recipe._replace(**asked | _settled(self.head, "hidden_features") | _settled(self.optimizer, "lr"))
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
         """Train the head through a codec, and a copy of the codec with it."""
@@ -267,6 +270,7 @@ class LearnedReducer(Reducer):
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
         trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
         self.head_, self._training, ending, self.history_ = trained
+        self._training["purpose"] = recipe.purpose
         self.codec_ = fitted.load_trained(fake)
         self.summary_ = f"{recipe}; {ending}"
 
@@ -473,13 +477,23 @@ def _start(rows: Rows, k: int) -> NDArray[np.float64]:
     off, which wide ones miss. Few rows make large variances larger than they are (Marchenko and Pastur, 1967): the
     fewer, the more axes are scaled toward each other. Directions beyond the rows stay zero.
     """
-    n, (total, gram) = len(rows), moments(rows)
-    variance, axes = np.linalg.eigh(gram / n - np.outer(total / n, total / n))
-    d, found = rows.shape[1], min(k, n - 1)
+    (n, d), found = rows.shape, min(k, len(rows) - 1)
+    variance, axes = spectrum(rows).principal(found, center=True)
     power = _TEMPERING * (1 - k / d) * 1000 / (n + 1000)  # all axes together are the teacher's rows as they are
-    weight, scale = np.zeros((k, d)), variance[::-1][:found].clip(min=1e-12) ** (-power / 2)
-    weight[:found] = axes.T[::-1][:found] * scale[:, None]
+    weight, scale = np.zeros((k, d)), ((n - 1) / n * variance).clip(min=1e-12) ** (-power / 2)
+    weight[:found] = axes * scale[:, None]
     return weight
+
+
+def _settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
+    """Return an argument of the recipe that what makes a head or an optimizer has settled; 0 where it takes none."""
+    if make is None:
+        return {}
+    parameters = inspect.signature(make).parameters
+    if name not in parameters:
+        return {name: 0}
+    default = parameters[name].default
+    return {} if default in (None, inspect.Parameter.empty) else {name: default}
 
 
 def _shares(recipe: float) -> list[float]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from projhead.reducers.base import Reducer, blocks
+from projhead.reducers.base import Reducer
+from projhead.reducers.spectrum import Spectrum, spectrum
 from projhead.settings.ranges import Count, Fraction
 
 
 class PCA(Reducer):
-    """Principal components of unit rows, by one float64 pass over the Gram matrix.
+    """Principal components of unit rows, by one pass over the smaller of their two Gram matrices.
 
-    Equal to full PCA to about 1e-14, in memory that does not grow with n. Centered is what scikit-learn and FAISS
-    do; uncentered (Eckart and Young, 1936) is sentence-transformers' recipe; whitening (Su et al., "Whitening
-    Sentence Representations for Better Semantics and Faster Retrieval", 2021) divides each component by its
-    standard deviation.
+    Equal to full PCA, in memory that does not grow with n. Centered is what scikit-learn and FAISS do; uncentered
+    (Eckart and Young, 1936) is sentence-transformers' recipe; whitening (Su et al., "Whitening Sentence
+    Representations for Better Semantics and Faster Retrieval", 2021) divides each component by its standard deviation.
 
     Parameters
     ----------
@@ -68,42 +68,27 @@ class PCA(Reducer):
         n = len(rows)
         if isinstance(self.n_components, int | np.integer) and n < self.n_components:
             raise ValueError(f"n_components: expected at most n_samples = {n} rows, got {self.n_components}")
-        total, gram = moments(rows)
-        mean = total / n if self.center else None
-        covariance = gram / n if mean is None else (gram - n * np.outer(mean, mean)) / max(n - 1, 1)
-        variance, axes = np.linalg.eigh(covariance)
-        variance = variance[::-1].clip(min=0)
-        share = variance / (variance.sum() or 1.0)
-        k = _width(self.n_components, share, n)
-        self.explained_variance_, self.explained_variance_ratio_ = variance[:k], share[:k]
-        components = axes.T[::-1][:k]
-        largest = np.take_along_axis(components, np.abs(components).argmax(1, keepdims=True), axis=1)
-        components = components * np.where(largest < 0, -1.0, 1.0)
+        known = spectrum(rows)
+        k = _width(self.n_components, known, self.center)
+        self.explained_variance_, components = known.principal(k, center=self.center)
+        total = known.variance(center=self.center)
+        self.explained_variance_ratio_ = self.explained_variance_ / (total or 1.0)
         if self.whiten:
             scale = np.sqrt(self.explained_variance_)
             # A direction without variance says nothing: it stays as it is rather than blow up.
-            components = components / np.where(scale > 1e-12, scale, 1.0)[:, None]
-        return self._set_linear(components, mean)
+            components = components / np.where(scale > 1e-6 * scale[0], scale, 1.0)[:, None]
+        return self._set_linear(components, known.mean if self.center else None)
 
 
-def moments(rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sum (d,) and the Gram matrix (d, d) of rows (n, d) at unit length, in one pass."""
-    d = rows.shape[1]
-    total, gram = np.zeros(d), np.zeros((d, d))
-    for _, part in blocks(rows):
-        exact = part.astype(np.float64)
-        total += exact.sum(0)
-        gram += exact.T @ exact
-    return total, gram
-
-
-def _width(asked: int | float | None, share: NDArray[np.float64], n: int) -> int:
+def _width(asked: int | float | None, known: Spectrum, center: bool) -> int:
     """Return the number of components that is asked for: itself, all, or what explains a share of the variance."""
-    most = min(n, len(share))
-    if asked is None:
-        return most
     if isinstance(asked, int | np.integer):
         return int(asked)
+    most: int = min(known.n, len(known.mean))
+    if asked is None:
+        return most
     if asked >= 1:
         raise ValueError(f"n_components: got {asked}, expected a whole number, or a share between 0 and 1")
-    return min(int(np.searchsorted(share.cumsum(), asked, side="right")) + 1, most)
+    share = known.principal(most, center=center)[0] / (known.variance(center=center) or 1.0)
+    enough: int = int(np.searchsorted(share.cumsum(), asked, side="right")) + 1
+    return min(enough, most)

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike
 from projhead.reducers.base import Reducer
 from projhead.reducers.held_out import held_out_overlap, hold_out
 from projhead.reducers.pca import PCA
+from projhead.reducers.spectrum import one_pass
 from projhead.settings.ranges import Count, Seed
-from projhead.vectors import unit_rows
+from projhead.training.samplers import Rows
+from projhead.vectors import Vectors, unit_rows
 
 
 class PCAPower(Reducer):
@@ -71,6 +73,16 @@ class PCAPower(Reducer):
         if not self.powers:
             raise ValueError("powers: expected at least one to choose from, got none")
         kept, held_out = hold_out(rows, self.max_rows, self.random_state)
+        with one_pass():
+            best = self._choose(kept, held_out)
+            pca = PCA(self.n_components, center=self.center_).fit(rows)
+        self.explained_variance_ = pca.explained_variance_
+        self.explained_variance_ratio_ = pca.explained_variance_ratio_
+        self._training = {"held-out overlap@10": best}
+        return self._set_linear(pca.components_ * _scale(pca, self.power_)[:, None], pca.mean_)
+
+    def _choose(self, kept: Rows, held_out: Vectors) -> float:
+        """Set the power and centering that keep most of held-out rows' neighbors; return how much."""
         best = -1.0
         for center in (False, True):
             pca = PCA(min(self.n_components, len(kept)), center=center).fit(kept)
@@ -79,11 +91,7 @@ class PCAPower(Reducer):
                 overlap = held_out_overlap(held_out, unit_rows(scores * _scale(pca, power)))
                 if overlap > best:
                     best, self.power_, self.center_ = overlap, float(power), center
-        pca = PCA(self.n_components, center=self.center_).fit(rows)
-        self.explained_variance_ = pca.explained_variance_
-        self.explained_variance_ratio_ = pca.explained_variance_ratio_
-        self._training = {"held-out overlap@10": best}
-        return self._set_linear(pca.components_ * _scale(pca, self.power_)[:, None], pca.mean_)
+        return best
 
 
 def _scale(pca: PCA, power: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from torch import nn
 
+from projhead.encoders.lifted import expect_none, lengths_matter
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
@@ -83,6 +84,9 @@ def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer:
             "teacher: expected a sentence-transformers model to put the head in, got "
             f"{getattr(teacher, 'name', teacher)}; export the head alone (export=head_onnx)"
         )
+    expect_none(teacher, "assemble")
+    if lengths_matter(model):
+        raise ValueError("assemble: expected a teacher of unit rows, got one for inner products without a Normalize")
     _check(model, reducer, getattr(teacher, "identity", None))
     modules = OrderedDict(model.named_children())
     tail = [*dense_modules(reducer.head_), Normalize()]

@@ -81,7 +81,7 @@ def choose(overlap: Vectors, forms: Sequence[int], recipe: int) -> tuple[int, Ve
     best = baselines.mean(3).argmax(0)  # (widths, neighborhoods)
     gains = overlap - np.take_along_axis(baselines, best[None, :, :, None], axis=0)
     gain, doubt = gains.mean(3), _standard_error(gains)
-    score = gain.mean((1, 2)) + _LOSS_WEIGHT * np.minimum(gain + doubt, 0).min((1, 2))
+    score = (gain.mean(2) + _LOSS_WEIGHT * np.minimum(gain + doubt, 0).min(2)).mean(1)  # of several widths the mean
     taken = int(score.argmax())
     ahead = (overlap[taken] - overlap[recipe]).mean((0, 1))  # (q,)
     return (taken if score[taken] - score[recipe] > 2 * _standard_error(ahead) else recipe), gain

@@ -18,7 +18,7 @@ class Recipe(NamedTuple):
     ----------
     purpose : {"unseen", "index"}
     hidden_features : int
-        Hidden width of the head.
+        Hidden width of the head; 0 where it has none.
     lr : float
         Learning rate.
     max_steps : int
@@ -44,7 +44,8 @@ class Recipe(NamedTuple):
     def __str__(self) -> str:
         """Say it in words."""
         what = "rows to come" if self.purpose == "unseen" else "the rows that are searched"
-        return f"for {what}: {self.max_steps} steps at {self.lr:.1e}, hidden width {self.hidden_features}"
+        hidden = f", hidden width {self.hidden_features}" if self.hidden_features else ""
+        return f"for {what}: {self.max_steps} steps at {self.lr:.1e}{hidden}"
 
 
 def make_recipe(purpose: str | None, n: int, q: int) -> Recipe:
