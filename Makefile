@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 TEACHER ?= minilm
 
-.PHONY: demo test lint clean
+.PHONY: demo test docs lint clean
 
 # The real 768-d teacher, 768 -> 64, 128, 256: make demo TEACHER=mpnet
 demo: $(VENV)/.installed-demo $(if $(filter mpnet,$(TEACHER)),$(VENV)/.installed-mpnet)
@@ -12,6 +12,10 @@ demo: $(VENV)/.installed-demo $(if $(filter mpnet,$(TEACHER)),$(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile
+
+# A site in build/site; warnings are errors, and no network is asked.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

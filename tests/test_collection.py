@@ -35,7 +35,11 @@ def _store(root: Path, name: str) -> EmbeddingStore:
     return EmbeddingStore.open(root / "stores" / name)
 
 
-@pytest.mark.parametrize("index", ["Flat", "HNSW16", "exact", "rescore", ExactIndex()], ids=str)
+@pytest.mark.parametrize(
+    "index",
+    ["Flat", "HNSW16", "exact", "rescore", ExactIndex()],
+    ids=lambda one: one if isinstance(one, str) else "object",
+)
 def test_text_vector_and_id_find_the_same(index: str | ExactIndex, root: Path) -> None:
     collection = Collection.build(_store(root, "one"), index, out=root / "index")
     rows = np.load(root / "rows.npy")
@@ -48,6 +52,8 @@ def test_text_vector_and_id_find_the_same(index: str | ExactIndex, root: Path) -
     assert [hit.id for hit in collection.search([TEXTS[7], TEXTS[8]], top_k=4)[0]] == found
     assert [hit.id for hit in collection.search(rows[[8, 7]], top_k=4)[1]] == found
     assert [hit.id for hit in collection.similar("id text 7", 3)] == found[1:]
+    assert 30 < len(collection.search(rows[7], top_k=10**30)) <= 40
+    assert 30 < len(collection.similar("id text 7", 10**30)) <= 39
     exact = rows[:40] @ rows[7] / np.linalg.norm(rows[:40], axis=1)
     assert found == [f"id text {number}" for number in np.argsort(-exact)[:4]]
 

@@ -28,6 +28,7 @@ GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and 
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("[!_]*.yaml"))]
 #: What has no default.
 MANDATORY = {
+    "load": ["store=x", "to=lance://x"],
     "encode": ["out=x"],
     "export": ["artifact=x"],
     "report": ["results=x"],
@@ -36,7 +37,7 @@ MANDATORY = {
 #: Groups that write over others.
 OVERRIDING = {verb: {"experiment", "sweep", "debug"} if verb == "train" else set() for verb in VERBS}
 #: Groups that not `train` but another verb has.
-HOMES = {"task": "evaluate", "index": "index", "export": "export"}
+HOMES = {"database": "load", "task": "evaluate", "index": "index", "export": "export"}
 
 
 def _compose(verb: str, *overrides: str) -> DictConfig:
@@ -128,7 +129,8 @@ def test_the_schema_of_a_verb_is_its_yaml(verb: str) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_example_of_help_and_readme_composes_and_checks(verb: str) -> None:
     examples = re.findall(rf"^  (?:.* \| )?projhead {verb}(?: (.*?))?(?:  .*)?$", help_of(verb), re.MULTILINE)
-    readme = (conf_dir().parent / "README.md").read_text(encoding="utf-8")
+    root = conf_dir().parent
+    readme = "".join(page.read_text(encoding="utf-8") for page in [root / "README.md", *(root / "docs").rglob("*.md")])
     examples += re.findall(rf"^projhead {verb}(?: (.*?))?(?: +#.*)?$", readme, re.MULTILINE)
     assert examples
     for example in examples:

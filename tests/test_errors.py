@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from projhead.cli import _one_error_path
 from projhead.errors import UserError, mendable, nearest
 from projhead.vectors import unit_rows
 
@@ -45,3 +46,10 @@ def test_what_the_system_refuses_says_where_and_what_to_do() -> None:
 @pytest.mark.parametrize(("word", "said"), [("trian", "; did you mean train?"), ("xyz", "")])
 def test_the_nearest_known_word(word: str, said: str) -> None:
     assert nearest(word, ["train", "search"]) == said
+
+
+def test_an_interrupt_is_told_once_and_ends_with_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, _one_error_path("encode"), _one_error_path("encode"):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "projhead encode: interrupted\n"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,17 +49,19 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_whole_job(root: Path) -> None:
-    teacher = ph.load_encoder("all-MiniLM-L6-v2")
-    docs = ph.read_texts(str(root / "docs.jsonl"))
-    train = ph.embed(teacher, docs, out=root / "stores/docs", show_progress=False)
-    head = ph.LearnedReducer(64).fit(train, queries=ph.pseudo_queries(train, show_progress=False))
-    table = ph.compare([head, *ph.pca_forms(64)], tasks=[ph.Retrieval(root / "set")])
-    student = ph.assemble(teacher, head)
-    told = ph.export(student, root / "out", format="openvino", quantization="int8_static", calibrate=docs)
-    store = ph.embed(ph.load_encoder(root / "out"), docs, out=root / "stores/64", codec="int8", show_progress=False)
-    index = ph.Collection.build(store, "IVF4,Flat", out=root / "idx")
-    hits = index.search("how to read a file", top_k=5)
+def test_the_whole_job_as_the_readme_has_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    script = readme.partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in script.splitlines() if line and not line.startswith("import")]) <= 12
+    # As many lists as few documents fill, and their set in the place of SciFact.
+    script = script.replace("IVF256,Flat", "IVF4,Flat").replace('"scifact"', '"set"')
+    script = script.replace("index.search", "hits = index.search")
+    monkeypatch.chdir(root)
+    done: dict[str, Any] = {}
+    exec(script, done)
+    docs, teacher, head, table = (done[name] for name in ("docs", "teacher", "head", "table"))
+    student, hits = done["student"], done["hits"]
+    told = json.loads((root / "out" / "export.json").read_text())
 
     # The table: every form beside the teacher, in frame, text and page.
     frame = table.to_pandas()

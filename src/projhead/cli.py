@@ -26,6 +26,7 @@ VERBS = {
     "index": "build a search index over a store, add to it, delete from it",
     "budget": "say what so many vectors take in memory and on disk, and what each form keeps",
     "search": "answer typed queries with texts and scores",
+    "load": "load a store into PostgreSQL, LanceDB, Milvus or Qdrant, resumable, checked against exact search",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",
 }
@@ -71,8 +72,10 @@ def _one_error_path(verb: str) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as error:
-        # Lightning ends a run by SystemExit(1) after Ctrl-C.
-        if isinstance(error, SystemExit) and not isinstance(error.__context__, KeyboardInterrupt):
+        # Lightning ends a run by SystemExit(1) after Ctrl-C; 130 was told already.
+        if isinstance(error, SystemExit) and (
+            error.code == 130 or not isinstance(error.__context__, KeyboardInterrupt)
+        ):
             raise
         print(f"projhead {verb}: interrupted{_resume(verb)}", file=sys.stderr)
         raise SystemExit(130) from None

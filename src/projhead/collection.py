@@ -167,7 +167,14 @@ class Collection:
         """
         return self.index.delete(self._numbers(ids))
 
-    def search(self, query: Any, top_k: int = 10, *, filter_ids: Iterable[str] | None = None) -> Any:
+    def search(
+        self,
+        query: Any,
+        top_k: int = 10,
+        *,
+        filter_ids: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Find the nearest documents of a query, or of several.
 
         Parameters
@@ -177,6 +184,9 @@ class Collection:
         top_k : int
         filter_ids : iterable of str, optional
             Look only among these documents.
+        where : mapping of column to value, optional
+            Look only among documents whose columns have that value, one of a list of them, or one within
+            ``{"min": ..., "max": ...}``.
 
         Returns
         -------
@@ -192,7 +202,12 @@ class Collection:
         if rows.ndim == 1:
             single, rows = True, rows[None]
         among = None if filter_ids is None else self._numbers(filter_ids)
-        found = self._hits(*self.index.search(rows, top_k, filter_ids=among))
+        if where is not None:
+            among = self._where(where) if among is None else np.intersect1d(among, self._where(where))
+        if among is not None and not len(among):
+            found: list[list[Hit]] = [[] for _ in rows]
+        else:
+            found = self._hits(*self.index.search(rows, min(top_k, len(self) or 1), filter_ids=among))
         return found[0] if single else found
 
     def similar(self, id: str, top_k: int = 10) -> list[Hit]:
@@ -205,7 +220,7 @@ class Collection:
         """
         number = int(self._numbers([id])[0])
         store, row = self._place(number)
-        found = self._hits(*self.index.search(store.take([row]), top_k + 1))[0]
+        found = self._hits(*self.index.search(store.take([row]), min(top_k + 1, len(self))))[0]
         return [hit for hit in found if hit.id != id][:top_k]
 
     def save(self, path: str | Path | None = None) -> None:
@@ -250,6 +265,12 @@ class Collection:
                 f"documents: {missing[0]!r} is not in the index ({len(missing):,} such); give ids that are"
             )
         return held[np.isin(names, wanted)]
+
+    def _where(self, conditions: Mapping[str, Any]) -> NDArray[np.int64]:
+        """Return the numbers of the rows in the index that meet conditions."""
+        first = np.cumsum([0, *map(len, self.stores)])
+        found = [store.where(conditions) + start for store, start in zip(self.stores, first, strict=False)]
+        return np.intersect1d(np.concatenate(found), self._held())
 
     def _hits(self, scores: Vectors, numbers: NDArray[np.int64]) -> list[list[Hit]]:
         return [

@@ -70,8 +70,8 @@ def test_a_document_finds_its_others(place: Path, answers: object) -> None:
         ([], "expected query=..., queries=..., id=... or vector=..., got none of them"),
         (["query=x", "id=y"], "got query and id; give one"),
         (["id=nobody"], "'nobody' is not in the index"),
-        (["id=doc 1", "filter_ids=[doc 2]"], "filter_ids: expected a query or a vector"),
-        (["vector=texts.txt"], "texts.txt: expected a .npy file of one vector"),
+        (["id=doc 1", "filter_ids=[doc 2]"], "filter_ids, where: expected a query or a vector"),
+        (["vector=texts.txt"], "texts.txt: expected a whole .npy file of numbers"),
     ],
 )
 def test_what_cannot_be_asked_is_said(

@@ -88,7 +88,7 @@ def test_vectors_made_elsewhere_teach_another_encoder(
         "student.start.local_files_only=true",
     ]
     run = tmp_path / "run"
-    with pytest.raises(ValueError, match=r"name the file of the texts: encoder\.texts="):
+    with pytest.raises(ValueError, match=r"or their file \(encoder\.texts="):
         projhead(tmp_path / "refused", "train", *given, *HEAD, *student)
     projhead(run, "train", *given, f"encoder.texts={corpus}", *HEAD, *student)
     encoder = SentenceTransformerEncoder(str(run / "encoder"), device="cpu")

@@ -86,6 +86,9 @@ def test_one_table_is_vectors_corpus_and_what_else_is_known(tmp_path: Path, rows
     assert datasets.load_from_disk(str(tmp_path / "store")).column_names == ["id", "text", "year", "tags", "embedding"]
     hit = Collection.build(store, "exact").search(rows[7])[0]
     assert (hit.id, hit.text, dict(hit.columns)) == ("d7", "same", {"year": 2002, "tags": ["x"]})
+    found = Collection.build(store, "exact").search(rows[7], where={"year": [2001, 2003]})
+    expected = np.argsort(-(unit_rows(rows[:30]) @ unit_rows(rows[7:8])[0]))
+    assert [hit.id for hit in found] == [f"d{n}" for n in expected if year[n] != 2002][:10]
     again = embed(Precomputed(encoder.path), out=tmp_path / "store", shard_rows=8, dtype="float32", show_progress=False)
     assert len(again) == 30
     other = pd.DataFrame({**frame, "year": [1] * 30, "embedding": list(rows[:30])})

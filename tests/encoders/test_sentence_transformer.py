@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders import sentence_transformer
 from projhead.encoders.minilm import MiniLM, minilm_folder
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, fingerprint_of
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, _check_tokens, fingerprint_of
 from projhead.persistence.registry import build, spec_of
 
 WORDS = "quick brown fox jumps over lazy dog seven big cats watch from their warm window seat"
@@ -190,3 +190,15 @@ def test_attention_is_computed_as_asked(teacher: SentenceTransformerEncoder) -> 
         assert asked.identity == teacher.identity
     with pytest.raises(ValueError, match=r"a model that sentence-transformers loads; .*no_such_attention"):
         SentenceTransformerEncoder(teacher.path, device="cpu", attention="no_such_attention")
+
+
+def test_more_tokens_than_positions_and_a_tokenizer_that_cannot_pad_are_refused(
+    small: SentenceTransformerEncoder, tmp_path: Path
+) -> None:
+    assert SentenceTransformerEncoder(small.path, device="cpu", max_seq_length=512).max_seq_length == 512
+    with pytest.raises(ValueError, match=r"max_seq_length: got 513, expected at most 512, the positions"):
+        SentenceTransformerEncoder(small.path, device="cpu", max_seq_length=513)
+    model = SentenceTransformer(small.path, device="cpu")
+    model.tokenizer.pad_token = None
+    with pytest.raises(ValueError, match="without a padding token"):
+        _check_tokens(small.path, model, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from projhead.collection import Collection, Hit
 from projhead.evaluation.measurements import paths_of
@@ -32,11 +32,12 @@ def run(cfg: DictConfig) -> float:
     asked, best = list(_asked(cfg)), 0.0
     collection = Collection.open(cfg.index.path, stores=None if cfg.store is None else paths_of(cfg.store))
     filter_ids = None if cfg.filter_ids is None else ids_of(cfg.filter_ids)
+    where: Any = None if cfg.where is None else OmegaConf.to_container(cfg.where)
     for one in asked:
         if one.by_id:
             hits: list[Hit] = collection.similar(str(one.query), cfg.top_k)
         else:
-            hits = collection.search(one.query, cfg.top_k, filter_ids=filter_ids)
+            hits = collection.search(one.query, cfg.top_k, filter_ids=filter_ids, where=where)
         print(_line(one, hits) if cfg.json else _lines(one, hits))
         best = hits[0].score if hits else 0.0
     return best
@@ -50,8 +51,8 @@ def _asked(cfg: DictConfig) -> Iterator[Asked]:
         got = " and ".join(ways) or "none of them"
         raise ValueError(f"expected query=..., queries=..., id=... or vector=..., got {got}; give one")
     if ways == ["id"]:
-        if cfg.filter_ids is not None:
-            raise ValueError("filter_ids: expected a query or a vector to look among some documents, got id=...")
+        if cfg.filter_ids is not None or cfg.where is not None:
+            raise ValueError("filter_ids, where: expected a query or a vector to look among some documents, got id=...")
         yield from (Asked(name, name, by_id=True) for name in _several(cfg.id))
     elif ways == ["vector"]:
         rows = np.atleast_2d(_vectors(Path(cfg.vector)))
@@ -76,7 +77,7 @@ def _vectors(path: Path) -> Vectors:
 
 def _line(one: Asked, hits: list[Hit]) -> str:
     """Return a line of JSON."""
-    return json.dumps({"query": one.name, "hits": [hit._asdict() for hit in hits]}, ensure_ascii=False)
+    return json.dumps({"query": one.name, "hits": [hit._asdict() for hit in hits]}, ensure_ascii=False, default=str)
 
 
 def _lines(one: Asked, hits: list[Hit]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from projhead.errors import UserError
+from projhead.databases.address import checked_address
+from projhead.errors import UserError, nearest
 from projhead.settings.options import first_parameter, options_of
 
 #: Keys of older versions, for one release: (verb or "", key).
@@ -108,6 +109,9 @@ def _export(value: str) -> Iterator[tuple[str, str]]:
 
 def _expanded(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
     """Yield what Hydra can read for the shorthand ``codec=pq:32``."""
+    if (verb, key) == ("load", "to"):
+        yield from _database(value)
+        return
     if key != "codec" or ":" not in value or verb in _LISTS:
         yield key, value
         return
@@ -119,3 +123,13 @@ def _expanded(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
     option = options.pop()
     yield key, option
     yield f"codec.{first_parameter('codec', option)}", ",".join(sizes)
+
+
+def _database(value: str) -> Iterator[tuple[str, str]]:
+    """Yield the database that an address names, and the address as Hydra reads it."""
+    address = checked_address(value.strip("'\""))
+    kind, known = address.partition("://")[0], options_of("database")
+    if kind not in known:
+        raise UserError(f"to: expected one of {'://, '.join(known)}://, got {kind}://{nearest(kind, known)}")
+    yield "database", kind
+    yield "database.address", "'" + address.replace("'", "\\'") + "'"

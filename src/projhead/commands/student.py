@@ -8,9 +8,9 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.commands.finish import finish
 from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
+from projhead.evaluation.trained import compare_and_save
 from projhead.protocols import Encoder
 from projhead.reducers.learned import LearnedReducer
 from projhead.students.distill import Distilled, Texts
@@ -53,5 +53,6 @@ def train_student(
     small, fitted = student.fit(teacher, reducer, texts, folder / "encoder", resume=resume)
     own = small.encode_document(test_texts, show_progress=True)
     train = small.encode_document(texts.documents[:_BASELINE_ROWS], show_progress=True)
-    finish(cfg, folder, small, fitted, train, test, own, None)
+    rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+    compare_and_save(folder, fitted, rivals, train, test, teacher=small.identity, own=own, seed=cfg.seed)
     print(f"\nencoder: {folder / 'encoder'}, with the teacher's own head beside it: {folder / 'teacher' / 'artifact'}")

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
-from projhead.commands.finish import finish
 from projhead.commands.run_folder import Run, asked, run_folder
 from projhead.commands.student import check_student, train_student
-from projhead.corpora.queries import Queries, central
-from projhead.corpora.split import in_test
-from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
+from projhead.evaluation.trained import compare_and_save
 from projhead.persistence.record import read_record
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
@@ -29,10 +22,7 @@ from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.spectrum import one_pass
 from projhead.report.results import read_results
 from projhead.report.tables import markdown
-from projhead.store.shard import fingerprint
-from projhead.store.side import Side
-from projhead.store.store import store_path, write_store
-from projhead.students.distill import Texts
+from projhead.students.teacher_vectors import TeacherVectors, teacher_vectors
 from projhead.training.checkpoints import last_checkpoint
 from projhead.vectors import unit_rows
 
@@ -53,7 +43,9 @@ def run(cfg: DictConfig) -> float:
     smaller = bool(cfg.student)  # student=same is an empty choice
     if smaller:
         check_student(cfg, encoder)
-    vectors = teacher_vectors(cfg, encoder)
+    corpus = _corpus(cfg, encoder)
+    stores = {"stores": cfg.paths.stores, "dtype": cfg.store_dtype}
+    vectors = teacher_vectors(encoder, corpus, instantiate(cfg.queries), **stores, show_progress=True)
     expect_held_out(len(vectors.test))
     begun.claim(cfg)
     if not smaller:
@@ -81,75 +73,25 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
         if isinstance(reducer, LearnedReducer):
             print(reducer.summary_)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
-        finish(cfg, folder, encoder, reducer, train, test, test, codec)
+        rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+        compare_and_save(folder, reducer, rivals, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
     return reducer
 
 
-class TeacherVectors(NamedTuple):
-    """The teacher's vectors of what a run needs; `pairs` says which document answers which query, by their numbers.
-
-    `texts` are all that have vectors, sentences that heads are not trained on among them.
-    """
-
-    train: Any
-    test: Any
-    texts: Texts
-    test_texts: Sequence[str]
-    queries: Any = None
-    pairs: NDArray[np.int64] | None = None
-
-
-def teacher_vectors(cfg: DictConfig, encoder: Encoder) -> TeacherVectors:
-    """Return the teacher's vectors of training documents, held-out documents and queries (None without any)."""
-    if isinstance(encoder, Precomputed):
-        if group := next((one for one in ("corpus", "queries") if asked(one)), None):
-            raise UserError(
-                f"{group}: got one beside encoder=precomputed, expected none: vectors made elsewhere are their own "
-                "corpus, with the texts of the same file (encoder.text_column=...) or of another (encoder.texts=...)"
-            )
-        texts = encoder.texts_or_rows()
-        held_out = np.array([in_test(text) for text in texts])
-        kept, left = encoder.rows[~held_out], encoder.rows[held_out]
-        return TeacherVectors(kept, left, Texts([*compress(texts, ~held_out)], kept), [*compress(texts, held_out)])
-    corpus: Corpus = instantiate(cfg.corpus)
-    texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
-    queries: Queries = instantiate(cfg.queries)(texts)
-    train = _store(cfg, encoder, f"{corpus.name}-train", texts)
-    test = _store(cfg, encoder, f"{corpus.name}-test", held_out_texts)
-    if not queries.texts:
-        return TeacherVectors(train, test, Texts(texts, train), held_out_texts)
-    rows = _store(cfg, encoder, f"{corpus.name}-queries", queries.texts, side="query")
-    kept = central(rows[: len(queries.documents)], train, queries.documents, queries.keep)
-    others = np.arange(len(queries.documents), len(rows))
-    dropped = len(queries.documents) - len(kept)
-    return TeacherVectors(
-        train,
-        test,
-        Texts(texts, train, queries.texts, rows),
-        held_out_texts,
-        rows[np.concatenate([kept, others])],
-        queries.pairs - np.array([dropped, 0]),
-    )
-
-
-def _store(cfg: DictConfig, encoder: Encoder, name: str, texts: Sequence[str], *, side: Side = "document") -> Any:
-    """Return the vectors of texts from their store, built if it does not exist yet; `Cached` finds it too."""
-    digest = fingerprint(texts)
-    path = store_path(Path(cfg.paths.stores), encoder, digest, cfg.store_dtype, side)
-    print(f"teacher's vectors of {len(texts):,} {name}: {path}")
-    store = write_store(
-        path,
-        encoder,
-        (Document(str(number), text) for number, text in enumerate(texts)),
-        name=name,
-        dtype=cfg.store_dtype,
-        total=len(texts),
-        show_progress=True,
-        keep_texts=False,
-        side=side,
-        fingerprint=digest,
-    )
-    return store.rows
+def _corpus(cfg: DictConfig, encoder: Encoder) -> Corpus | None:
+    """Return the corpus asked for; vectors made elsewhere are their own, and have none beside them."""
+    if not isinstance(encoder, Precomputed):
+        corpus: Corpus = instantiate(cfg.corpus)
+        return corpus
+    unwanted = [one for one in ("corpus", "queries") if asked(one)]
+    if HydraConfig.get().runtime.choices.get("queries") == "none":  # as they have none
+        unwanted = [one for one in unwanted if one != "queries"]
+    if group := next(iter(unwanted), None):
+        raise UserError(
+            f"{group}: got one beside encoder=precomputed, expected none: vectors made elsewhere are their own "
+            "corpus, with the texts of the same file (encoder.text_column=...) or of another (encoder.texts=...)"
+        )
+    return None
 
 
 def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path, ckpt_path: str | None) -> None:

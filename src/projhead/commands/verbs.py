@@ -16,6 +16,7 @@ Names = str | Sequence[str]
 Named = str | float | Sequence[str | float]
 Split = Literal["train", "test", "all"]
 Stored = Literal["float16", "float32"]
+FormName = Literal["float32", "float16", "int8", "bit"]
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,19 @@ class Search(_Loading):
     top_k: Count
     store: Names | None
     filter_ids: Names | None
+    where: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load(_Loading):
+    """``projhead load``."""
+
+    database: Node
+    store: str
+    rows: FormName | None
+    columns: Sequence[str] | None
+    batch_rows: Count
+    n_queries: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,5 +205,5 @@ class Demo(_Run):
 
 
 VERBS: dict[str, type[_Run]] = {
-    one.__name__.lower(): one for one in (Train, Evaluate, Export, Encode, Index, Search, Budget, Report, Demo)
+    one.__name__.lower(): one for one in (Train, Evaluate, Export, Encode, Index, Search, Load, Budget, Report, Demo)
 }

@@ -226,7 +226,8 @@ class Precomputed(OneSided):
             hint = "" if self.has_texts else "; name the file of their texts with encoder.texts=<file>"
             raise ValueError(
                 f"{self.path} has no vectors of {len(unknown):,} of {len(texts):,} texts (the first is "
-                f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts{hint}"
+                f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts; ask for what "
+                f"is in that file, such as task=neighbor_overlap{hint}"
             )
         return unit_rows(self.rows[[self._row_of(text) for text in texts]])
 

@@ -118,6 +118,7 @@ class SentenceTransformerEncoder:
         if holds(Path(self.path), "encoder"):  # what `train student=...` wrote
             read_record(Path(self.path), "encoder", ())
         self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only, attention)
+        _check_tokens(self.path, self.model, max_seq_length)
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length
         given = {"query": query_prompt, "document": document_prompt}
@@ -240,6 +241,26 @@ class SentenceTransformerEncoder:
             ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)["input_ids"]
             lengths += [len(one) for one in ids]
         return lengths
+
+
+def _check_tokens(path: str, model: SentenceTransformer, asked: int | None) -> None:
+    """Refuse more tokens than a network has positions for, and a tokenizer that cannot pad."""
+    tables = [
+        module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+        for name, module in model.named_modules()
+        if name.endswith(".position_embeddings") and isinstance(module, torch.nn.Embedding)
+    ]
+    if asked is not None and tables and asked > min(tables):
+        raise ValueError(
+            f"max_seq_length: got {asked:,}, expected at most {min(tables):,}, the positions that the network of "
+            f"{path} has"
+        )
+    tokenizer: Any = model.tokenizer
+    if callable(tokenizer) and getattr(tokenizer, "pad_token", "") is None:
+        raise ValueError(
+            f"{path}: expected a tokenizer that pads, got one without a padding token; set it "
+            "(tokenizer.pad_token = tokenizer.eos_token) and save the tokenizer into the model's folder"
+        )
 
 
 def fingerprint_of(model: SentenceTransformer, weights: str = "") -> str:

@@ -23,6 +23,7 @@ from projhead.persistence.aliases import ALIASES
 ROOMS = {
     "codec": "codecs",
     "corpus": "corpora",
+    "database": "databases",
     "encoder": "encoders",
     "exporter": "exporters",
     "head": "heads",

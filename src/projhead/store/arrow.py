@@ -68,7 +68,8 @@ class Form(NamedTuple):
             return codes
         if self.name == "bit":
             return np.packbits(unit > 0, axis=1)
-        return unit.astype(self.name)
+        floats: NDArray[Any] = unit.astype(self.name)
+        return floats
 
     def values(self, codes: NDArray[Any]) -> Vectors:
         """Return what a comparison of raw codes compares, float32 (n, d): steps, or signs."""

@@ -33,6 +33,7 @@ from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
 from projhead.store.manifest import DTYPES, SHARD_FILE, Manifest, Shard
 from projhead.store.shard import add_text, digest_of, read_shard, write_shard
 from projhead.store.side import Side, side_of, way_of
+from projhead.store.where import matching
 from projhead.vectors import Vectors
 
 #: What a process killed while writing may leave behind.
@@ -193,6 +194,10 @@ class EmbeddingStore:
     def columns(self) -> list[str]:
         """Names of what else is stored of every document: ``store.table.select(store.columns)``."""
         return list(self.manifest.columns)
+
+    def where(self, conditions: Mapping[str, Any]) -> NDArray[np.int64]:
+        """Return the numbers of the rows whose columns meet conditions, see `projhead.store.where.matching`."""
+        return matching(self.table.select(self.columns), conditions)
 
     def documents(self, numbers: Sequence[int]) -> list[Document]:
         """Return id, text and other columns of some rows; the text is empty where texts were not kept."""

@@ -28,7 +28,11 @@ def make_trainer(
     if trainer is not None:
         loggers = list((logger or {}).values())
         every = [*(callbacks or {}).values(), *watchers]
-        return trainer(callbacks=every, logger=loggers or False, plugins=[WholeCheckpoints()], **needed)
+        made = trainer(callbacks=every, logger=loggers or False, plugins=[WholeCheckpoints()], **needed)
+        if made.world_size > 1:
+            # Each process would train on the same batches: no faster, and all would write the same folders.
+            raise ValueError(f"trainer.devices: expected 1, got {made.world_size}; a head trains on one device")
+        return made
     return pl.Trainer(
         max_steps=max_steps,
         devices=1,

@@ -1,17 +1,15 @@
-"""How ``projhead train`` ends: baselines, the table, the artifacts."""
+"""The end of a training: baselines, the table, the artifacts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-from omegaconf import DictConfig
-
 from projhead.codecs.base import BaseCodec
 from projhead.evaluation.held_out import held_out
-from projhead.protocols import Encoder
+from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
 from projhead.vectors import Vectors
@@ -24,26 +22,49 @@ _JUDGED = {
 }
 
 
-def finish(
-    cfg: DictConfig,
+def compare_and_save(
     folder: Path,
-    encoder: Encoder,
     reducer: Reducer,
+    baselines: Mapping[str, Reducer],
     train: Any,
     test: Vectors,
-    own: Vectors,
-    codec: BaseCodec | None,
-) -> None:
-    """Fit the baselines, compare, save. `test` are the teacher's rows of the held-out texts, `own` the encoder's."""
-    baselines: dict[str, Reducer] = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+    *,
+    teacher: EncoderIdentity,
+    own: Vectors | None = None,
+    codec: BaseCodec | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare a trained reducer with baselines on held-out rows, and save all of them.
+
+    Parameters
+    ----------
+    folder : path
+        For ``artifact/``, ``baselines/``, ``results.jsonl``, and ``nested/<width>/`` of
+        heads that serve at several widths.
+    reducer : Reducer
+        Fitted.
+    baselines : mapping of name to Reducer
+        Not fitted, of the same width.
+    train : array of shape (m, e)
+        The rows that the reducer was fitted to.
+    test : ndarray of shape (n, d), float32
+        Unit rows of the teacher that it was not.
+    teacher : EncoderIdentity
+        The encoder whose rows the reducer takes.
+    own : ndarray of shape (n, e), optional
+        That encoder's rows of the held-out texts, where it is not the one that gave `test`.
+    codec : BaseCodec, optional
+        How documents are stored.
+    seed : int
+        For the result rows.
+    """
     for baseline in baselines.values():
         baseline.fit(train)
-    teacher = encoder.identity
-    widths = [*getattr(reducer, "nested", ()), cfg.n_components]
+    widths = [*getattr(reducer, "nested", ()), reducer.n_components]
     cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
-    searched = train if own is test and reducer.training_.get("purpose") == "index" else None
+    searched = train if own is None and reducer.training_.get("purpose") == "index" else None
     measured = partial(
-        held_out, test=test, teacher=teacher, own=own, train=train, codec=codec, searched=searched, seed=cfg.seed
+        held_out, test=test, teacher=teacher, own=own, train=train, codec=codec, searched=searched, seed=seed
     )
     rows = []
     for head, rivals in cut.values():
@@ -53,7 +74,7 @@ def finish(
     found.save(folder / "results.jsonl")
     # The artifact comes last: where it exists, all of the run does.
     for width, (head, rivals) in cut.items():
-        part = folder if width == cfg.n_components else folder / "nested" / str(width)
+        part = folder if width == reducer.n_components else folder / "nested" / str(width)
         for name, rival in rivals.items():
             rival.save(part / "baselines" / name, teacher=teacher)
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
@@ -61,3 +82,4 @@ def finish(
             card += f"Trained {summary}.\n\n"
         card += _JUDGED["rows" if searched is None else "index"]
         head.save(part / "artifact", teacher=teacher, card=f"{card}{found}")
+    return found

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from projhead.commands.train import teacher_vectors
+from projhead.corpora.queries import labeled_queries
+from projhead.corpora.retrieval import Beir
 from projhead.encoders.minilm import MiniLM
+from projhead.students.teacher_vectors import teacher_vectors
 
 WORDS = ["boat", "owl", "inn", "road", "drum", "lamp", "farm", "tower"]
 DOCUMENTS = {f"d{i}": f"The {word} is old. Nobody knows the {word} well." for i, word in enumerate(WORDS)}
@@ -22,19 +24,13 @@ def test_judged_queries_follow_the_chosen_sentences_and_pairs_find_them(minilm: 
     (folder / "queries.jsonl").write_text("\n".join(asked))
     judged = [f"q{i}\td{i}\t1" for i in range(len(WORDS))]
     (folder / "qrels" / "train.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]))
-    corpora = "projhead.corpora"
-    cfg = OmegaConf.create(
-        {
-            "corpus": {"_target_": f"{corpora}.retrieval.Beir", "path": str(folder), "test_fraction": 0.4},
-            "queries": {
-                "_target_": f"{corpora}.queries.labeled_queries", "_partial_": True,
-                "path": str(folder), "keep": 1,
-            },
-            "paths": {"stores": str(tmp_path / "stores")},
-            "store_dtype": "float32",
-        }
-    )  # fmt: skip
-    vectors = teacher_vectors(cfg, minilm)
+    vectors = teacher_vectors(
+        minilm,
+        Beir(str(folder), test_fraction=0.4),
+        partial(labeled_queries, path=str(folder), keep=1),
+        stores=tmp_path / "stores",
+        dtype="float32",
+    )
     assert len(vectors.queries) == len(vectors.train) + len(QUESTIONS)  # a sentence of each document trained on
     assert vectors.pairs is not None
     assert len(vectors.pairs) == len(vectors.train) < len(WORDS)

@@ -1,0 +1,135 @@
+"""Draw README's picture and table from docs/results.
+
+    python scripts/docs/results.py
+
+The table is of docs/results/retrieval.jsonl and stays as it is without that file. The picture is of its rows too, or of
+the table of means in docs/results/earlier.md: the head, the forms of PCA and truncation, the mean of all sets.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from projhead.persistence.files import atomic_file
+from projhead.report import pictures
+from projhead.report.findings import findings
+from projhead.report.results import Result, read_results
+from projhead.report.rows import frame_of, is_export
+from projhead.report.tables import markdown
+
+ROOT = Path(__file__).parents[2]
+_MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
+
+
+def rows_of(folder: Path) -> dict[str, list[Result]]:
+    """Return the rows of each benchmark by its name."""
+    return {path.stem: read_results(path) for path in sorted(folder.glob("*.jsonl"))}
+
+
+def losses_first(rows: list[Result]) -> str:
+    """Return a table of every subject at every width beside the best baseline, losses on top."""
+    frame = frame_of(rows)
+    order = {"loss": 0, "level": 1, "gain": 2}
+    shown = [(one, row) for one in findings(frame[~is_export(frame)]) for row in one.rows]
+    shown.sort(key=lambda pair: (order[pair[1].verdict], pair[0].task, pair[1].width))
+    lines = [
+        f"| {one.task} | {one.metric} | {row.width} | {row.reducer} | {row.kept} | {row.baseline} {row.baseline_kept} "
+        f"| {row.difference} | {row.verdict} |"
+        for one, row in shown
+    ]
+    head = "| task | metric | dimensions | head | kept | best baseline | difference, points | verdict |"
+    return "\n".join([head, "|---" * 8 + "|", *lines]) if lines else ""
+
+
+def results_page(folder: Path) -> str:
+    """Return the page of all results: a section for each benchmark, with what was typed."""
+    parts = [
+        "# Results",
+        "Each section is made of the rows of one file of `docs/results`. *Kept* is the metric over the full-width "
+        "teacher's, of several seeds the mean and the standard deviation. Losses come first.",
+    ]
+    for name, rows in rows_of(folder).items():
+        commands = sorted({row.command for row in rows if row.command})
+        parts += [f"## {name}", "\n".join(f"    {command}" for command in commands), losses_first(rows)]
+        tables = markdown(rows).replace("\n### ", "\n#### ")
+        parts += ["<details markdown><summary>All tables</summary>", tables.replace("### ", "#### ", 1), "</details>"]
+    if len(parts) == 2:
+        parts.append("No rows yet: `scripts/quality` writes them. [Tables of the version before](earlier.md).")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def readme_table(rows: list[Result]) -> str:
+    """Return the heads beside the best baselines, set by set: the widest teacher that was measured."""
+    frame = frame_of(rows)
+    frame = frame[~is_export(frame)]
+    encoder = frame.loc[frame["n_components"].idxmax(), "encoder"]
+    part: pd.DataFrame = frame[frame["encoder"] == encoder]
+    seeds = part.loc[part["role"] == "subject", "seed"].nunique()
+    said = (
+        f"Retention, {encoder}, {part.loc[part['role'] == 'reference', 'n_components'].max()} dimensions in full, "
+        f"{seeds} seed{'s' * (seeds > 1)}; the best baseline is chosen on the test."
+    )
+    return f"{said}\n\n{losses_first([row for row in rows if row.encoder == encoder])}"
+
+
+_DRAWN = {"learned": "subject", "pca_uncentered": "baseline", "pca": "baseline", "truncation": "baseline"}
+
+
+def earlier_means(text: str) -> pd.DataFrame:
+    """Return the table of means of the version before: series, n_components, kept_value."""
+    table = text[text.index("| reducer | dimensions | retrieval/scifact") :].split("\n\n")[0].split("\n")[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    kept = [float(row[-1].split("%")[0]) / 100 for row in cells]
+    named = {"series": [row[0] for row in cells], "n_components": [int(row[1]) for row in cells], "kept_value": kept}
+    return pd.DataFrame(named)
+
+
+def means(rows: list[Result]) -> pd.DataFrame:
+    """Return the mean retention of all sets and seeds: series, n_components, kept_value."""
+    frame = frame_of(rows)
+    frame = frame[~is_export(frame) & ~frame["paired"] & (frame["metric"] == "ndcg@10")]
+    return frame.groupby(["series", "n_components"])["kept_value"].mean().reset_index()
+
+
+def picture(frame: pd.DataFrame) -> str:
+    """Return retention against dimensions as SVG, each line named at its end."""
+    looks = pictures.styles(_DRAWN)
+    with pictures.panel((6.4, 3.2)) as (figure, axes):
+        widths = sorted(frame.loc[frame["series"] == "learned", "n_components"].unique())
+        for name, look in looks.items():
+            line = frame[(frame["series"] == name) & frame["n_components"].isin(widths)].sort_values("n_components")
+            axes.plot(line["n_components"], line["kept_value"], color=look.color, marker=look.marker,
+                      linewidth=2.4 if look.front else 1.3, label=name.replace("learned", "projhead"))  # fmt: skip
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(widths, [str(width) for width in widths])
+        axes.minorticks_off()
+        axes.set_xlabel("dimensions")
+        axes.set_ylabel("of the teacher's nDCG@10")
+        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.legend(frameon=False, loc="lower right")
+        figure.patch.set_facecolor("white")
+        figure.patch.set_alpha(1.0)
+        return pictures.svg(figure)
+
+
+def main() -> None:
+    """Draw what there are rows for."""
+    found = rows_of(ROOT / "docs" / "results")
+    earlier = (ROOT / "docs" / "results" / "earlier.md").read_text(encoding="utf-8")
+    shown = means(found["retrieval"]) if "retrieval" in found else earlier_means(earlier)
+    with atomic_file(ROOT / "docs" / "results" / "retention.svg") as temporary:
+        temporary.write_text(picture(shown), encoding="utf-8")
+    if "retrieval" not in found:
+        print("docs/results/retrieval.jsonl: no such file; scripts/quality/retrieval.py writes it")
+        return
+    table, readme = readme_table(found["retrieval"]), ROOT / "README.md"
+    with atomic_file(readme) as temporary:
+        text = readme.read_text(encoding="utf-8")
+        temporary.write_text(_MARKS.sub(lambda mark: f"{mark[1]}{table}\n{mark[2]}", text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

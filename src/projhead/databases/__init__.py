@@ -1,0 +1,1 @@
+"""Databases that a store is loaded into: one file each."""

@@ -1,0 +1,157 @@
+"""Milvus: a server, or a file of milvus-lite."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from projhead.databases.address import place
+from projhead.databases.load import check_mark
+from projhead.errors import UserError
+from projhead.store.arrow import ROWS, Form
+
+#: Bytes of a text, and the most rows that one request may ask for, as Milvus has them.
+_LONGEST = 65_535
+#: Rows that an interrupted load may have sent without being told so: they are sent again, in place of themselves.
+_AGAIN = 20_000
+
+
+class Milvus:
+    """A Milvus collection of which ``id`` is the key, so that rows sent twice are there once.
+
+    A collection beside it, ``<table>_projhead``, says what the rows are. The token comes from ``MILVUS_TOKEN``.
+    Needs ``pip install 'projhead[milvus]'``.
+
+    Parameters
+    ----------
+    address : str
+        ``milvus://host:19530``, or ``milvus://rows.db`` for a file of milvus-lite.
+    table : str
+        The collection.
+    tls : bool
+        Whether the server is asked by https.
+    index_type : str
+        Milvus's name: ``"AUTOINDEX"``, ``"HNSW"``, ``"IVF_FLAT"``, ...
+    build_params, search_params : dict, optional
+        Milvus's settings of that kind, such as ``{"M": 16, "efConstruction": 200}`` and ``{"ef": 64}``.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        table: str = "documents",
+        tls: bool = False,
+        index_type: str = "AUTOINDEX",
+        build_params: dict[str, Any] | None = None,
+        search_params: dict[str, Any] | None = None,
+    ) -> None:
+        self.forms = ("float32", "float16") if place(address)[0] else ("float32",)  # milvus-lite has no other
+        self.address, self.table, self.tls = address, table, tls
+        self.index_type, self.build_params, self.search_params = index_type, build_params, search_params
+
+    def begin(self, schema: pa.Schema, form: Form, mark: str) -> int:
+        """Connect, make the collection where it is not, and return how many rows are surely there."""
+        self._client, self._beside = self._connect(), f"{self.table}_projhead"
+        if not self._client.has_collection(self.table):
+            self._create(schema, form, mark)
+            return 0
+        check_mark(self._told(), mark, self.table)
+        self._client.load_collection(self.table)
+        (row,) = self._client.query(self.table, filter="", output_fields=["count(*)"], consistency_level="Strong")
+        return max(int(row["count(*)"]) - _AGAIN, 0)
+
+    def _connect(self) -> Any:
+        try:
+            from pymilvus import MilvusClient, MilvusException
+        except ImportError as error:
+            raise ModuleNotFoundError("to=milvus://... needs pymilvus: pip install 'projhead[milvus]'") from error
+        host, path = place(self.address)
+        token = os.environ.get("MILVUS_TOKEN", "") if host else ""
+        try:
+            return MilvusClient(f"http{'s' * self.tls}://{host}" if host else path, token=token)
+        except MilvusException as error:
+            raise ConnectionError(f"{self.address}: {error.message}; start it, or check MILVUS_TOKEN") from None
+
+    def _told(self) -> str | None:
+        """Return what the collection beside it says that the rows are: a file of milvus-lite keeps no description."""
+        if not self._client.has_collection(self._beside):
+            return None
+        self._client.load_collection(self._beside)
+        rows = self._client.query(self._beside, filter='mark != ""', output_fields=["mark"], consistency_level="Strong")
+        return str(rows[0]["mark"]) if rows else None
+
+    def _tell(self, mark: str) -> None:
+        from pymilvus import DataType
+
+        if self._client.has_collection(self._beside):  # of a load that ended here
+            self._client.drop_collection(self._beside)
+        made = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        made.add_field("mark", DataType.VARCHAR, max_length=_LONGEST, is_primary=True)
+        made.add_field("unused", DataType.FLOAT_VECTOR, dim=2)  # every collection has one
+        params = self._client.prepare_index_params()
+        params.add_index("unused", index_type="FLAT", metric_type="IP")
+        self._client.create_collection(self._beside, schema=made, index_params=params)
+        self._client.insert(self._beside, [{"mark": mark, "unused": [0.0, 0.0]}])
+        self._client.flush(self._beside)
+
+    def _create(self, schema: pa.Schema, form: Form, mark: str) -> None:
+        from pymilvus import DataType
+
+        if others := [one.name for one in schema if one.name != ROWS and not _is_text(one.type)]:
+            raise UserError(f"columns: Milvus is given texts only, got {', '.join(others)}; leave them out")
+        self._tell(mark)
+        made = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        for name in schema.names[:-1]:
+            made.add_field(
+                name, DataType.VARCHAR, max_length=_LONGEST, **({"is_primary": True} if name == "id" else {})
+            )
+        kind = DataType.FLOAT_VECTOR if form.name == "float32" else DataType.FLOAT16_VECTOR
+        made.add_field(ROWS, kind, dim=form.dimension)
+        params = self._client.prepare_index_params()
+        params.add_index(ROWS, index_type=self.index_type, metric_type="IP", params=dict(self.build_params or {}))
+        self._client.create_collection(self.table, schema=made, index_params=params)
+
+    def insert(self, batch: pa.RecordBatch, first: int) -> None:
+        """Send a batch; rows that are there already are replaced by themselves."""
+        columns = {name: batch.column(name).to_pylist() for name in batch.schema.names[:-1]}
+        for name, values in columns.items():
+            if (
+                long := next((n for n, value in enumerate(values) if len(value.encode()) > _LONGEST), None)
+            ) is not None:
+                raise UserError(
+                    f"Milvus holds texts of {_LONGEST:,} bytes, got a longer {name} ({columns['id'][long]!r:.80}): "
+                    "leave it out with columns=[]"
+                )
+        rows = batch.column(ROWS).flatten().to_numpy().reshape(len(batch), -1)
+        entries = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        self._client.upsert(self.table, [{**entry, ROWS: row} for entry, row in zip(entries, rows, strict=True)])
+
+    def finish(self) -> None:
+        """Write what is in memory; the server builds the index by itself."""
+        self._client.flush(self.table)
+        self._client.load_collection(self.table)
+
+    def search(self, queries: NDArray[Any], top_k: int) -> list[list[str]]:
+        """Return the ids of the rows nearest to each query, best first."""
+        params = {"metric_type": "IP", "params": dict(self.search_params or {})}
+        answers = self._client.search(
+            self.table, data=list(queries), limit=top_k, search_params=params, consistency_level="Strong"
+        )
+        return [[hit["id"] for hit in answer] for answer in answers]
+
+    def close(self) -> None:
+        """Let go of the connection, and of what serves a file."""
+        if not hasattr(self, "_client"):
+            return
+        self._client.close()
+        if path := place(self.address)[1]:
+            from milvus_lite.server_manager import server_manager_instance
+
+            server_manager_instance.release_server(path)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -1,0 +1,94 @@
+"""The teacher's vectors of all that a training needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import compress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from projhead.corpora.queries import Queries, central, no_queries
+from projhead.corpora.split import in_test
+from projhead.encoders.precomputed import Precomputed
+from projhead.protocols import Corpus, Encoder
+from projhead.store.embed import embed
+from projhead.store.shard import fingerprint
+from projhead.store.side import Side
+from projhead.store.store import EmbeddingStore, store_path
+from projhead.students.distill import Texts
+
+
+class TeacherVectors(NamedTuple):
+    """The teacher's vectors of what a run needs; `pairs` says which document answers which query, by their numbers.
+
+    `texts` are all that have vectors, sentences that heads are not trained on among them.
+    """
+
+    train: Any
+    test: Any
+    texts: Texts
+    test_texts: Sequence[str]
+    queries: Any = None
+    pairs: NDArray[np.int64] | None = None
+
+
+def teacher_vectors(
+    encoder: Encoder,
+    corpus: Corpus | None = None,
+    queries: Callable[[Sequence[str]], Queries] = no_queries,
+    *,
+    stores: str | Path,
+    dtype: str = "float16",
+    show_progress: bool = False,
+) -> TeacherVectors:
+    """Return the teacher's vectors of training documents, held-out documents and queries (None without any).
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The teacher. Vectors made elsewhere are their own corpus, and have no queries.
+    corpus : Corpus, optional
+    queries : callable
+        From the training texts to query-like ones, as in `projhead.corpora.queries`.
+    stores : path
+        The folder of stores: what is there already is not encoded again.
+    dtype : {"float16", "float32"}
+        Of the vectors on disk.
+    show_progress : bool
+    """
+    if isinstance(encoder, Precomputed):
+        texts = encoder.texts_or_rows()
+        held_out = np.array([in_test(text) for text in texts])
+        kept, left = encoder.rows[~held_out], encoder.rows[held_out]
+        return TeacherVectors(kept, left, Texts([*compress(texts, ~held_out)], kept), [*compress(texts, held_out)])
+    if corpus is None:
+        raise ValueError(f"corpus: expected texts for {encoder.name} to encode, got none")
+
+    def rows_of(name: str, texts: Sequence[str], side: Side = "document") -> Any:
+        digest = fingerprint(texts)
+        path = store_path(Path(stores), encoder, digest, dtype, side)
+        options: dict[str, Any] = {"dtype": dtype, "side": side, "keep_texts": False, "show_progress": show_progress}
+        options["fingerprint"] = digest
+        store: EmbeddingStore = embed(encoder, texts, out=path, name=f"{corpus.name}-{name}", **options)
+        return store.rows
+
+    texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
+    asking = queries(texts)
+    train, test = rows_of("train", texts), rows_of("test", held_out_texts)
+    if not asking.texts:
+        return TeacherVectors(train, test, Texts(texts, train), held_out_texts)
+    rows = rows_of("queries", asking.texts, "query")
+    kept = central(rows[: len(asking.documents)], train, asking.documents, asking.keep)
+    others = np.arange(len(asking.documents), len(rows))
+    dropped = len(asking.documents) - len(kept)
+    return TeacherVectors(
+        train,
+        test,
+        Texts(texts, train, asking.texts, rows),
+        held_out_texts,
+        rows[np.concatenate([kept, others])],
+        asking.pairs - np.array([dropped, 0]),
+    )

@@ -1,0 +1,47 @@
+"""The pages: their Python runs, their commands compose (see test_conf), the front page stays short."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from projhead.vectors import Vectors
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PYTHON = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
+
+
+def test_the_front_page_is_short_and_what_it_points_to_is_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 130
+    for page in [ROOT / "README.md", *PAGES]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "```python" in page.read_text()], ids=lambda page: page.stem
+)
+def test_the_python_of_a_page_runs(page: Path, rows: Vectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pairs = np.stack([np.arange(40), np.arange(40)], axis=1)
+    given: dict[str, Any] = {"X": rows[:400], "Q": rows[400:], "P": pairs}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(block, given)
+
+
+def test_the_picture_is_drawn_from_what_is_measured() -> None:
+    table = "open(results.ROOT / 'docs/results/earlier.md').read()"
+    code = f"import results; print(results.picture(results.earlier_means({table})))"
+    run = [sys.executable, "-c", code]
+    drawn = subprocess.run(run, cwd=ROOT / "scripts" / "docs", capture_output=True, text=True, check=True).stdout
+    assert "<svg" in drawn
+    if not (ROOT / "docs" / "results" / "retrieval.jsonl").exists():
+        assert drawn.strip() == (ROOT / "docs" / "results" / "retention.svg").read_text(encoding="utf-8").strip()
