@@ -115,7 +115,7 @@ def test_damaged_settings_are_named_and_may_be_given_again(
         run(tmp_path / "run")
     run(tmp_path / "run", *vectors)
     assert "settings.json is damaged" in caplog.text
-    assert json.loads((tmp_path / "run" / "settings.json").read_text())["settings"]["n_components"] == 4
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["body"]["settings"]["n_components"] == 4
 
 
 @pytest.mark.parametrize("held_out", [0, 1, 2, 5])

@@ -250,4 +250,4 @@ def test_a_head_trained_through_its_codec_becomes_a_faiss_index_of_these_codes(r
     index = faiss.read_index(str(root / "codes" / "codes.index"))
     codes = reducer.codec_.encode(reducer.transform(rows))
     np.testing.assert_array_equal(index.sa_encode(rows), codes)
-    np.testing.assert_array_equal(load_codec(run / "codec").encode(reducer.transform(rows)), codes)
+    np.testing.assert_array_equal(load_codec(run / "artifact" / "codec").encode(reducer.transform(rows)), codes)

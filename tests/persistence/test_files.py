@@ -129,12 +129,14 @@ def test_the_umask_decides_who_may_read(tmp_path: Path, umask: int) -> None:
         assert one.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_a_file_that_did_not_change_is_read_once_and_one_that_did_again(tmp_path: Path) -> None:
+def test_a_file_that_did_not_change_is_read_once_and_one_that_did_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"one")
     time.sleep(0.1)  # a change within the clock's step would not show
     first = sha256_of(path)
-    files._known = dict.fromkeys(files._known, "known")
+    monkeypatch.setattr(files, "_known", dict.fromkeys(files._known, "known"))
     assert sha256_of(path) == "known"
     path.write_bytes(b"two")
     assert sha256_of(path) == hashlib.sha256(b"two").hexdigest() != first

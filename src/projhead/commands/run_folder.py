@@ -14,10 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from projhead.commands.compose import composed
 from projhead.errors import UserError
-from projhead.persistence.files import write_json
 from projhead.persistence.ours import expect_ours
+from projhead.persistence.record import Record, read_record
 
-_FORMAT = "projhead-run"
 #: How long, on what and how loudly a reducer or a student is trained may change when its run is gone on with.
 _UNDECIDING = {"trainer", "callbacks", "logger"}
 #: What a run writes beside its record.
@@ -53,7 +52,7 @@ class Run:
     def __init__(self, folder: Path, verb: str, keys: Sequence[str]) -> None:
         self.folder, self.verb, self.keys = folder, verb, keys
         self.file = folder / "settings.json"
-        self.record, self.damage = _read(self.file)
+        self.record, self.damage = _read(folder)
 
     def settings(self, cfg: DictConfig) -> DictConfig:
         """Return the settings of this run: those of a run gone on with, and what was given now.
@@ -88,10 +87,8 @@ class Run:
         given = [one for one in HydraConfig.get().overrides.task if not one.startswith(("run_dir=", "overwrite="))]
         old = [] if self.record is None else [one for one in self.record["overrides"] if one not in given]
         settings: Any = OmegaConf.to_container(cfg, resolve=True)
-        write_json(
-            self.file,
-            {"format": _FORMAT, "version": 1, "verb": self.verb, "overrides": [*old, *given], "settings": settings},
-        )
+        body = {"verb": self.verb, "overrides": [*old, *given], "settings": settings}
+        Record("run", json.loads(json.dumps(body)), {}).write(self.folder)
 
     def _compare(self, cfg: DictConfig) -> None:
         assert self.record is not None
@@ -120,16 +117,21 @@ class Run:
                 path.unlink(missing_ok=True)
 
 
-def _read(file: Path) -> tuple[dict[str, Any] | None, str]:
-    """Return a run's record, and what is wrong with it where it cannot be read; none where it is no run's."""
+def _read(folder: Path) -> tuple[dict[str, Any] | None, str]:
+    """Return what a run's record says, and what is wrong with it where it cannot be read; none where it is no run's."""
+    file = folder / "settings.json"
     if not file.is_file():
         return None, ""
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        said = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
         return None, str(error)
-    ours = isinstance(record, dict) and record.get("format") == _FORMAT
-    return (record, "") if ours and {"overrides", "settings"} <= set(record) else (None, "")
+    if not isinstance(said, dict) or said.get("format") != "projhead-run":
+        return None, ""
+    try:
+        return read_record(folder, "run", {"verb", "overrides", "settings"}).body, ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:

@@ -15,6 +15,7 @@ from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
 from projhead.evaluation.trained import compare_and_save
+from projhead.persistence.record import read_record
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
@@ -51,17 +52,16 @@ def run(cfg: DictConfig) -> float:
         _train_head(cfg, encoder, vectors, folder)
     else:
         own = folder / "teacher"  # the teacher's head comes first, and stays beside the student to be compared with
-        if not (own / "artifact").exists():
-            _train_head(cfg, encoder, vectors, own)
+        made = own / "artifact"
+        reducer = load_reducer(made) if made.exists() else _train_head(cfg, encoder, vectors, own)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
         held_out = vectors.test_texts[: cfg.max_test_rows]
-        reducer = load_reducer(own / "artifact")
         assert isinstance(reducer, LearnedReducer)  # as was checked
         train_student(cfg, encoder, reducer, vectors.texts, held_out, test, folder)
     return _conclude(results, artifact)
 
 
-def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, folder: Path) -> None:
+def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, folder: Path) -> Reducer:
     train, queries = vectors.train, vectors.queries
     reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
     codec = _one_codec(cfg, reducer)
@@ -75,6 +75,7 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
         test = unit_rows(vectors.test[: cfg.max_test_rows])
         rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
         compare_and_save(folder, reducer, rivals, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
+    return reducer
 
 
 def _corpus(cfg: DictConfig, encoder: Encoder) -> Corpus | None:
@@ -120,8 +121,8 @@ def _conclude(results: Path, artifact: Path) -> float:
     encoder = f"encoder=sentence_transformer encoder.path={small} " if small.exists() else ""
     print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n")
     print(f"measure it on tasks: projhead evaluate {encoder}artifact={artifact}")
-    reducer = load_reducer(artifact)
-    own = (reducer.kind, reducer.n_components, "")
+    record = read_record(artifact, "artifact", {"kind"})  # its weights are not needed
+    own = (record.body["kind"], record.body["reducer"]["parameters"]["n_components"], "")
     # What the head was trained for stands first.
     found = {row.metric: row.value for row in rows[::-1] if (row.reducer, row.n_components, row.baseline) == own}
     return found.get("overlap@10", found["overlap@1"])  # fewer than 11 rows have no 10 neighbors

@@ -75,7 +75,7 @@ class GraphEncoder(ABC):
             if number is not None and number < 1:
                 raise ValueError(f"{name}: expected a positive number, got {number}")
         folder = Path(self.path)
-        digests = {name: mark["sha256"] for name, mark in read_record(folder, "export", ()).files.items()}
+        digests = self._digests(folder)
         files = [file if file in digests else Path(file).name for file in self.files]  # at the top once
         wanted = (*files, _TOKENIZER)
         if missing := sorted(set(wanted) - set(digests)):
@@ -104,6 +104,10 @@ class GraphEncoder(ABC):
         )
         # OpenVINO's bindings set themselves up when first used: two threads that both come first would block for ever.
         self._run(self._padded([[self._pad_id]]))
+
+    def _digests(self, folder: Path) -> dict[str, str]:
+        """Return the digest of every file, compared with the record's."""
+        return {name: mark["sha256"] for name, mark in read_record(folder, "export", ()).files.items()}
 
     @abstractmethod
     def _open(self, path: Path) -> tuple[list[str], dict[str, Sequence[Any]], Mapping[str, str]]:
@@ -179,6 +183,13 @@ class GraphEncoder(ABC):
             tokens[row, place], mask[row, place] = one, 1
         known = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
         return {name: known[name] for name in self._inputs}
+
+
+class Unrecorded:
+    """Goes before a `GraphEncoder` to read what an exporter just wrote: the record needs its parity, and comes last."""
+
+    def _digests(self, folder: Path) -> dict[str, str]:
+        return {one.relative_to(folder).as_posix(): "" for one in folder.rglob("*") if one.is_file()}
 
 
 def _tokenizer(path: Path) -> Any:

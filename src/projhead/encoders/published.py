@@ -80,6 +80,7 @@ class Published(SentenceTransformerEncoder):
         query_prompt: str | None = None,
         document_prompt: str | None = None,
     ) -> None:
+        self._weights = self.release.sha256
         folder = _named(path, self.release) if path else find(self.release, local_files_only=local_files_only)
         super().__init__(
             str(folder),

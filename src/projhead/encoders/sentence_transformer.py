@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _DTYPES = ("float32", "float16", "bfloat16")
+#: Digests of weights, by that of the file that they come from.
+_hashed: dict[str, list[str]] = {}
 #: Texts whose tokens are counted at once.
 _WINDOW = 1024
 #: Its token ids tell tokenizers apart: case, accents, punctuation, digits, other scripts.
@@ -85,6 +87,9 @@ class SentenceTransformerEncoder:
         If the folder holds no model, a number is not positive, or lengths of rows matter and `longest` is not given.
     """
 
+    #: The digest of the file that all weights come from, where it is known.
+    _weights = ""
+
     def __init__(
         self,
         path: str,
@@ -121,7 +126,7 @@ class SentenceTransformerEncoder:
         best = 2048 if self.model.device.type == "cpu" else 16_384
         self.token_budget = self._fitting = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
-        self._fingerprint, self._compute_dtype = fingerprint_of(self.model), ""
+        self._fingerprint, self._compute_dtype = fingerprint_of(self.model, self._weights), ""
         if dtype is not None and getattr(torch, dtype) != self.model.dtype:
             self._compute_dtype = dtype
             self.model.to(getattr(torch, dtype))
@@ -258,24 +263,28 @@ def _check_tokens(path: str, model: SentenceTransformer, asked: int | None) -> N
         )
 
 
-def fingerprint_of(model: SentenceTransformer) -> str:
+def fingerprint_of(model: SentenceTransformer, weights: str = "") -> str:
     """Return a digest of what decides a model's vectors: weights, modules, tokens and their limit.
 
     Taken of the loaded model, so a hub download, a local copy and a re-saved one agree.
+
+    Parameters
+    ----------
+    model : SentenceTransformer
+    weights : str
+        The digest of the file that its weights are, where that is known: they are then hashed once in a process.
 
     Returns
     -------
     str
         16 hex digits.
     """
-    tensors = []
-    for tensor in model.state_dict().values():
-        if tensor.is_floating_point():
-            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-            tensors.append(hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest())
+    tensors = _hashed.get(weights) or sorted(map(_digest, model.state_dict().values()))
+    if weights:
+        _hashed[weights] = tensors
     # Names of tensors and settings change between library versions; sorted digests and plain facts do not.
     facts = {
-        "weights": sorted(tensors),
+        "weights": [digest for digest in tensors if digest],
         **_side_facts(model, None),
         "prompt": model.prompts.get(model.default_prompt_name or ""),
         "truncate": model.truncate_dim,
@@ -283,6 +292,14 @@ def fingerprint_of(model: SentenceTransformer) -> str:
     if two_sided(model):
         facts["sides"] = [{**_side_facts(model, side), "prompt": prompt_of(model, side)} for side in SIDES]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest(tensor: torch.Tensor) -> str:
+    """Return the digest of a weight; none of what counts positions."""
+    if not tensor.is_floating_point():
+        return ""
+    raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest()
 
 
 def _side_facts(model: SentenceTransformer, side: Side | None) -> dict[str, Any]:

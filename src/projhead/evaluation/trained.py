@@ -39,7 +39,7 @@ def compare_and_save(
     Parameters
     ----------
     folder : path
-        For ``artifact/``, ``baselines/``, ``codec/`` where there is one, ``results.jsonl``, and ``nested/<width>/`` of
+        For ``artifact/``, ``baselines/``, ``results.jsonl``, and ``nested/<width>/`` of
         heads that serve at several widths.
     reducer : Reducer
         Fitted.
@@ -77,8 +77,6 @@ def compare_and_save(
         part = folder if width == reducer.n_components else folder / "nested" / str(width)
         for name, rival in rivals.items():
             rival.save(part / "baselines" / name, teacher=teacher)
-        if head.codec_ is not None:
-            head.codec_.save(part / "codec")
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
         if summary := getattr(head, "summary_", ""):
             card += f"Trained {summary}.\n\n"

@@ -9,17 +9,21 @@ from typing import Literal
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
+from projhead.encoders.graph import Unrecorded
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.parity import both_sides
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
-from projhead.persistence.record import Record
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.vectors import Vectors
 
 #: What the network's weights can be.
 Quantization = Literal["float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"]
+
+
+class _Written(Unrecorded, OnnxEncoder):
+    """Runs the files before they have a record."""
 
 
 class Onnx:
@@ -94,6 +98,4 @@ rows = session.run(["sentence_embedding"], feed)[0]
         path.write_bytes(serve_pooling_tools(model).SerializeToString())
         if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
             write_graph_layout(subject, folder)
-        # The encoder reads nothing without one; parity is added when it is known.
-        Record.of(folder, "export", {}).write(folder)
-        return both_sides(OnnxEncoder(str(folder)))
+        return both_sides(_Written(str(folder)))

@@ -10,12 +10,12 @@ from typing import Literal
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
+from projhead.encoders.graph import Unrecorded
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.parity import both_sides
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import serve_pooling_tools, whole_graph
-from projhead.persistence.record import Record
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
@@ -24,6 +24,10 @@ _DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_static": 0.997, "int8_bf16":
 
 #: What the network's weights can be.
 Quantization = Literal["float32", "int8", "int8_static", "int8_bf16"]
+
+
+class _Written(Unrecorded, OpenVinoEncoder):
+    """Runs the files before they have a record."""
 
 
 class OpenVino:
@@ -97,6 +101,4 @@ rows = compiled(feed)["sentence_embedding"]
         openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
         if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
             write_graph_layout(subject, folder)
-        # The encoder reads nothing without one; parity is added when it is known.
-        Record.of(folder, "export", {}).write(folder)
-        return both_sides(OpenVinoEncoder(str(folder)))
+        return both_sides(_Written(str(folder)))

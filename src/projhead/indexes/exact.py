@@ -40,6 +40,8 @@ class ExactIndex(BaseIndex):
     """
 
     compacts = True
+    #: Of an index of one block, once it was searched.
+    _decoded: Vectors | None = None
 
     def __init__(self, codec: BaseCodec | None = None) -> None:
         self.codec = codec
@@ -47,21 +49,24 @@ class ExactIndex(BaseIndex):
     def _build(self, rows: Rows) -> None:
         stored = codec_for(rows, self.codec or Cast("float32"), given=self.codec is not None)
         self.codes = np.concatenate(list(codes_of(rows, stored)))
-        self.stored = stored
+        self.stored, self._decoded = stored, None
 
     def _add(self, rows: Rows) -> None:
+        self._decoded = None
         self.codes = np.concatenate([self.codes, *codes_of(rows, self.stored)])
 
     def _delete(self, places: Places) -> None:
+        self._decoded = None
         self.codes = np.delete(self.codes, places, axis=0)
 
     def _search(self, queries: Vectors, top_k: int, filter_ids: Places | None) -> tuple[Vectors, Places]:
         scores = np.full((len(queries), top_k), -np.inf, np.float32)
         places = np.full((len(queries), top_k), -1, np.int64)
         for chosen, codes in self._blocks(filter_ids):
+            rows = self._rows(codes, whole=filter_ids is None and len(codes) == len(self.codes))
             for start in range(0, len(queries), _QUERIES):
                 part = slice(start, start + _QUERIES)
-                best, where = self._best(queries[part], codes, top_k)
+                best, where = self._best(queries[part], rows, top_k)
                 both = np.concatenate([scores[part], best], axis=1)
                 order = np.argsort(-both, axis=1, kind="stable")[:, :top_k]
                 scores[part] = np.take_along_axis(both, order, axis=1)
@@ -74,19 +79,30 @@ class ExactIndex(BaseIndex):
             chosen = np.arange(start, min(start + size, n)) if filter_ids is None else filter_ids[start : start + size]
             yield chosen, self.codes[start : start + size] if filter_ids is None else self.codes[chosen]
 
-    def _best(self, queries: Vectors, codes: NDArray[Any], top_k: int) -> tuple[Vectors, Places]:
+    def _rows(self, codes: NDArray[Any], *, whole: bool) -> NDArray[Any]:
+        """Return what `_best` compares: rows, decoded once where the `whole` index is one block, as a search holds."""
+        if _plain(self.stored) or isinstance(self.stored, ScoringCodec):
+            return codes
+        if not whole:
+            again: Vectors = self.stored.decode(codes)
+            return again
+        if self._decoded is None:
+            self._decoded = self.stored.decode(codes)
+        return self._decoded
+
+    def _best(self, queries: Vectors, rows: NDArray[Any], top_k: int) -> tuple[Vectors, Places]:
         codec = self.stored
         if isinstance(codec, ScoringCodec):
-            best = torch.topk(torch.from_numpy(codec.similarities(queries, codes)), min(top_k, len(codes)))
+            best = torch.topk(torch.from_numpy(codec.similarities(queries, rows)), min(top_k, len(rows)))
             return best.values.numpy(), best.indices.numpy()
-        return exact_top_k(queries, codes if _plain(codec) else codec.decode(codes), top_k)
+        return exact_top_k(queries, rows, top_k)
 
     def _write(self, folder: Path) -> None:
         np.save(folder / "codes.npy", self.codes)
         self.stored.save(folder / "codec")
 
     def _read(self, folder: Path) -> None:
-        self.stored = load_codec(folder / "codec")
+        self.stored, self._decoded = load_codec(folder / "codec"), None
         self.codes = read_codes(folder / "codes.npy", self.stored, self.ids.n_places)
 
     def _nbytes(self) -> int:

@@ -19,26 +19,39 @@ from projhead.persistence.leftovers import RETIRED, recover, remove, sweep, temp
 _BLOCK = 1 << 20
 #: Files touched later than this before they are read, in nanoseconds, may change again with the same time of change.
 _SETTLED = 50_000_000
-#: Digests of files by what would differ if they changed: device, inode, size and times.
+#: Digests of files by what would differ if they changed: device, inode, size and time of change.
 _known: dict[tuple[int, ...], str] = {}
 _MOST_KNOWN = 10_000
 
 
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes as hex digits; a file that did not change is read once."""
+def sha256_of(path: Path, *, done: bool = False) -> str:
+    """Return the sha256 of a file's bytes as hex digits; a file that did not change is read once.
+
+    Parameters
+    ----------
+    path : Path
+    done : bool
+        Whether this process wrote the file and is done with it, so that it will not change again at once.
+    """
     status = path.stat()
-    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     if key in _known:
         return _known[key]
-    settled = time.time_ns() - max(key[-2:]) > _SETTLED
+    settled = done or time.time_ns() - status.st_mtime_ns > _SETTLED
+    found = _digest(path)
+    if settled:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = found
+    return found
+
+
+def _digest(path: Path) -> str:
+    """Read a whole file for its digest."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    if settled:
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[key] = digest.hexdigest()
     return digest.hexdigest()
 
 

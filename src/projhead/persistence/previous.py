@@ -45,6 +45,11 @@ def _index(raw: dict[str, Any], folder: Path) -> Content:
     return _without(raw, "sha256", "files"), _marks(folder, {f"{raw['data']}/{k}": v for k, v in raw["files"].items()})
 
 
+def _run(raw: dict[str, Any], folder: Path) -> Content:
+    del folder
+    return _without(raw), {}
+
+
 def _store(raw: dict[str, Any], folder: Path) -> Content:
     del folder
     return _without(raw), {}
@@ -55,6 +60,7 @@ PREVIOUS = {
     "codec": Previous(1, _codec),
     "export": Previous(1, _export),
     "index": Previous(2, _index),
+    "run": Previous(1, _run),
     "store": Previous(1, _store),
 }
 

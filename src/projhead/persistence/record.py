@@ -23,7 +23,7 @@ from projhead.persistence.previous import PREVIOUS
 VERSION = 3
 CARD = "README.md"
 #: The file of a kind's record, where it is not called after the kind.
-_NAMES = {"artifact": "config.json", "store": "manifest.json"}
+_NAMES = {"artifact": "config.json", "store": "manifest.json", "run": "settings.json"}
 #: What to do where there is none, or a damaged one.
 _ADVICE = {
     "artifact": "name the folder of one, or train again",
@@ -31,6 +31,7 @@ _ADVICE = {
     "encoder": "train the student again",
     "export": "export again with 'projhead export'",
     "index": "build one with 'projhead index'",
+    "run": "give the run's settings again to go on with it",
     "store": "write one into a new folder with 'projhead encode'",
 }
 
@@ -171,7 +172,7 @@ def _checked(files: Any) -> dict[str, dict[str, Any]]:
 
 
 def _mark(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path, done=True)}
 
 
 def _digest(content: Any) -> str:

@@ -8,18 +8,25 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from projhead.codecs.base import BaseCodec
 from projhead.persistence.arrays import read_tensors
 from projhead.persistence.folder import in_place
 from projhead.persistence.record import CARD, Record, read_record
 
+#: Where the codec lies that a head was trained through.
+CODEC = "codec"
 _KEYS = {"reducer", "head", "fitted", "teacher", "training"}
 
 
-def write_artifact(folder: Path, config: dict[str, Any], tensors: dict[str, torch.Tensor], card: str) -> None:
+def write_artifact(
+    folder: Path, config: dict[str, Any], tensors: dict[str, torch.Tensor], card: str, codec: BaseCodec | None
+) -> None:
     """Write an artifact whole or not at all, in place of an older one of that name."""
     with in_place(folder, "artifact") as temporary:
         whole = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
         save_file(whole, temporary / "model.safetensors")
+        if codec is not None:
+            codec.save(temporary / CODEC)
         (temporary / CARD).write_text(card, encoding="utf-8")
         Record.of(temporary, "artifact", config).write(temporary)
 

@@ -22,12 +22,12 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
 from projhead.as_rows import as_rows
-from projhead.codecs.base import BaseCodec
+from projhead.codecs.base import BaseCodec, load_codec
 from projhead.heads.linear import Linear
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
-from projhead.reducers.artifact import read_artifact, write_artifact
+from projhead.reducers.artifact import CODEC, read_artifact, write_artifact
 from projhead.reducers.held_out import TOP_K, hold_out
 from projhead.reducers.inverse import least_squares, through_components
 from projhead.reducers.ready import ready_folder
@@ -285,19 +285,17 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         weights = self.head_.state_dict()
         tensors = {f"head.{name}": tensor.half() if half else tensor for name, tensor in weights.items()}
         tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
-        if self.codec_ is not None:
-            tensors |= {f"codec.{name}": torch.from_numpy(array) for name, array in self.codec_.state.items()}
         config = {
             "kind": self.kind,
             "reducer": spec_of(self, brief=_BRIEF),
             "head": spec_of(self.head_),
-            "codec": self.codec_ and spec_of(self.codec_),
+            "codec": self.codec_ and CODEC,
             "fitted": scalars,
             "teacher": self.teacher_ and self.teacher_.record,
             "training": self.training_,
             "versions": {name: version(name) for name in _LIBRARIES},
         }
-        write_artifact(Path(path), json.loads(json.dumps(config)), tensors, card)
+        write_artifact(Path(path), json.loads(json.dumps(config)), tensors, card, self.codec_)
 
 
 def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
@@ -371,7 +369,12 @@ def _codec(path: str | Path, record: Any, state: dict[str, NDArray[Any]], dimens
     """Rebuild the codec that an artifact records, if it does; artifacts of older versions record none."""
     if record is None:
         return None
-    codec = build(record, "codec")
+    if record == CODEC:
+        codec = load_codec(Path(path) / CODEC)
+        if codec.dimension != dimension:
+            raise ValueError(f"{path}: its codec does not fit: expected width {dimension}, got {codec.dimension}")
+        return codec
+    codec = build(record, "codec")  # of an older version, whose arrays lay among the head's
     if not isinstance(codec, BaseCodec):
         raise ValueError(f"{path}: {record['class']} is not a codec: refused")
     try:

@@ -53,7 +53,8 @@ class Cached:
     def _rows(self, side: Side, texts: Sequence[str], show_progress: bool) -> Vectors:
         if not texts:
             return way_of(self.encoder, side_of(self.encoder, side))(texts)
-        place = store_path(self.root, self.encoder, fingerprint(texts), self.dtype, side)
+        digest = fingerprint(texts)
+        place = store_path(self.root, self.encoder, digest, self.dtype, side)
         if place not in self._stores:
             self._stores[place] = write_store(
                 place,
@@ -63,6 +64,7 @@ class Cached:
                 dtype=self.dtype,
                 keep_texts=False,
                 side=side,
+                fingerprint=digest,
                 total=len(texts),
                 show_progress=show_progress or self.show_progress,
             )

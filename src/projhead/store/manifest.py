@@ -29,7 +29,7 @@ class Shard:
     sha256 : str
         Of the file.
     documents : str
-        Digest of the ids and texts in it.
+        Digest of the ids and texts in it; empty where that of the whole corpus was known before.
     clipped : int
         Values in it that lay outside the codec's range.
     """
@@ -50,7 +50,7 @@ class Manifest:
     ----------
     encoder : EncoderIdentity
     corpus : dict
-        ``name`` and ``fingerprint``, that of all texts in order (empty until complete).
+        ``name`` and ``fingerprint``, that of all texts in order (empty until complete, where it was not known before).
     dtype : str
         ``"float16"`` or ``"float32"``; of codes, what the codec says.
     shard_rows : int

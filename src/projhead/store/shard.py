@@ -68,7 +68,9 @@ def write_shard(
         pa.ipc.new_stream(sink, batch.schema) as out,
     ):
         out.write_batch(batch)
-    return Shard(path.name, len(documents), path.stat().st_size, sha256_of(path), digest_of(documents), clipped)
+    known = bool(manifest.corpus["fingerprint"])  # of all texts, before the first was written
+    said = "" if known else digest_of(documents)
+    return Shard(path.name, len(documents), path.stat().st_size, sha256_of(path, done=True), said, clipped)
 
 
 def _values(name: str, kind: pa.DataType, documents: Sequence[Document]) -> pa.Array:

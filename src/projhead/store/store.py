@@ -226,6 +226,7 @@ def write_store(
     keep_texts: bool = True,
     side: Side = "document",
     columns: Mapping[str, pa.DataType] | None = None,
+    fingerprint: str | None = None,
     total: int | None = None,
     show_progress: bool = False,
 ) -> EmbeddingStore:
@@ -257,6 +258,8 @@ def write_store(
         How the encoder takes the texts: as documents, as queries, or as neither.
     columns : mapping of str to pyarrow.DataType, optional
         What else is kept of every document, by its name among `Document.columns`.
+    fingerprint : str, optional
+        The digest of all texts in order, where it is known and ids are their numbers: no text is then hashed again.
     total : int, optional
         How many documents there are, for the progress bar.
     show_progress : bool
@@ -273,15 +276,25 @@ def write_store(
     if shard_rows < 1:
         raise ValueError(f"shard_rows: expected a positive number, got {shard_rows}")
     wanted = _wanted(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side), [*(columns or {})])
+    if fingerprint is not None:
+        wanted.corpus["fingerprint"] = fingerprint
     with locked(folder):
         manifest = _begun(folder, wanted)
+        begun = manifest.corpus["fingerprint"]
+        if fingerprint is not None and begun not in ("", fingerprint):
+            raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
+        known = fingerprint is not None and begun == fingerprint
+        if known and manifest.complete and codec is None:
+            return EmbeddingStore.open(folder).by(encoder)
         stream, digest = iter(documents), hashlib.sha256()
         for shard in manifest.shards:
             part = list(islice(stream, shard.rows))
-            _compare(folder, manifest, shard, part)
-            for document in part:
+            _compare(folder, manifest, shard, part, known)
+            for document in [] if known else part:
                 add_text(digest, document.text)
         if manifest.complete:
+            if not known and digest.hexdigest() != begun:
+                raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
             if next(stream, None) is not None:
                 raise ValueError(
                     f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path"
@@ -294,11 +307,13 @@ def write_store(
             for shard_documents, rows in encoded:
                 manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled, columns))
                 manifest.write(folder)
-                for document in shard_documents:
+                for document in [] if known else shard_documents:
                     add_text(digest, document.text)
         if not manifest.shards:
             raise ValueError(f"{name}: expected at least one document, got none")
-        _finish(folder, manifest, digest.hexdigest())
+        if begun and not known and digest.hexdigest() != begun:
+            raise ValueError(f"{folder} was begun with other texts than the corpus has: choose another path")
+        _finish(folder, manifest, begun or digest.hexdigest())
     torch.cuda.empty_cache()  # what comes next has other shapes; without a GPU this is nothing
     return EmbeddingStore.open(folder, verify=False).by(encoder)
 
@@ -403,15 +418,17 @@ def _record(encoder: Encoder) -> dict[str, Any] | None:
     return record if is_whole(record, "encoder") else None
 
 
-def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document]) -> None:
-    """Check that a whole shard is still whole, and of these documents."""
+def _compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document], known: bool) -> None:
+    """Check that a whole shard is still whole, and of these documents, whose texts may be `known` to be the same."""
     if len(documents) < shard.rows:
         raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
-    if digest_of(documents) != shard.documents:
+    table = read_shard(folder, shard, manifest, verify=not manifest.complete)
+    # Where the corpus was known as a whole, the shard says nothing of its documents, and its ids are there to compare.
+    ids_differ = not shard.documents and table["id"].to_pylist() != [document.id for document in documents]
+    if ids_differ or (shard.documents and not known and digest_of(documents) != shard.documents):
         raise ValueError(
             f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
         )
-    read_shard(folder, shard, manifest, verify=not manifest.complete)
 
 
 def _finish(folder: Path, manifest: Manifest, digest: str) -> None:

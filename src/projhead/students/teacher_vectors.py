@@ -68,8 +68,10 @@ def teacher_vectors(
         raise ValueError(f"corpus: expected texts for {encoder.name} to encode, got none")
 
     def rows_of(name: str, texts: Sequence[str], side: Side = "document") -> Any:
-        path = store_path(Path(stores), encoder, fingerprint(texts), dtype, side)
+        digest = fingerprint(texts)
+        path = store_path(Path(stores), encoder, digest, dtype, side)
         options: dict[str, Any] = {"dtype": dtype, "side": side, "keep_texts": False, "show_progress": show_progress}
+        options["fingerprint"] = digest
         store: EmbeddingStore = embed(encoder, texts, out=path, name=f"{corpus.name}-{name}", **options)
         return store.rows
 
