@@ -29,6 +29,7 @@ from projhead.settings.options import options_of
 NEEDED = {
     "encode": ["out=x"],
     "export": ["artifact=x"],
+    "load": ["store=x", "to=lance://x"],
     "report": ["results=x"],
     "search": ["index=x", "query=x"],
 }

@@ -24,6 +24,10 @@ class Document(NamedTuple):
     text: str
     columns: Mapping[str, Any] = MappingProxyType({})
 
+    def __hash__(self) -> int:
+        """Return a hash of id and text: columns may hold what has none."""
+        return hash((self.id, self.text))
+
 
 #: Names of a store's own columns, which no other column of a document can have.
 STORED = frozenset({"id", "text", "embedding"})

@@ -17,6 +17,7 @@ from projhead.data import Document, Scores
 from projhead.exporters.head import HeadOnnx
 from projhead.heads.linear import Linear
 from projhead.indexes.exact import ExactIndex
+from projhead.persistence.identity import EncoderIdentity
 from projhead.losses.similarity_mse import SimilarityMSE
 from projhead.reducers.truncation import Truncation
 from projhead.vectors import unit_rows
@@ -49,7 +50,8 @@ class MyCorpus:
 
 
 class MyEncoder:
-    name, revision, dimension, two_sided = "my encoder", "v1", 16, False
+    name, dimension, two_sided = "my encoder", 16, False
+    identity = EncoderIdentity("my encoder", "v1", 16)
 
     def __init__(self, seed: int = 0):
         self.seed = seed

@@ -16,6 +16,7 @@ import pytest
 
 from projhead.commands import train
 from projhead.commands.compose import composed
+from projhead.corpora.split import in_test
 from projhead.errors import UserError
 from projhead.reducers.base import load_reducer
 from projhead.report.results import read_results
@@ -120,8 +121,8 @@ def test_damaged_settings_are_named_and_may_be_given_again(
 
 @pytest.mark.parametrize("held_out", [0, 1, 2, 5])
 def test_few_held_out_rows_are_measured_at_what_they_have_or_refused_before(tmp_path: Path, held_out: int) -> None:
-    kept = [text for text in map(str, range(2000)) if not train.in_test(text)][:100]
-    left = [text for text in map(str, range(2000)) if train.in_test(text)][:held_out]
+    kept = [text for text in map(str, range(2000)) if not in_test(text)][:100]
+    left = [text for text in map(str, range(2000)) if in_test(text)][:held_out]
     (tmp_path / "t.txt").write_text("\n".join(kept + left))
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(100 + held_out, 16)).astype(np.float32))
     given = ["encoder=precomputed", f"encoder.path={tmp_path / 'v.npy'}", f"encoder.texts={tmp_path / 't.txt'}",

@@ -54,7 +54,7 @@ def _products(folder: Path) -> list[str]:
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected one of float32, int8, int8_bf16, got 'int4'"):
+    with pytest.raises(ValueError, match="expected one of float32, int8, int8_static, int8_bf16, got 'int4'"):
         OpenVino("int4")
 
 

@@ -51,7 +51,8 @@ def test_revisions_of_older_versions(revision: str, expected: tuple[str, str]) -
 
 @pytest.mark.parametrize(
     "record",
-    [None, {}, {"name": "tiny", "fingerprint": "feed"}, {"name": "tiny", "fingerprint": "feed", "dimension": "12"},
+    [None, {}, {"name": "tiny", "fingerprint": "feed"}, {"name": "tiny", "fingerprint": "feed", "dimension": 10**30},
+     {"name": "tiny", "fingerprint": "feed", "dimension": "12"},
      {"name": "tiny", "fingerprint": "feed", "dimension": 12, "unit": 1}],
 )  # fmt: skip
 def test_other_records_are_refused(record: object) -> None:

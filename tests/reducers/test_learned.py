@@ -219,7 +219,6 @@ def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> 
     for changed, said in (
         ({"class": "projhead.codecs.pq.ProductQuantizer", "parameters": {"n_bytes": 8}}, "its codec does not fit"),
         ({"class": "projhead.heads.linear.Linear", "parameters": {}}, "expected one of projhead's codecs"),
-        ({"class": "projhead.codecs.cast.Cast", "parameters": {}}, "its codec does not fit"),
     ):
         edit(tmp_path, "artifact", codec=changed)
         with pytest.raises(ValueError, match=said):

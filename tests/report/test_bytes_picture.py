@@ -100,7 +100,9 @@ def test_seeds_are_averaged(frame):
 def test_the_page_has_it_only_where_codecs_are_compared(results, tmp_path):
     without = write_report(results, {}, tmp_path / "one").read_text()
     assert "Retention against bytes" not in without
-    page = write_report([*stored(results), *[row for row in results if row.task.startswith("export/")]], {}, tmp_path)
+    page = write_report(
+        [*stored(results), *[row for row in results if row.task.startswith("export/")]], {}, tmp_path / "two"
+    )
     text = page.read_text()
     assert "Retention against bytes" in text
     assert "Retention against dimensions" in text

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from projhead.settings.ranges import Count, Part, Seed, Share
+from projhead.settings.ranges import Count, CountOrNone, Part, Seed, Share
 
 #: A group's choice: what its ``_target_`` takes is checked by itself.
 Node = Mapping[str, Any]
@@ -166,7 +166,7 @@ class Load(_Loading):
     rows: FormName | None
     columns: Sequence[str] | None
     batch_rows: Count
-    n_queries: int
+    n_queries: CountOrNone
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ from projhead.protocols import Encoder
 from projhead.settings.options import options_of, target_of
 from projhead.store.store import EmbeddingStore
 
+#: What holds the weights of a model that sentence-transformers runs.
+_WEIGHTS = (".safetensors", "pytorch_model.bin")
 _VECTORS = {".npy", ".safetensors", ".parquet"}
 
 
@@ -92,8 +94,11 @@ def _kind(place: Path, path: str) -> tuple[str, dict[str, Any]]:
     if not place.is_dir():
         return next(((kind, {}) for kind in _published(path)), ("encoder/SentenceTransformerEncoder", {"path": path}))
     if not (place / file_name("export")).is_file():
-        if not any((place / name).is_file() for name in ("modules.json", "config.json")):
-            raise FileNotFoundError(f"{path} holds neither an export nor a sentence-transformers model")
+        if not any(file.name.endswith(_WEIGHTS) for file in (*place.glob("*"), *place.glob("*/*"))):
+            raise FileNotFoundError(
+                f"no export in {path}: expected {place / file_name('export')}; write one with 'projhead export', "
+                "or give a sentence-transformers model"
+            )
         return "encoder/SentenceTransformerEncoder", {"path": path}
     kind = read_record(place, "export", ()).body.get("encoder")
     if kind is None:

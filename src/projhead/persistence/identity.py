@@ -8,6 +8,8 @@ from typing import Any, Self
 
 #: What older versions wrote behind a digest, where it was not what the files hold.
 _DTYPES = ("float32", "float16", "bfloat16")
+#: Width that a record may say: memory is taken for it.
+_WIDEST = 2**20
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class EncoderIdentity:
             given |= _of_revision(str(record["revision"]))
         missing = {"name", "fingerprint", "dimension"} - set(given)
         types = {"dimension": int, "unit": bool, "of_file": bool}
-        if missing or not all(type(value) is types.get(name, str) for name, value in given.items()):
+        sound = not missing and all(type(value) is types.get(name, str) for name, value in given.items())
+        if not sound or not 0 < given["dimension"] <= _WIDEST:
             raise ValueError(f"expected an encoder with name, fingerprint and dimension, got {record!r:.200}")
         return cls(**given)
 

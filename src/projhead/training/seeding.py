@@ -17,6 +17,7 @@ _CHATTER = (
     "is smaller than the logging interval",
     "LeafSpec",
     "Checkpoint directory .* exists and is not empty",
+    "Experiment logs directory .* exists and is not empty",
     "You have overridden",
     "GPU available but not used",
     "Starting from v1.9.0, `tensorboardX` has been removed",

@@ -30,8 +30,8 @@ def make_trainer(
         every = [*(callbacks or {}).values(), *watchers]
         made = trainer(callbacks=every, logger=loggers or False, plugins=[WholeCheckpoints()], **needed)
         if made.world_size > 1:
-            # Each process would train on the same batches: no faster, and all would write the same folders.
-            raise ValueError(f"trainer.devices: expected 1, got {made.world_size}; a head trains on one device")
+            # Samplers and losses know nothing of other processes, and all of these would write the same folders.
+            raise ValueError(f"trainer.devices: expected 1, got {made.world_size}; several are not supported yet")
         return made
     return pl.Trainer(
         max_steps=max_steps,
