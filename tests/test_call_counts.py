@@ -18,7 +18,7 @@ from projhead.encoders.load import load_encoder
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.evaluation.compare import compare
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
 from projhead.exporters.openvino import OpenVino
 from projhead.indexes.exact import ExactIndex
@@ -92,7 +92,9 @@ def test_an_export_reads_each_file_once_for_its_digest(
     student = assemble(teacher, PCA(8).fit(teacher.encode(texts)))
     read = counted(monkeypatch, "_digest", files, of=lambda path: path.stat().st_ino)
     reference = student.encode(texts)
-    export(exporter, student, tmp_path / "out", texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.5)
+    write_export(
+        exporter, student, tmp_path / "out", texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.5
+    )
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name not in _OURS]
     load_encoder(tmp_path / "out")
     assert read == {path.stat().st_ino: 1 for path in written}

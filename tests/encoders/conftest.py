@@ -14,7 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import BertConfig, BertModel
 
 from projhead.encoders.minilm import MiniLM
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
 from projhead.exporters.openvino import OpenVino
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
@@ -75,7 +75,9 @@ def exports(student: SentenceTransformer, tmp_path_factory: pytest.TempPathFacto
             pytest.skip("OpenVINO is not installed")
         path = tmp_path_factory.mktemp("exports") / kind
         least = LEAST.get(kind, 0.98)
-        export(EXPORTERS[kind], student, path, texts, reference, teacher=None, reducer="pca", min_mean_cosine=least)
+        write_export(
+            EXPORTERS[kind], student, path, texts, reference, teacher=None, reducer="pca", min_mean_cosine=least
+        )
         return path
 
     return folder

@@ -11,7 +11,7 @@ import pytest
 from projhead.encoders.load import load_encoder
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build, spec_of
@@ -67,7 +67,7 @@ def test_a_head_serves_its_teacher_in_either_precision(
         assemble(half.model, reducer)
     student = assemble(teacher, reducer)
     options = {"teacher": None, "reducer": "pca"}
-    export(SentenceTransformersFolder(), student, tmp_path / "out", texts, student.encode(texts), **options)
+    write_export(SentenceTransformersFolder(), student, tmp_path / "out", texts, student.encode(texts), **options)
     loaded = load_encoder(tmp_path / "out", dtype="bfloat16", device="cpu")
     np.testing.assert_allclose(loaded.encode(texts), student.encode(texts), atol=0.1)
 

@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from tests.conftest import edit
 
 import projhead
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.head import HeadFaiss
 from projhead.reducers.pca import PCA
 from projhead.vectors import unit_rows
@@ -105,7 +105,7 @@ def test_a_setting_the_encoder_has_not_is_refused(exports: Callable[[str], Path]
 def test_a_head_alone_is_no_student(tmp_path: Path) -> None:
     rows = unit_rows(np.random.default_rng(0).normal(size=(40, 6)))
     reducer = PCA(3).fit(rows)
-    export(HeadFaiss(), reducer, tmp_path / "head", rows, reducer.transform(rows), teacher=None, reducer="pca")
+    write_export(HeadFaiss(), reducer, tmp_path / "head", rows, reducer.transform(rows), teacher=None, reducer="pca")
     with pytest.raises(ValueError, match="a head alone reads vectors, not texts"):
         projhead.load_encoder(tmp_path / "head")
     with pytest.raises(FileNotFoundError, match=r"no export in .*projhead export"):

@@ -11,7 +11,7 @@ from projhead.codecs.binary import Binary
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.exporters.codes import FaissCodes
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.heads.linear import Linear
 from projhead.indexes.faiss import TrainedFaissIndex
 from projhead.reducers.learned import LearnedReducer
@@ -31,7 +31,7 @@ def trained(codec: BaseCodec, rows: Vectors) -> LearnedReducer:
 def test_stock_faiss_gives_the_codecs_scores(codec: BaseCodec, rows: Vectors, tmp_path: Path) -> None:
     reducer = trained(codec, rows)
     path = tmp_path / "export"
-    export(FaissCodes(), reducer, path, rows, reducer.transform(rows), teacher=None, reducer="learned")
+    write_export(FaissCodes(), reducer, path, rows, reducer.transform(rows), teacher=None, reducer="learned")
     assert reducer.codec_ is not None
     codes = reducer.codec_.encode(reducer.transform(rows[:500]))
     index = faiss.read_index(str(path / "codes.index"))

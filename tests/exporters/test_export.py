@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from projhead.exporters.export import export, sample_texts
+from projhead.exporters.export import sample_texts, write_export
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record
 from projhead.vectors import Vectors, unit_rows
@@ -34,7 +34,7 @@ class Noisy:
 
 
 def run(path: Path, noise: float = 0.01, **settings: Any) -> dict[str, Any]:
-    return export(
+    return write_export(
         Noisy(noise),
         None,
         path,
@@ -59,7 +59,7 @@ def test_the_record_says_what_was_written_and_measured(tmp_path: Path) -> None:
 
 def test_parity_is_measured_on_what_calibration_did_not_see(tmp_path: Path) -> None:
     exporter = Noisy(0.01)
-    record = export(exporter, None, tmp_path / "x", ITEMS, unit_rows(ITEMS), teacher=None, reducer="pca")
+    record = write_export(exporter, None, tmp_path / "x", ITEMS, unit_rows(ITEMS), teacher=None, reducer="pca")
     np.testing.assert_array_equal(exporter.seen, ITEMS[::2])
     error = 0.01 * np.random.default_rng(1).normal(size=5).astype(np.float32)
     rest = unit_rows(ITEMS[1::2])

@@ -9,7 +9,7 @@ import pytest
 from projhead.encoders.minilm import minilm_folder
 from projhead.errors import UserError
 from projhead.exporters import by_format
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.head import HeadDense, HeadFaiss, HeadOnnx
 from projhead.protocols import Exporter
 from projhead.reducers.base import load_reducer
@@ -18,7 +18,7 @@ from projhead.vectors import Vectors
 
 
 def written(exporter: Exporter, reducer: PCA, path: Path, vectors: Vectors) -> Path:
-    export(exporter, reducer, path, vectors, reducer.transform(vectors), teacher=None, reducer=reducer.kind)
+    write_export(exporter, reducer, path, vectors, reducer.transform(vectors), teacher=None, reducer=reducer.kind)
     return path
 
 

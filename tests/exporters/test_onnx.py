@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from projhead.encoders.onnx import OnnxEncoder
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
 from projhead.vectors import Vectors
 
@@ -18,7 +18,7 @@ from projhead.vectors import Vectors
 @pytest.fixture(scope="module")
 def folder(student: SentenceTransformer, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "fp32"
-    export(Onnx(), student, path, texts, student.encode(texts), teacher=None, reducer="learned")
+    write_export(Onnx(), student, path, texts, student.encode(texts), teacher=None, reducer="learned")
     return path
 
 
@@ -40,7 +40,7 @@ def test_int8_is_a_quarter_of_the_size_and_near(
     dtype: str, folder: Path, student: SentenceTransformer, texts: list[str], tmp_path: Path
 ) -> None:
     reference = student.encode(texts)
-    record = export(Onnx(dtype), student, tmp_path / "int8", texts, reference, teacher=None, reducer="learned")
+    record = write_export(Onnx(dtype), student, tmp_path / "int8", texts, reference, teacher=None, reducer="learned")
     assert record["parity"]["mean_cosine"] >= 0.998
     assert record["parity"]["worst_cosine"] >= 0.99
     size = {path: (path / "onnx" / "model.onnx").stat().st_size for path in (folder, tmp_path / "int8")}
@@ -57,7 +57,9 @@ def test_float16_is_half_the_size_and_gives_unit_rows_on_a_cpu_too(
     folder: Path, student: SentenceTransformer, texts: list[str], tmp_path: Path, run_usage: Callable[..., Vectors]
 ) -> None:
     reference = student.encode(texts)
-    record = export(Onnx("float16"), student, tmp_path / "half", texts, reference, teacher=None, reducer="learned")
+    record = write_export(
+        Onnx("float16"), student, tmp_path / "half", texts, reference, teacher=None, reducer="learned"
+    )
     assert record["parity"]["worst_cosine"] >= 0.9999
     size = {path: (path / "onnx" / "model.onnx").stat().st_size for path in (folder, tmp_path / "half")}
     assert size[tmp_path / "half"] <= 0.52 * size[folder]
@@ -91,7 +93,7 @@ def test_other_networks_have_their_own_inputs_and_prompts(
     asking = SentenceTransformer(modules=list(tiny), device="cpu", prompts=prompts, default_prompt_name="neither")
     reference = np.stack([asking.encode_query(texts), asking.encode_document(texts)])
     assert np.abs(reference[0] - reference[1]).max() > 0.01  # the prompt matters
-    record = export(Onnx(dtype), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
+    record = write_export(Onnx(dtype), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
     assert record["prompts"] == {"query": "question: ", "document": "answer: "}
     assert "- query: `'question: '`" in (tmp_path / "tiny" / "README.md").read_text()
     graph = onnx.load(tmp_path / "tiny" / "onnx" / "model.onnx").graph

@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.load import load_encoder
 from projhead.encoders.openvino import openvino_runtime
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.openvino import OpenVino
 from projhead.vectors import Vectors
 
@@ -24,7 +24,7 @@ def test_plain_openvino_and_tokenizers_give_the_students_rows(
     student: SentenceTransformer, texts: list[str], tmp_path: Path, run_usage: Callable[..., Vectors]
 ) -> None:
     reference, path = student.encode(texts), tmp_path / "openvino"
-    record = export(OpenVino(), student, path, texts, reference, teacher=None, reducer="learned")
+    record = write_export(OpenVino(), student, path, texts, reference, teacher=None, reducer="learned")
     assert record["parity"]["worst_cosine"] > 0.99999
     np.testing.assert_allclose(run_usage(path, blocked=BLOCKED, texts=repr(texts)), reference, atol=1e-5)
     assert "library_name: openvino\n" in (path / "README.md").read_text()
@@ -35,7 +35,7 @@ def test_int8_is_a_quarter_of_the_size_and_near(
     student: SentenceTransformer, texts: list[str], tmp_path: Path, run_usage: Callable[..., Vectors]
 ) -> None:
     reference, path = student.encode(texts), tmp_path / "int8"
-    record = export(OpenVino("int8"), student, path, texts, reference, teacher=None, reducer="learned")
+    record = write_export(OpenVino("int8"), student, path, texts, reference, teacher=None, reducer="learned")
     assert record["parity"]["mean_cosine"] >= 0.998
     assert record["parity"]["worst_cosine"] >= 0.99
     whole = sum(parameter.nbytes for parameter in student.parameters())
@@ -71,7 +71,7 @@ def test_other_networks_have_their_own_inputs_and_prompts(
     asking = SentenceTransformer(modules=list(tiny), device="cpu", prompts=prompts)
     reference = np.stack([asking.encode_query(texts), asking.encode_document(texts)])
     assert np.abs(reference[0] - reference[1]).max() > 0.01  # the prompt matters
-    export(OpenVino(), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
+    write_export(OpenVino(), asking, tmp_path / "tiny", texts, reference, teacher=None, reducer="pca")
     encoder = load_encoder(tmp_path / "tiny")
     found = np.stack([encoder.encode_query(texts), encoder.encode_document(texts)])
     np.testing.assert_allclose(found, reference, atol=1e-5)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.vectors import Vectors, unit_rows
 
@@ -20,7 +20,7 @@ def test_stock_sentence_transformers_gives_the_students_rows(
 ) -> None:
     reference = student.encode(texts)
     path = tmp_path / "st"
-    export(SentenceTransformersFolder(), student, path, texts, reference, teacher=None, reducer="learned")
+    write_export(SentenceTransformersFolder(), student, path, texts, reference, teacher=None, reducer="learned")
     np.testing.assert_allclose(run_usage(path, texts=repr(texts)), reference, atol=1e-6)
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
 from projhead.vectors import Vectors
 
@@ -70,7 +70,7 @@ def asking(tiny: SentenceTransformer) -> SentenceTransformer:
 @pytest.fixture(scope="module")
 def folder(asking: SentenceTransformer, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stock") / "onnx"
-    export(
+    write_export(
         Onnx(),
         asking,
         path,

@@ -10,7 +10,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Static
 from tokenizers import Tokenizer
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
 from projhead.exporters.openvino import OpenVino
 from projhead.protocols import Exporter
@@ -45,7 +45,7 @@ def test_a_table_is_a_graph_with_the_students_rows(
     texts = [f"{text} {word}" for text in TEXTS for word in ("small", "road", "over", "")]
     reference = student.encode(texts)
     sides = np.stack([student.encode_query(texts), student.encode_document(texts)])  # without the default prompt
-    record = export(exporter, student, tmp_path / "out", texts, sides, teacher=None, reducer="pca")
+    record = write_export(exporter, student, tmp_path / "out", texts, sides, teacher=None, reducer="pca")
     assert exporter.encoder is not None
     encoder = exporter.encoder(str(tmp_path / "out"))
     np.testing.assert_allclose(encoder.encode(texts), reference, atol=near)
@@ -68,7 +68,7 @@ def test_plain_onnxruntime_and_tokenizers_give_the_rows(
     student: SentenceTransformer, tmp_path: Path, run_usage: Callable[..., Vectors]
 ) -> None:
     sides = np.stack([student.encode_query(TEXTS * 6), student.encode_document(TEXTS * 6)])
-    export(Onnx(), student, tmp_path / "out", TEXTS * 6, sides, teacher=None, reducer="pca")
+    write_export(Onnx(), student, tmp_path / "out", TEXTS * 6, sides, teacher=None, reducer="pca")
     rows = run_usage(tmp_path / "out", blocked=["torch", "transformers", "sentence_transformers"], texts=repr(TEXTS))
     np.testing.assert_allclose(rows, student.encode_document(TEXTS), atol=1e-6)
 

@@ -8,7 +8,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.reducers.pca import PCA
 from projhead.students.assemble import assemble
@@ -44,7 +44,7 @@ def test_a_folder_of_stock_modules_holds_it(teacher: SentenceTransformerEncoder,
     texts = [f"{text} {word}" for text in TEXTS for word in (*WORDS, "")]
     expected = student.encode(texts)
     options = {"teacher": None, "reducer": "pca"}
-    record = export(SentenceTransformersFolder(), student, tmp_path / "st", texts, expected, **options)
+    record = write_export(SentenceTransformersFolder(), student, tmp_path / "st", texts, expected, **options)
     assert record["parity"]["worst_cosine"] > 0.99999
     np.testing.assert_allclose(
         SentenceTransformer(str(tmp_path / "st"), device="cpu").encode(texts), expected, atol=1e-5

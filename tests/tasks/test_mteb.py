@@ -14,7 +14,7 @@ from projhead.encoders.coded import Coded
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
 from projhead.evaluation.compare import compare
-from projhead.exporters.export import export
+from projhead.exporters.export import write_export
 from projhead.exporters.sentence_transformers import SentenceTransformersFolder
 from projhead.reducers.pca import PCA
 from projhead.students.assemble import assemble
@@ -79,7 +79,9 @@ def test_an_artifact_and_an_exported_student_become_result_rows(minilm: MiniLM, 
     fitted.save(tmp_path / "run" / "baselines" / "pca", teacher=teacher)
     student = assemble(minilm, fitted)
     narrow = fitted.transform(minilm.encode(DOCUMENTS))
-    export(SentenceTransformersFolder(), student, tmp_path / "st", DOCUMENTS, narrow, teacher=teacher, reducer="pca")
+    write_export(
+        SentenceTransformersFolder(), student, tmp_path / "st", DOCUMENTS, narrow, teacher=teacher, reducer="pca"
+    )
     rows = compare([tmp_path / "run" / "artifact", tmp_path / "st"], [MTEB(["Local"])], teacher=minilm).rows
     assert {(row.task, row.metric) for row in rows} == {("mteb/Local", "ndcg@10")}
     values = {(row.reducer, row.n_components): (row.value, row.low, row.high) for row in rows}

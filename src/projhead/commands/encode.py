@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TypeGuard
 
 from hydra.utils import instantiate
@@ -13,7 +12,7 @@ from projhead.commands.run_folder import asked
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Corpus, Encoder
-from projhead.store.store import write_store
+from projhead.store.embed import embed
 
 
 def run(cfg: DictConfig) -> int:
@@ -24,20 +23,18 @@ def run(cfg: DictConfig) -> int:
         encoder = Reduced(encoder, str(cfg.artifact))
     again = cfg.count and getattr(corpus, "path", "") != "-"
     total = sum(1 for _ in corpus.documents(cfg.split)) if again else None
-    store = write_store(
-        Path(cfg.out),
+    store = embed(
         encoder,
-        corpus.documents(cfg.split),
-        name=corpus.name,
-        dtype=cfg.store_dtype,
+        corpus,
+        out=cfg.out,
+        split=cfg.split,
         codec=_codec(cfg),
+        dtype=cfg.store_dtype,
         calibration_rows=cfg.calibration_rows,
         shard_rows=cfg.shard_rows,
         keep_texts=cfg.keep_texts,
         side=cfg.side,
-        columns=getattr(corpus, "columns", None),
         total=total,
-        show_progress=True,
     )
     size = sum((store.folder / shard.file).stat().st_size for shard in store.manifest.shards)
     codec, stored = store.manifest.codec, str(cfg.store_dtype)

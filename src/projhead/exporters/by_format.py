@@ -10,8 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.data import Document
 from projhead.errors import UserError
-from projhead.exporters.export import export as write_export
-from projhead.exporters.export import sample_texts
+from projhead.exporters.export import sample_texts, write_export
 from projhead.exporters.parity import both_sides_of
 from projhead.persistence.registry import build
 from projhead.protocols import Exporter

@@ -26,7 +26,7 @@ from projhead.vectors import Vectors
 _ROUNDING = 0.9
 
 
-def export(
+def write_export(
     exporter: Exporter,
     subject: Any,
     path: Path,
