@@ -155,16 +155,16 @@ def _modern(record: Any) -> dict[str, object]:
     """Give a row of an older version its role, and what it wrote into names: ``"pca #2"``, ``"int8 (trained)"``."""
     if not isinstance(record, dict):
         raise TypeError(f"got {type(record).__name__}")
-    record = {"fingerprint" if name == "revision" else name: value for name, value in record.items()}
-    if "role" in record:
-        return record
-    if name := re.fullmatch(r"(.+) #(\d+)", str(record.get("reducer"))):
-        record |= {"reducer": name[1], "variant": int(name[2])}
-    if stored := re.fullmatch(r"(\S+) \((.+)\)", str(record.get("codec"))):
-        record |= {"codec": stored[1], "fitted_to": stored[2]}
-    kind = record.get("reducer")
+    read: dict[str, Any] = {"fingerprint" if name == "revision" else name: value for name, value in record.items()}
+    if "role" in read:
+        return read
+    if name := re.fullmatch(r"(.+) #(\d+)", str(read.get("reducer"))):
+        read |= {"reducer": name[1], "variant": int(name[2])}
+    if stored := re.fullmatch(r"(\S+) \((.+)\)", str(read.get("codec"))):
+        read |= {"codec": stored[1], "fitted_to": stored[2]}
+    kind = read.get("reducer")
     role = "reference" if kind == "teacher" else "baseline" if kind in _OLD_BASELINES else "subject"
-    return record | {"role": role}
+    return read | {"role": role}
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
