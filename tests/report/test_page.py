@@ -116,8 +116,8 @@ def test_bold_is_the_best_of_its_size_whoever_that_is(results, tmp_path):
 @pytest.mark.parametrize(
     "fields",
     [
-        ("encoder", "revision", "commit"),
-        ("task", "metric", "reducer", "encoder", "revision", "baseline", "codec", "index", "commit"),
+        ("encoder", "fingerprint", "commit"),
+        ("task", "metric", "reducer", "encoder", "fingerprint", "baseline", "codec", "index", "commit"),
     ],
 )
 def test_a_strangers_names_stay_text(results, curve, tmp_path, fields):
@@ -160,7 +160,7 @@ def test_parts_without_rows_are_left_out(results, tmp_path):
 
 def test_where_it_comes_from_is_said(results, tmp_path):
     text = write([replace(row, seed=7) for row in results], tmp_path)
-    assert "MiniLM, revision <code>0123456789abcdef</code>" in text
+    assert "MiniLM, fingerprint <code>0123456789abcdef</code>" in text
     assert "<code>0.1.0+abc1234</code>" in text
     assert "<dt>seed</dt><dd>7</dd>" in text
 
