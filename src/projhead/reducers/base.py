@@ -97,7 +97,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.n_components_
 
     def _validate_params(self) -> None:
-        """Check the parameters against the constructor's annotations, as a command line's are; arrays as their lists."""
+        """Check the parameters against the constructor's annotations, as a command line's are; arrays as lists."""
         given = self.get_params(deep=False)
         check({key: one.tolist() if isinstance(one, np.ndarray) else one for key, one in given.items()}, type(self))
 
