@@ -127,8 +127,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.n_components_
 
     def _validate_params(self) -> None:
-        """Check the parameters against the constructor's annotations, as a command line's are."""
-        check(self.get_params(deep=False), type(self))
+        """Check the parameters against the constructor's annotations, as a command line's are; arrays as lists."""
+        given = self.get_params(deep=False)
+        check({key: one.tolist() if isinstance(one, np.ndarray) else one for key, one in given.items()}, type(self))
 
     def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool) -> NDArray[Any]:
         """Validate `X` without copying: float16 and memory-mapped rows stay what they are.

@@ -326,7 +326,7 @@ class LearnedReducer(Reducer):
 
     @property
     def _widths(self) -> list[int]:
-        return [self.n_components, *self.nested]
+        return [int(width) for width in (self.n_components, *self.nested)]
 
     def _candidates(
         self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], centered: bool
@@ -412,7 +412,7 @@ class LearnedReducer(Reducer):
             head,
             loss,
             filled(self.optimizer or default_optimizer, lr=recipe.lr),
-            nested=self.nested,
+            nested=self._widths[1:],
             codec=fake,
             raw_codes=self.raw_codes,
             distortion_weight=self.distortion_weight,
@@ -453,7 +453,7 @@ class LearnedReducer(Reducer):
                 f"was trained for, got {n_components}; train again with nested=[{n_components}]"
             )
         shorter = super().prefix(n_components)
-        shorter.nested = [width for width in self.nested if width < n_components]
+        shorter.nested = [width for width in self._widths if width < n_components]
         return shorter
 
     def with_head(self, head: nn.Module, teacher: EncoderIdentity, training: dict[str, Any]) -> Self:
