@@ -18,7 +18,7 @@ def on_files(files: Files, config: Any) -> Files:
     from results import results_page
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
-    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):  # of the repository, not of the site
+    for name in (r"CONTRIBUTING\.md", r"CHANGELOG\.md", r"examples/[^)]*"):  # of the repository, not of the site
         readme = re.sub(rf"\[([^]]*)\]\({name}\)", r"\1", readme)
     for place, text in (("index.md", readme), ("results/index.md", results_page(ROOT / "docs" / "results"))):
         files.append(File.generated(config, place, content=text))

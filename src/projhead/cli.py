@@ -43,7 +43,7 @@ projhead VERB --help      what a verb does, its groups and settings; --help GROU
 projhead VERB --cfg job   the settings a run would have
 projhead VERB -m a=1,2    one run per combination
 projhead --version
-eval "$(projhead --completion bash)"   lets bash complete verbs, groups, options and settings
+eval "$(projhead --completion bash)"   lets bash, or zsh, complete verbs, groups, options and settings
 """
 
 

@@ -55,6 +55,18 @@ class Collection:
     stores : sequence of EmbeddingStore
     path : path, optional
         The folder of the index.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from projhead import Collection, embed, load_encoder
+    >>> np.save("vectors.npy", np.random.default_rng(0).normal(size=(200, 32)))
+    >>> store = embed(load_encoder("vectors.npy"), out="store", show_progress=False)
+    >>> index = Collection.build(store, "IVF4,Flat", out="index")
+    >>> index.search(store.rows[7], top_k=1)[0].id
+    '7'
+    >>> Collection.open("index").delete(["7"])
+    1
     """
 
     def __init__(self, index: BaseIndex, stores: Sequence[EmbeddingStore], path: str | Path | None = None) -> None:

@@ -7,7 +7,8 @@ import re
 from projhead.commands.conf import groups_of
 from projhead.settings.options import conf_dir, options_of
 
-#: ``eval "$(projhead --completion bash)"``. Bash takes ``=`` for the end of a word: only what follows is completed.
+#: ``eval "$(projhead --completion bash)"``, or zsh; ``projhead --completion fish | source``.
+#: Bash takes ``=`` for the end of a word: only what follows is completed.
 SCRIPTS = {
     "bash": """\
 _projhead() {
@@ -15,6 +16,21 @@ _projhead() {
     [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
 }
 complete -o default -F _projhead projhead
+""",
+    "zsh": """\
+_projhead() {
+    local -a found=("${(@f)$(projhead --complete "${BUFFER[1,CURSOR]}" 2>/dev/null)}")
+    compset -P '*='
+    compadd -S '' -- ${found:#}
+}
+compdef _projhead projhead
+""",
+    "fish": """\
+function __projhead
+    set -l typed (string match -r '^.*=' -- (commandline -ct))
+    projhead --complete (commandline -cp) 2>/dev/null | string replace -r '^' "$typed"
+end
+complete -c projhead -f -a '(__projhead)'
 """,
 }
 _KEY = re.compile(r"([a-z]\w*):")

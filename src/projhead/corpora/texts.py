@@ -9,7 +9,7 @@ from projhead.data import Document
 
 
 def read_texts(path: str, *, split: str = "all", **options: Any) -> list[Document]:
-    """Read the texts of files into memory.
+    r"""Read the texts of files into memory.
 
     Parameters
     ----------
@@ -24,5 +24,13 @@ def read_texts(path: str, *, split: str = "all", **options: Any) -> list[Documen
     ------
     FileNotFoundError, ValueError
         If there is no such file; if it cannot be read, or holds no or bad texts.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from projhead import read_texts
+    >>> _ = Path("docs.txt").write_text("one text a line\nand another\n")
+    >>> [document.text for document in read_texts("docs.txt")]
+    ['one text a line', 'and another']
     """
     return list(TextFiles(path, **options).documents(split))

@@ -79,6 +79,13 @@ def load_encoder(
     ValueError
         If a file is damaged, altered or of another version, the export is a head alone, or the encoder has no such
         setting.
+
+    Examples
+    --------
+    >>> from projhead import load_encoder
+    >>> teacher = load_encoder("all-MiniLM-L6-v2", max_seq_length=64)
+    >>> teacher.encode(["a text", "another"]).shape
+    (2, 384)
     """
     settings: dict[str, Any] = {
         "token_budget": token_budget,

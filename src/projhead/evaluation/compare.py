@@ -71,6 +71,17 @@ def compare(
         If a reducer belongs to another teacher, or has no rows to be fitted to.
     TypeError
         If a candidate is none of those.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from projhead import PCA, compare, embed, load_encoder
+    >>> from projhead.tasks.neighbor_overlap import NeighborOverlap
+    >>> np.save("vectors.npy", np.random.default_rng(0).normal(size=(200, 32)))
+    >>> store = embed(load_encoder("vectors.npy"), out="store", show_progress=False)
+    >>> table = compare([PCA(8).fit(store), PCA(16).fit(store)], [NeighborOverlap(texts=store.texts)])
+    >>> sorted(set(table.to_pandas()["n_components"]))
+    [8, 16, 32]
     """
     flat = [one for one in candidates if not isinstance(one, str | Path)]
     store = _store_of([one for one in flat if isinstance(one, Reducer)])

@@ -70,6 +70,15 @@ def export(
         If there is no such format or quantization of it, or the subject is of the wrong kind.
     ValueError
         If parity is below the threshold, or there is too little to measure it on.
+
+    Examples
+    --------
+    >>> from projhead import assemble, export, load_encoder, load_reducer
+    >>> student = assemble(load_encoder("all-MiniLM-L6-v2"), load_reducer("all-MiniLM-L6-v2-64"))
+    >>> texts = [f"{number} words" + " and more" * number for number in range(40)]
+    >>> told = export(student, "student", format="sentence_transformers", calibrate=texts)
+    >>> load_encoder("student").encode(texts).shape
+    (40, 64)
     """
     if isinstance(format, str):
         given = options if quantization is None else {**options, "quantization": quantization}

@@ -348,6 +348,13 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
         If there is none.
     ValueError
         If it is damaged, of another version, or names a class that is neither projhead's nor `trusted`.
+
+    Examples
+    --------
+    >>> from projhead import load_reducer
+    >>> head = load_reducer("all-MiniLM-L6-v2-64")
+    >>> head.n_features_in_, head.n_components_, head.teacher_.name
+    (384, 64, 'all-MiniLM-L6-v2')
     """
     with trusting(trusted):
         return _loaded(ready_folder(path) or path)

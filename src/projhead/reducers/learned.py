@@ -145,6 +145,17 @@ class LearnedReducer(Reducer):
     training_ : dict
         The same in numbers: steps, rate, what was kept and what it gains over the best PCA on held-out rows, and the
         last (or best) validation overlap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from projhead import LearnedReducer
+    >>> X = np.random.default_rng(0).normal(size=(200, 32))
+    >>> head = LearnedReducer(8, nested=[4], max_steps=5).fit(X)
+    >>> head.transform(X).shape, head.prefix(4).transform(X).shape
+    ((200, 8), (200, 4))
+    >>> 0 < head.score(X) < 1
+    True
     """
 
     kind = "learned"

@@ -40,6 +40,16 @@ class PCA(Reducer):
         The same as a share of the whole.
     n_components_ : int
         The width k that was taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from projhead import PCA
+    >>> X = np.random.default_rng(0).normal(size=(200, 32))
+    >>> PCA(8).fit_transform(X).shape
+    (200, 8)
+    >>> bool(PCA(0.5).fit(X).explained_variance_ratio_.sum() > 0.5)
+    True
     """
 
     role = "baseline"

@@ -49,6 +49,15 @@ def embed(
         If `documents` is one string.
     ValueError
         If there are none, or the folder holds something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from projhead import embed, load_encoder
+    >>> np.save("vectors.npy", np.random.default_rng(0).normal(size=(200, 32)))
+    >>> store = embed(load_encoder("vectors.npy"), out="store", codec="int8", show_progress=False)
+    >>> len(store), store.dimension, store.codec.name
+    (200, 32, 'int8')
     """
     if isinstance(documents, str):
         raise TypeError("documents: expected texts, got one string; put it into a list")

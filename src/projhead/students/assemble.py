@@ -77,6 +77,13 @@ def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer:
         If the teacher is not a sentence-transformers model: exports and vectors of an API have no modules.
     ValueError
         If the reducer is not fitted, was fitted to another teacher or width, or the model cannot take a head.
+
+    Examples
+    --------
+    >>> from projhead import assemble, load_encoder, load_reducer
+    >>> student = assemble(load_encoder("all-MiniLM-L6-v2"), load_reducer("all-MiniLM-L6-v2-64"))
+    >>> student.encode(["a text"]).shape
+    (1, 64)
     """
     model = getattr(teacher, "model", teacher)
     if not isinstance(model, SentenceTransformer):
