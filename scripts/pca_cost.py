@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--most", type=float, default=12)
     given = parser.parse_args()
     print(
-        "| rows x width | to | projhead, s | scikit-learn, s | its solver | ratio | wall | three forms | misses | it misses |"
+        "| rows x width | to | projhead, s | scikit-learn, s | its solver | ratio | wall | 3 forms | misses | it misses |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     with threadpool_limits(given.threads):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,8 @@ def orthonormal(columns: NDArray[Any]) -> tuple[NDArray[Any], Matrix]:
     """
     exact = columns.astype(np.float64, copy=False)
     lower: Matrix = np.zeros((1, 1))
-    try:
-        lower = np.linalg.cholesky(exact.T @ exact)
-    except np.linalg.LinAlgError:
-        pass
+    with suppress(np.linalg.LinAlgError):
+        lower = np.linalg.cholesky(exact.T @ exact).astype(np.float64, copy=False)
     scales = lower.diagonal()
     if scales.min() <= 1e-5 * scales.max():
         basis, triangle = scipy.linalg.qr(exact, mode="economic", check_finite=False)

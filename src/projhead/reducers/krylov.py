@@ -31,7 +31,7 @@ def block_of(k: int) -> int:
 
 def first_look(k: int) -> int:
     """Return the size of space that most often holds k pairs."""
-    return 2 * k + 3 * block_of(k)
+    return 2 * k + max(3 * block_of(k), 64)
 
 
 class Krylov:

@@ -18,7 +18,7 @@ from projhead.vectors import Vectors, unit_rows
 #: Rows of one product.
 _BLOCK = 16_384
 #: Products of fewer multiplications than this are made in float64; in longer ones float32's errors average out.
-_EXACT = 5e7
+_EXACT = 3e7
 #: Up to this shorter side all is decomposed, by one pass over the rows.
 _SMALL = 512
 
