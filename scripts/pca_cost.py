@@ -44,9 +44,7 @@ def main() -> None:
     parser.add_argument("--fits", type=int, default=3)
     parser.add_argument("--most", type=float, default=12)
     given = parser.parse_args()
-    print(
-        "| rows x width | to | projhead, s | scikit-learn, s | its solver | ratio | wall | 3 forms | misses | it misses |"
-    )
+    print("| rows x width | to | projhead, s | scikit-learn, s | its solver | ratio | wall | 3 forms | misses | its |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     with threadpool_limits(given.threads):
         for shape in given.shapes:
