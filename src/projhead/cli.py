@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -47,8 +48,8 @@ eval "$(projhead --completion bash)"   lets bash, or zsh, complete verbs, groups
 """
 
 
-def _task(verb: str) -> Callable[[Any], Any]:
-    """Return the function that Hydra calls with a run's settings."""
+def _task(verb: str, jobs: list[Any]) -> Callable[[Any], Any]:
+    """Return the function that Hydra calls with a run's settings; it adds these and the run's folder to `jobs`."""
 
     def run(cfg: Any) -> Any:
         # httpx, huggingface_hub and friends tell of every request at INFO.
@@ -58,6 +59,7 @@ def _task(verb: str) -> Callable[[Any], Any]:
             from projhead.persistence.names import trusting
 
             settings = checked(verb, cfg)
+            jobs.append(_job())
             with trusting(settings.get("trusted") or []):
                 return importlib.import_module(f"projhead.commands.{verb}").run(settings)
 
@@ -92,6 +94,14 @@ def _one_error_path(verb: str) -> Iterator[None]:
             raise SystemExit(1) from None
         print(f"projhead {verb}: {line}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _job() -> tuple[list[str], Path]:
+    """Return what was asked of this run, and its folder."""
+    from hydra.core.hydra_config import HydraConfig
+
+    config = HydraConfig.get()
+    return list(config.overrides.task), Path(config.runtime.output_dir)
 
 
 def _terminated(verb: str) -> Callable[[int, FrameType | None], None]:
@@ -171,7 +181,13 @@ def main() -> None:
         print("".join(f"projhead {verb}: {note}\n" for note in notes), file=sys.stderr, end="")
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out of Hydra as they are, and are told in one way
         sys.argv = [f"projhead {verb}", *rest]
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(_task(verb))()
+        jobs: list[tuple[list[str], Path]] = []
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(_task(verb, jobs))()
+        if len(jobs) > 1:
+            from projhead.commands.together import together
+            from projhead.printable import fitted
+
+            print(fitted(f"\n{together(jobs)}"))
 
 
 if __name__ == "__main__":

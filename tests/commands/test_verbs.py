@@ -197,13 +197,23 @@ def test_one_training_serves_several_widths(root: Path) -> None:
 
 
 def test_a_sweep_runs_every_combination(root: Path) -> None:
-    projhead("train", "-m", "reducer=pca,truncation", "n_components=2,4", "encoder=precomputed",
-             f"encoder.path={root / 'vectors.npy'}", f"run_dir={root / 'sweep'}", root=root)  # fmt: skip
+    vectors = ["encoder=precomputed", f"encoder.path={root / 'vectors.npy'}", "n_components=4"]
+    said = projhead("train", "-m", "reducer=random_projection,truncation", "seed=0,1", *vectors,
+                    f"run_dir={root / 'sweep'}", root=root)  # fmt: skip
     found = {
-        (config["kind"], config["reducer"]["parameters"]["n_components"])
+        (config["kind"], config["reducer"]["parameters"].get("random_state", 0))
         for config in (json.loads(path.read_text())["body"] for path in (root / "sweep").glob("*/artifact/config.json"))
     }
-    assert found == {("pca", 2), ("pca", 4), ("truncation", 2), ("truncation", 4)}
+    assert found == {("random_projection", 0), ("random_projection", 1), ("truncation", 0)}
+    table = said.partition("reducer=random_projection (2 runs), retention:")[2].partition("reducer=truncation")[0]
+    each = [
+        row.value
+        for number in (0, 1)
+        for row in read_results(root / "sweep" / str(number) / "results.jsonl")
+        if (row.reducer, row.metric, row.baseline) == ("random_projection", "overlap@10", "")
+    ]
+    kept = f"{np.mean(each):.1%} ± {100 * np.std(each, ddof=1):.1f}"
+    assert re.search(rf"random_projection +\| +4 +\| {re.escape(kept)}", table), table
 
 
 def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
@@ -225,6 +235,9 @@ def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
     assert not (root / "killed" / "artifact").exists()
     assert "going on from" in projhead(*arguments("killed"), root=root)
     projhead(*arguments("whole"), root=root)
+    again = projhead(*arguments("from_checkpoint"), f"ckpt_path={last}", "logger=csv", root=root)
+    assert f"going on from {last}" in again
+    assert not list((root / "from_checkpoint").rglob("metrics.csv"))  # nothing is left to train
     values = [
         {(row.reducer, row.metric, row.baseline): row.value for row in read_results(root / name / "results.jsonl")}
         for name in ("killed", "whole")

@@ -12,6 +12,7 @@ from projhead.evaluation.budget import budget
 from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.sample import sample_of
 from projhead.persistence.ours import expect_ours
+from projhead.printable import fitted
 from projhead.store.store import EmbeddingStore
 
 
@@ -36,7 +37,7 @@ def run(cfg: DictConfig) -> float:
         codecs=list(instantiate(cfg.codecs).values()),
         reducers=paths_of(cfg.artifact),
     )
-    print(f"\n{found}\n\n{found.verdict}")
+    print(fitted(f"\n{found}\n\n{found.verdict}"))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "budget.md").write_text(f"{found}\n", encoding="utf-8")
     return found.best.estimated

@@ -10,6 +10,7 @@ from projhead.encoders.coded import Calibration
 from projhead.evaluation.compare import compare
 from projhead.evaluation.measurements import paths_of
 from projhead.persistence.ours import expect_ours
+from projhead.printable import fitted
 from projhead.protocols import Corpus
 from projhead.report.results import expect_rows
 
@@ -31,5 +32,5 @@ def run(cfg: DictConfig) -> float:
     )
     found.save(folder / "results.jsonl")
     (folder / "tables.md").write_text(f"{found}\n", encoding="utf-8")
-    print(f"\n{found}\n\nrows: {folder / 'results.jsonl'}")
+    print(fitted(f"\n{found}") + f"\n\nrows: {folder / 'results.jsonl'}")
     return found.mean()

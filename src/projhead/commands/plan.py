@@ -10,6 +10,7 @@ from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.plan import plan
 from projhead.evaluation.sample import sample_of
 from projhead.persistence.ours import expect_ours
+from projhead.printable import fitted
 from projhead.store.store import EmbeddingStore
 
 
@@ -36,7 +37,7 @@ def run(cfg: DictConfig) -> float:
         widths=list(cfg.widths),
         reducers=paths_of(cfg.artifact),
     )
-    print(f"\n{found}")
+    print(fitted(f"\n{found}"))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.md").write_text(f"{found}\n\nEvery way, best first:\n\n{found.all_choices}\n", encoding="utf-8")
     print(f"\nevery way: {folder / 'plan.md'}")

@@ -16,6 +16,7 @@ from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
 from projhead.evaluation.trained import compare_and_save
 from projhead.persistence.record import read_record
+from projhead.printable import fitted
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
@@ -100,8 +101,20 @@ def _fit(reducer: Reducer, vectors: TeacherVectors, folder: Path, ckpt_path: str
             raise ValueError(f"ckpt_path: expected reducer=learned to go on with a checkpoint, got {reducer.kind}")
         reducer.fit(vectors.train)
         return
-    resume = last_checkpoint(folder / "checkpoints") or (None if ckpt_path is None else Path(ckpt_path))
+    resume = last_checkpoint(folder / "checkpoints") or _given(ckpt_path)
     reducer.fit(vectors.train, queries=vectors.queries, pairs=vectors.pairs, resume=resume)
+
+
+def _given(ckpt_path: str | None) -> Path | None:
+    """Return the checkpoint that was asked for."""
+    if ckpt_path is None:
+        return None
+    if not Path(ckpt_path).is_file():
+        raise UserError(
+            f"ckpt_path: no file {ckpt_path}; expected a checkpoint, such as checkpoints/last.ckpt of a run"
+        )
+    print(f"going on from {ckpt_path}")
+    return Path(ckpt_path)
 
 
 def _one_codec(cfg: DictConfig, reducer: Reducer) -> BaseCodec | None:
@@ -119,7 +132,7 @@ def _conclude(results: Path, artifact: Path) -> float:
     rows = read_results(results)
     small = artifact.parent / "encoder"
     encoder = f"encoder=sentence_transformer encoder.path={small} " if small.exists() else ""
-    print(f"\n{markdown(rows)}\n\nartifact: {artifact}\n")
+    print(fitted(f"\n{markdown(rows)}") + f"\n\nartifact: {artifact}\n")
     print(f"measure it on tasks: projhead evaluate {encoder}artifact={artifact}")
     record = read_record(artifact, "artifact", {"kind"})  # its weights are not needed
     own = (record.body["kind"], record.body["reducer"]["parameters"]["n_components"], "")

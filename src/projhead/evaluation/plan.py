@@ -64,7 +64,7 @@ class Plan:
         one, asked = self.chosen, self.asked
         fits, reaches = self.fits(one), self.reaches(one)
         short = "" if reaches else f", below the {asked.recall:.0%} asked for, which nothing that fits reaches"
-        short = short if fits else f"; nothing fits into {asked.memory / 1e9:,.1f} GB, and this is the smallest"
+        short = short if fits else f"; nothing fits into {_size(asked.memory)}, and this is the smallest"
         dimensions = f"{one.width:,} dimensions as {one.form.codec}"
         said = {
             "nothing": f"nothing. {self.target.name} holds all {dimensions}, as it does when left alone",
@@ -92,7 +92,7 @@ class Plan:
     def __str__(self) -> str:
         name, teacher, _, queries = self.sample
         heads = "" if self.best_of("head") else " No head was trained: there is nothing left for one to win."
-        memory = "" if self.target.hosted else f", {self.asked.memory / 1e9:,.1f} GB of memory"
+        memory = "" if self.target.hosted else f", {_size(self.asked.memory)} of memory"
         return (
             f"{self.target.name}: {self.asked.rows:,} rows of {name}, {teacher.dimension:,} dimensions{memory}, "
             f"{self.asked.recall:.0%} of the {TOP_K} nearest\n\n{self.verdict}\n\n{self.table}\n\n"
@@ -110,7 +110,7 @@ class Plan:
     def _table(self, shown: Sequence[Choice | None]) -> str:
         lines = [self._line(one) for one in shown if one is not None]
         money = ["$ a month"] if self.chosen.money is not None else []
-        header = ["", "dimensions", "as", "bytes a row", "GB", *money, "found", "for all", "difference", "fits"]
+        header = ["", "dimensions", "as", "bytes a row", "memory", *money, "found", "for all", "difference", "fits"]
         return str(tabulate(lines, header, "github", disable_numparse=True))
 
     def _line(self, one: Choice) -> list[str]:
@@ -122,7 +122,7 @@ class Plan:
         money = [] if one.money is None else [f"{one.money:,.2f}"]
         codec = f"{one.form.codec}, rescored" if one.form.rescored else one.form.codec
         name = one.kind if one.kind in ("nothing", "bits") else f"{one.kind} ({one.reducer})"
-        return [name, str(one.width), codec, f"{one.row_bytes:,}", f"{one.memory / 1e9:,.2f}", *money, kept,
+        return [name, str(one.width), codec, f"{one.row_bytes:,}", _size(one.memory), *money, kept,
                 f"{one.estimated:.1%}", points, "yes" if self.fits(one) else "no"]  # fmt: skip
 
 
@@ -187,6 +187,14 @@ def _settles(one: Choice, asked: Asked, target: Target) -> bool:
     """Say whether a choice leaves a head nothing to win, so that none need be trained."""
     fits = target.hosted or one.memory <= asked.memory
     return one.kind in ("nothing", "bits") and fits and one.estimated >= asked.recall and one.money is None
+
+
+def _size(n: int) -> str:
+    """Write bytes with three digits."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n / 1e3:.3g} kB"
 
 
 def _rank(one: Choice, asked: Asked, target: Target) -> tuple[float, ...]:

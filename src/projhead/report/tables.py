@@ -48,11 +48,22 @@ def markdown(results: Sequence[Result]) -> str:
         if table.section != section:
             parts.append(f"### {_markdown_safe(table.section)}")
             section = table.section
-        rows = [[_markdown_safe(cell) for cell in row] for row in table.rows]
-        header = [_markdown_safe(cell) for cell in table.header]
         parts.append(_markdown_safe(table.title) + ":")
-        parts.append(tabulate(rows, header, tablefmt="github", disable_numparse=True))
+        parts.append(_github(table))
     return "\n\n".join(parts)
+
+
+def over_seeds(results: Sequence[Result]) -> str:
+    """Return each task's leading metric over the teacher's as Markdown, of several seeds mean and deviation."""
+    frame = frame_of(results)
+    values = leading(frame[~is_export(frame) & ~frame["paired"]])
+    values = _over_seeds(values.assign(column=values["task"] + " " + values["metric"].map(metric_name)))
+    return "\n\n".join(_github(table) for table in _table("", "", values, "column", _kept))
+
+
+def _github(table: Table) -> str:
+    rows, header = ([[_markdown_safe(cell) for cell in row] for row in part] for part in (table.rows, [table.header]))
+    return str(tabulate(rows, header[0], tablefmt="github", disable_numparse=True))
 
 
 def tables(frame: pd.DataFrame) -> Iterator[Table]:
