@@ -22,13 +22,13 @@ def make_trainer(
 ) -> pl.Trainer:
     """Build a trainer with what correctness needs: epochs are counted in steps, batches made anew in each.
 
-    `callbacks`, `logger` go with a `trainer` that is given, `max_steps` with one that is not, `watchers` with both.
+    `max_steps` goes with a `trainer` that is not given.
     """
     needed = {"max_epochs": -1, "reload_dataloaders_every_n_epochs": 1, "num_sanity_val_steps": 0}
+    loggers: Any = list((logger or {}).values()) or False
+    every = [*(callbacks or {}).values(), *watchers]
     if trainer is not None:
-        loggers = list((logger or {}).values())
-        every = [*(callbacks or {}).values(), *watchers]
-        made = trainer(callbacks=every, logger=loggers or False, plugins=[WholeCheckpoints()], **needed)
+        made = trainer(callbacks=every, logger=loggers, plugins=[WholeCheckpoints()], **needed)
         if made.world_size > 1:
             # Samplers and losses know nothing of other processes, and all of these would write the same folders.
             raise ValueError(f"trainer.devices: expected 1, got {made.world_size}; several are not supported yet")
@@ -36,9 +36,10 @@ def make_trainer(
     return pl.Trainer(
         max_steps=max_steps,
         devices=1,
-        callbacks=list(watchers),
-        logger=False,
-        enable_checkpointing=False,
+        callbacks=every,
+        logger=loggers,
+        plugins=[WholeCheckpoints()],
+        enable_checkpointing=any(isinstance(one, ModelCheckpoint) for one in every),
         enable_progress_bar=False,
         enable_model_summary=False,
         **needed,  # type: ignore[arg-type]
