@@ -26,7 +26,8 @@ FLOORS = [
     {"encoders", "tasks", "databases"},
     {"students", "collection"},
     {"quantization"},
-    {"exporters", "evaluation"},
+    {"exporters"},
+    {"evaluation"},
     {"commands"},
     {"cli", "__init__"},
 ]

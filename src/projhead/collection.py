@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from projhead.as_rows import as_rows
+from projhead.codecs.base import BaseCodec
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
 from projhead.indexes.base import BaseIndex, load_index
@@ -62,7 +63,14 @@ class Collection:
         self.path = None if path is None else Path(path)
 
     @classmethod
-    def build(cls, store: EmbeddingStore, index: str | BaseIndex = "Flat", *, out: str | Path | None = None) -> Self:
+    def build(
+        cls,
+        store: EmbeddingStore,
+        index: str | BaseIndex = "Flat",
+        *,
+        codec: BaseCodec | None = None,
+        out: str | Path | None = None,
+    ) -> Self:
         """Index the rows of a store.
 
         Parameters
@@ -71,10 +79,13 @@ class Collection:
         index : str or BaseIndex
             A FAISS factory string such as ``"IVF256,Flat"``, the name of a kind of index such as ``"exact"``, or an
             index of `projhead.indexes`.
+        codec : BaseCodec, optional
+            How the index stores rows, where that is to be chosen.
         out : path, optional
             Write it to this folder; `save` does so later.
         """
         made = _index_named(index) if isinstance(index, str) else index
+        made = made if codec is None else made.coded(codec)
         collection = cls(made.build(store), [store])
         if out is not None:
             collection.save(out)
@@ -245,6 +256,12 @@ class Collection:
             "stores": [_told(store, self.path) for store in self.stores],
         }
         self.index.save(self.path)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the folder of the index takes, in bytes; 0 before it is saved."""
+        files = [] if self.path is None else [file for file in self.path.rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in files)
 
     @cached_property
     def _names(self) -> NDArray[np.str_]:

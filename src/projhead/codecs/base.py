@@ -67,6 +67,11 @@ class BaseCodec(ABC):
     dimension: int
     state: State
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether `fit` was called, or a fitted one was loaded."""
+        return hasattr(self, "dimension")
+
     @abstractmethod
     def _shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of `state` at a width that `layout` takes."""
@@ -210,7 +215,7 @@ class BaseCodec(ABC):
         return self
 
     def _fitted(self) -> int:
-        if not hasattr(self, "dimension"):
+        if not self.is_fitted:
             raise ValueError(f"{self.name} is not fitted: call fit with rows first")
         return self.dimension
 

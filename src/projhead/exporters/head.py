@@ -33,6 +33,8 @@ class HeadOnnx:
 
     title = "The projection head alone, as ONNX"
     usage = """
+vectors = ...  # the teacher's, float32 (n, d)
+
 import onnxruntime
 
 session = onnxruntime.InferenceSession(f"{folder}/head.onnx")
@@ -59,6 +61,9 @@ class HeadDense:
 
     title = "The projection head alone, as sentence-transformers Dense modules"
     usage = """
+teacher = "the teacher"
+texts = ["a text", "another"]
+
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
@@ -93,6 +98,8 @@ class HeadFaiss:
 
     title = "The projection head alone, as a FAISS transform"
     usage = """
+vectors = ...  # the teacher's, float32 (n, d)
+
 import faiss
 
 transform = faiss.read_VectorTransform(f"{folder}/head.vt")

@@ -173,6 +173,11 @@ class EmbeddingStore:
         return reader(self, rows, columns, batch_rows)
 
     @property
+    def disk_bytes(self) -> int:
+        """What its shards take, in bytes."""
+        return sum((self.folder / shard.file).stat().st_size for shard in self.manifest.shards)
+
+    @property
     def ids(self) -> list[str]:
         """The id of every row."""
         return list(self.table["id"].to_pylist())
