@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from projhead.as_rows import as_rows
 from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.persistence.folder import in_place
 from projhead.persistence.names import trusting
@@ -21,6 +20,7 @@ from projhead.persistence.record import Record, read_record
 from projhead.persistence.registry import build, spec_of
 from projhead.protocols import Codec
 from projhead.vectors import Vectors, unit_rows
+from projhead.vectors.as_rows import as_rows
 
 _KEYS = {"codec", "dimension"}
 _STATE = "codec.safetensors"

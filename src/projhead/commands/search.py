@@ -13,9 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from projhead.collection import Collection, Hit
 from projhead.commands.ids import ids_of
+from projhead.console.printable import printable
 from projhead.evaluation.measurements import paths_of
 from projhead.persistence.arrays import read_array
-from projhead.printable import printable
 from projhead.vectors import Vectors
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from projhead.console.quiet import quiet
 from projhead.quantization.tables import tables_in_int8
-from projhead.quiet import quiet
 
 #: Weights of a column that share a scale, of 4 or 8 bits.
 _BLOCK = 32

@@ -21,7 +21,6 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
-from projhead.as_rows import as_rows
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.heads.linear import Linear
 from projhead.persistence.identity import EncoderIdentity, expect_same
@@ -34,6 +33,7 @@ from projhead.reducers.ready import ready_folder
 from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
+from projhead.vectors.as_rows import as_rows
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
 BLOCK = 65_536

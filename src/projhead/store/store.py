@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
+from projhead.console.progress import progress
 from projhead.data import Document
 from projhead.persistence.files import locked, write_json
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.leftovers import leftover, remove
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
-from projhead.progress import progress
 from projhead.protocols import Encoder
 from projhead.store.arrow import FormName, reader
 from projhead.store.codec import FOLDER, Encoded, fit_or_open_codec, open_codec
