@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +14,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from projhead.as_rows import as_rows
-from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.persistence.folder import in_place
 from projhead.persistence.names import trusting
 from projhead.persistence.record import Record, read_record
 from projhead.persistence.registry import build, spec_of
 from projhead.protocols import Codec
 from projhead.vectors import Vectors, unit_rows
+
+if TYPE_CHECKING:
+    from projhead.codecs._fake_quantize import FakeQuantized
 
 _KEYS = {"codec", "dimension"}
 _STATE = "codec.safetensors"
