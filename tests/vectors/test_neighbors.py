@@ -26,7 +26,7 @@ def test_unit_rows_refuse_one_dimension():
         unit_rows([1.0, 2.0, 3.0])
 
 
-@pytest.mark.parametrize("block", [vectors._BLOCK, 700])
+@pytest.mark.parametrize("block", [neighbors._BLOCK, 700])
 def test_exact_top_k_agrees_with_scikit_learn(monkeypatch, block):
     monkeypatch.setattr(neighbors, "_BLOCK", block)  # 700 similarities: several blocks of 7 queries
     queries, rows = random_rows(50, 8, seed=1), random_rows(100, 8)
@@ -60,7 +60,7 @@ def naive_overlap(reference, reduced, k):
     return [len(a & b) / k for a, b in zip(nearest(reference), nearest(reduced), strict=True)]
 
 
-@pytest.mark.parametrize("block", [vectors._BLOCK, 900])
+@pytest.mark.parametrize("block", [neighbors._BLOCK, 900])
 def test_overlap_without_ties_is_the_share_of_common_neighbors(monkeypatch, block):
     monkeypatch.setattr(neighbors, "_BLOCK", block)
     reference = random_rows(90, 16)

@@ -6,14 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.persistence.folder import in_place
 from projhead.persistence.names import trusting
 from projhead.persistence.record import Record, read_record
@@ -21,6 +20,9 @@ from projhead.persistence.registry import build, spec_of
 from projhead.protocols import Codec
 from projhead.vectors import Vectors, unit_rows
 from projhead.vectors.as_rows import as_rows
+
+if TYPE_CHECKING:
+    from projhead.codecs._fake_quantize import FakeQuantized
 
 _KEYS = {"codec", "dimension"}
 _STATE = "codec.safetensors"

@@ -28,6 +28,7 @@ def run(cfg: DictConfig) -> float:
         measured=Path(cfg.artifact).parent / "results.jsonl",
         max_items=cfg.max_texts,
         min_mean_cosine=cfg.min_mean_cosine,
+        serve=list(cfg.serve),
     )
     append_results(run_folder() / "results.jsonl", exported.rows)
     print(exported)

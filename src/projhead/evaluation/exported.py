@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from projhead.encoders.reduced import Reduced
 from projhead.evaluation.measurements import export_rows
 from projhead.exporters.by_format import export
 from projhead.exporters.export import sample_texts
+from projhead.exporters.serving import Claim, told
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Corpus, Encoder, Exporter
 from projhead.reducers.base import Reducer
@@ -28,11 +30,13 @@ class Exported(NamedTuple):
 
     def __str__(self) -> str:
         parity = self.record["parity"]
-        return (
+        said = (
             f"{self.folder}: {self.record['bytes'] / 1e6:.1f} MB; over {parity['n']} items the cosine to the fp32 "
             f"student is {parity['mean_cosine']:.5f} on average and {parity['worst_cosine']:.5f} at worst, "
             f"{parity['overlap_at_10']:.1%} of the 10 nearest stay"
         )
+        serves = self.record["serves"]
+        return f"{said}\n{told([Claim(**one) for one in serves])}" if serves else said
 
 
 def measures_itself(exporter: Exporter, reducer: Reducer) -> bool:
@@ -50,6 +54,7 @@ def export_artifact(
     measured: Path | None = None,
     max_items: int = 512,
     min_mean_cosine: float | None = None,
+    serve: Sequence[str] = (),
 ) -> Exported:
     """Export a fitted reducer with its teacher, or alone, and measure the written files.
 
@@ -65,7 +70,7 @@ def export_artifact(
         Its held-out texts calibrate and measure; vectors made elsewhere are their own.
     measured : path, optional
         Result rows for the card, where there is such a file.
-    max_items, min_mean_cosine
+    max_items, min_mean_cosine, serve
         As in `projhead.export`.
 
     Raises
@@ -83,6 +88,7 @@ def export_artifact(
         calibrate=None if encoder is None else _items(exporter, encoder, corpus, max_items),
         max_items=max_items,
         min_mean_cosine=min_mean_cosine,
+        serve=serve,
         measured=markdown(read_results(measured)) if measured is not None and measured.is_file() else "",
     )
     unit = "texts" if exporter.encoder else "vectors"

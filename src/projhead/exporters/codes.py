@@ -30,6 +30,7 @@ index.add(documents)
 scores, numbers = index.search(queries, 10)
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.5  # to rows before they are coded
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:

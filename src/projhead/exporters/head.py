@@ -41,6 +41,7 @@ session = onnxruntime.InferenceSession(f"{folder}/head.onnx")
 rows = session.run(["sentence_embedding"], {"embedding": vectors})[0]  # float32 (n, d) -> (n, k)
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
@@ -74,6 +75,7 @@ model = SentenceTransformer(modules=[*SentenceTransformer(teacher), Normalize(),
 rows = model.encode_document(texts)  # of queries: encode_query
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
@@ -108,6 +110,7 @@ rows = transform.apply(vectors)  # (n, k)
 faiss.normalize_L2(rows)
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:

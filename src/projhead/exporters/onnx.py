@@ -70,6 +70,7 @@ feed = {i.name: np.array([getattr(t, known[i.name]) for t in tokens]) for i in s
 rows = session.run(["sentence_embedding"], feed)[0]
 """
     encoder = OnnxEncoder
+    form = "onnx"
 
     def __init__(self, quantization: Quantization = "float32", opset: int = OPSET) -> None:
         if quantization not in DTYPES:

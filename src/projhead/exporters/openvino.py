@@ -68,6 +68,7 @@ feed = {i.any_name: np.array([getattr(t, known[i.any_name]) for t in tokens]) fo
 rows = compiled(feed)["sentence_embedding"]
 """
     encoder = OpenVinoEncoder
+    form = "openvino"
 
     def __init__(self, quantization: Quantization = "float32") -> None:
         if quantization not in _DTYPES:

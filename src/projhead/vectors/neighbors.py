@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from projhead.vectors.unit import Vectors
+
+if TYPE_CHECKING:
+    import torch
 
 #: Similarities held at once; bounds a block to 256 MB of float32.
 _BLOCK = 1 << 26
@@ -18,6 +21,8 @@ _TIE = 1e-6
 
 
 def _tensor(rows: Vectors) -> torch.Tensor:
+    import torch
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is only read
         return torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
@@ -47,6 +52,8 @@ def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, N
     ValueError
         If widths differ, or `top_k` is not positive.
     """
+    import torch
+
     if top_k < 1:
         raise ValueError(f"top_k: expected a positive number, got {top_k}")
     top_k = min(top_k, len(rows))
@@ -89,6 +96,8 @@ def neighbor_overlap(
     ValueError
         If the two differ in rows, there are too few rows, or a neighborhood is empty.
     """
+    import torch
+
     if min(top_k) < 1:
         raise ValueError(f"top_k: expected positive numbers, got {list(top_k)}")
     for rows in (reduced, reduced if queries is None else queries):
