@@ -30,7 +30,7 @@ from projhead.corpora.files import TextFiles
 from projhead.data import Document
 from projhead.errors import mendable
 from projhead.persistence.identity import EncoderIdentity
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 
 COLUMNS = ("examples", "other answers", "tracebacks")
 Table = list[tuple[str, str]]

@@ -12,7 +12,8 @@ from projhead.data import Document
 from projhead.persistence.registry import build
 from projhead.protocols import Corpus, Encoder
 from projhead.settings.options import option
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 
 
 def embed(
