@@ -185,7 +185,7 @@ def main() -> None:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(_task(verb, jobs))()
         if len(jobs) > 1:
             from projhead.commands.together import together
-            from projhead.printable import fitted
+            from projhead.console.fitted import fitted
 
             print(fitted(f"\n{together(jobs)}"))
 

@@ -8,11 +8,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.commands.run_folder import run_folder
+from projhead.console.fitted import fitted
 from projhead.evaluation.budget import budget
 from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.sample import sample_of
 from projhead.persistence.ours import expect_ours
-from projhead.printable import fitted
 from projhead.store.store import EmbeddingStore
 
 

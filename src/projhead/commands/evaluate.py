@@ -6,11 +6,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.commands.run_folder import run_folder
+from projhead.console.fitted import fitted
 from projhead.encoders.coded import Calibration
 from projhead.evaluation.compare import compare
 from projhead.evaluation.measurements import paths_of
 from projhead.persistence.ours import expect_ours
-from projhead.printable import fitted
 from projhead.protocols import Corpus
 from projhead.report.results import expect_rows
 

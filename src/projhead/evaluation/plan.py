@@ -21,6 +21,8 @@ from projhead.reducers.pca import PCA
 
 #: Heads are trained for widths up to this part of the teacher's: above it PCA keeps as much.
 _NARROW = 3
+#: So many times the rows that were searched, and estimates are called rough.
+_ROUGH = 2000
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,20 @@ class Plan:
 
     def __str__(self) -> str:
         name, teacher, _, queries = self.sample
-        heads = "" if self.best_of("head") else " No head was trained: there is nothing left for one to win."
         memory = "" if self.target.hosted else f", {_size(self.asked.memory)} of memory"
+        notes = []
+        if self.asked.rows > _ROUGH * self.measured:
+            notes.append("From so few rows to so many the estimate is rough: give a larger sample.")
+        if not self.best_of("head"):
+            notes.append("No head was trained: there is nothing left for one to win.")
         return (
             f"{self.target.name}: {self.asked.rows:,} rows of {name}, {teacher.dimension:,} dimensions{memory}, "
             f"{self.asked.recall:.0%} of the {TOP_K} nearest\n\n{self.verdict}\n\n{self.table}\n\n"
             f"The best of each kind. Found: the share of the teacher's {TOP_K} nearest by {len(queries):,} queries "
             f"among {self.measured:,} rows, with its 95%\ninterval; codes, PCA and head learned from other rows. For "
             "all: estimated by the fall from a quarter of these rows to\nall of them. Difference: the verdict's less "
-            "this one's, in points, paired. What a graph loses comes on top.\n" + heads.strip()
-        )
+            "this one's, in points, paired. What a graph loses comes on top."
+        ) + "".join(f"\n{note}" for note in notes)
 
     @property
     def all_choices(self) -> str:

@@ -11,8 +11,11 @@ import pytest
 from projhead.collection import Collection
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
+from projhead.encoders.reduced import Reduced
 from projhead.indexes.exact import ExactIndex
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.reducers.pca import PCA
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 
 TEXTS = [f"text {number}" for number in range(60)]
 
@@ -74,6 +77,18 @@ def test_what_was_added_and_deleted_is_there_when_opened_again(root: Path) -> No
             again.search(TEXTS[0], filter_ids=wrong)
     with pytest.raises(ValueError, match=r"document 'id text 0' is in the index already \(39 such\)"):
         again.add(_store(root, "one"))
+
+
+def test_vectors_of_the_teacher_go_through_the_head_of_the_documents(root: Path) -> None:
+    encoder = Precomputed(str(root / "rows.npy"), texts=str(root / "texts.txt"))
+    PCA(4).fit(np.load(root / "rows.npy")).save(root / "head", teacher=encoder.identity)
+    store = write_store(root / "reduced", Reduced(encoder, root / "head"), [Document(text, text) for text in TEXTS])
+    collection = Collection.build(store, "exact", out=root / "index")
+    for one in (collection, Collection.open(root / "index")):
+        hit = one.search(np.load(root / "rows.npy")[9], top_k=1)[0]
+        assert (hit.id, hit.score) == (TEXTS[9], pytest.approx(1, abs=1e-3))
+        with pytest.raises(ValueError, match="queries: expected width 4"):
+            one.search(np.ones(5))
 
 
 def test_index_and_stores_move_together(root: Path, tmp_path: Path) -> None:

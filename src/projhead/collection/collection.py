@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.as_rows import as_rows
+from projhead.codecs.base import BaseCodec
+from projhead.collection.hit import Hit
+from projhead.collection.places import opened, place_of, told_of
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
 from projhead.indexes.base import BaseIndex, load_index
@@ -22,25 +22,7 @@ from projhead.protocols import Encoder
 from projhead.settings.options import option, options_of
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors
-
-
-class Hit(NamedTuple):
-    """A document that was found.
-
-    Attributes
-    ----------
-    id, text : str
-        The text is empty where the store keeps none.
-    score : float
-        Inner product with the query.
-    columns : mapping of str to object
-        What else the store keeps of it.
-    """
-
-    id: str
-    score: float
-    text: str
-    columns: Mapping[str, Any] = MappingProxyType({})
+from projhead.vectors.as_rows import as_rows
 
 
 class Collection:
@@ -74,7 +56,14 @@ class Collection:
         self.path = None if path is None else Path(path)
 
     @classmethod
-    def build(cls, store: EmbeddingStore, index: str | BaseIndex = "Flat", *, out: str | Path | None = None) -> Self:
+    def build(
+        cls,
+        store: EmbeddingStore,
+        index: str | BaseIndex = "Flat",
+        *,
+        codec: BaseCodec | None = None,
+        out: str | Path | None = None,
+    ) -> Self:
         """Index the rows of a store.
 
         Parameters
@@ -83,10 +72,13 @@ class Collection:
         index : str or BaseIndex
             A FAISS factory string such as ``"IVF256,Flat"``, the name of a kind of index such as ``"exact"``, or an
             index of `projhead.indexes`.
+        codec : BaseCodec, optional
+            How the index stores rows, where that is to be chosen.
         out : path, optional
             Write it to this folder; `save` does so later.
         """
         made = _index_named(index) if isinstance(index, str) else index
+        made = made if codec is None else made.coded(codec)
         collection = cls(made.build(store), [store])
         if out is not None:
             collection.save(out)
@@ -113,14 +105,16 @@ class Collection:
         told = index.metadata.get("stores")
         if not told:
             raise ValueError(f"{path} does not say which stores it is of: 'projhead index' writes one that does")
-        places = [_place(Path(path), one["path"]) for one in told] if stores is None else [Path(one) for one in stores]
+        places = (
+            [place_of(Path(path), one["path"]) for one in told] if stores is None else [Path(one) for one in stores]
+        )
         if len(places) != len(told):
             raise ValueError(f"stores: expected {len(told)}, those of the index {path}, got {len(places)}")
-        opened = [_opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
+        held = [opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
         encoder = EncoderIdentity.of_record(index.metadata.get("encoder"))
-        for store in opened:
+        for store in held:
             expect_same(encoder, store.identity, str(store.folder), f"it was written again: build {path} again")
-        return cls(index, opened, path)
+        return cls(index, held, path)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -192,7 +186,7 @@ class Collection:
         Parameters
         ----------
         query : str, sequence of str, or array-like of shape (d,) or (q, d)
-            Texts, or vectors of the encoder.
+            Texts, or vectors of the encoder; of its teacher, where documents went through a head.
         top_k : int
         filter_ids : iterable of str, optional
             Look only among these documents.
@@ -213,6 +207,8 @@ class Collection:
         )
         if rows.ndim == 1:
             single, rows = True, rows[None]
+        if rows.ndim == 2 and rows.shape[1] != self.stores[0].dimension:
+            rows = self._reduced(rows)
         among = None if filter_ids is None else self._numbers(filter_ids)
         if where is not None:
             among = self._where(where) if among is None else np.intersect1d(among, self._where(where))
@@ -221,6 +217,11 @@ class Collection:
         else:
             found = self._hits(*self.index.search(rows, min(top_k, len(self) or 1), filter_ids=among))
         return found[0] if single else found
+
+    def _reduced(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return the teacher's vectors by the head that the documents went through; others as they are."""
+        head = getattr(encoder_of(self.stores[0]), "fitted", None) if self.stores[0].manifest.spec else None
+        return rows if head is None or head.n_features_in_ != rows.shape[1] else np.asarray(head.transform(rows))
 
     def similar(self, id: str, top_k: int = 10) -> list[Hit]:
         """Find the nearest documents of a document in the index, itself left out.
@@ -254,9 +255,15 @@ class Collection:
         assert self.path is not None
         self.index.metadata = {
             "encoder": self.stores[0].identity.record,
-            "stores": [_told(store, self.path) for store in self.stores],
+            "stores": [told_of(store, self.path) for store in self.stores],
         }
         self.index.save(self.path)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the folder of the index takes, in bytes; 0 before it is saved."""
+        files = [] if self.path is None else [file for file in self.path.rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in files)
 
     @cached_property
     def _names(self) -> NDArray[np.str_]:
@@ -316,26 +323,3 @@ def _index_named(name: str) -> BaseIndex:
     spec = option("index", name) if name in options_of("index") else option("index", "faiss", factory=name)
     index: BaseIndex = build(spec, "index")
     return index
-
-
-def _told(store: EmbeddingStore, index: Path) -> dict[str, Any]:
-    """Describe a store by its place from the index's folder, so that both can be moved together."""
-    place = os.path.relpath(store.folder.resolve(), index.resolve())
-    return {"path": Path(place).as_posix(), "corpus": store.manifest.corpus, "rows": len(store)}
-
-
-def _place(index: Path, told: str) -> Path:
-    return Path(told) if Path(told).is_absolute() else Path(os.path.normpath(index.resolve() / told))
-
-
-def _opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[str]) -> EmbeddingStore:
-    try:
-        store = EmbeddingStore.open(place, trusted=trusted)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
-            "store=<folder>, Collection.open(..., stores=[<folder>]))"
-        ) from error
-    if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
-        raise ValueError(f"{place} was written again after the index {index}: build the index again")
-    return store

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from projhead.printable import fitted, printable
+from projhead.console.printable import printable
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,3 @@ def test_no_control_character_and_no_line_break_comes_through() -> None:
     shown = printable(everything)
     assert not {character for character in shown if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")}
     assert len(shown.splitlines()) == 1
-
-
-def test_a_table_wider_than_the_terminal_is_wrapped_and_loses_nothing() -> None:
-    table = "| name | kept |\n|---|---|\n| a reducer of a long name | 91.1% [90.2%, 92.3%] |\n| pca | 80.0% |"
-    text = f"before\n\n{table}\n\nafter"
-    assert fitted(text, 80) == text
-    assert fitted(text) == text  # which goes to a file
-    lines = fitted(text, 30).splitlines()
-    assert max(map(len, lines)) <= 30
-    assert (lines[0], lines[-1]) == ("before", "after")
-    shown = [word for word in " ".join(lines).split() if not set(word) <= {"-"}]
-    assert sorted(shown) == sorted(word for word in text.split() if not set(word) <= {"|", "-"})
