@@ -36,6 +36,7 @@ from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.report.results import Result, append_results, read_results
 from projhead.store.store import EmbeddingStore
+from projhead.vectors import unit_rows
 
 #: Settings of a head that is trained in a second.
 SMALL = ["n_components=4", "head=linear", "reducer.blend=1", "reducer.steps_per_epoch=2", "reducer.n_documents=32",
@@ -210,7 +211,7 @@ def verb(root: Path, name: str, *overrides: str) -> Callable[[], Any]:
 
 
 def _rows(n: int, seed: int) -> np.ndarray[Any, Any]:
-    return np.random.default_rng(seed).normal(size=(n, 16)).astype(np.float32)
+    return unit_rows(np.random.default_rng(seed).normal(size=(n, 16)))
 
 
 def jobs(root: Path) -> Iterator[Job]:

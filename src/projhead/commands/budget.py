@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.commands.run_folder import run_folder
+from projhead.encoders.lifted import asking
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.planning import (
@@ -113,7 +114,7 @@ def _sample(cfg: DictConfig) -> tuple[str, EncoderIdentity, Vectors, Vectors]:
     if len(rows) < 4 * TOP_K:
         raise ValueError(f"expected a sample of at least {4 * TOP_K} rows, got {len(rows)}")
     n_queries = min(int(cfg.n_queries), len(rows) // 4)
-    return name, teacher, rows[np.sort(held[n_queries:])], rows[held[:n_queries]]
+    return name, teacher, rows[np.sort(held[n_queries:])], asking(rows[held[:n_queries]], teacher)
 
 
 def _chosen(n: int, most: int) -> NDArray[np.int64]:

@@ -9,7 +9,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.commands.run_folder import asked, run_folder
-from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.evaluation.measurements import export_rows
@@ -32,7 +31,6 @@ def run(cfg: DictConfig) -> float:
     if encoder is not None:
         Reduced(encoder, reducer)  # refuses another teacher's head
     results = Path(cfg.artifact).parent / "results.jsonl"
-    expect_none(encoder, "export")
     record = export(
         reducer if exporter.encoder is None else assemble(encoder, reducer),  # type: ignore[arg-type]  # it refuses
         cfg.out,

@@ -8,7 +8,6 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.trained import compare_and_save
 from projhead.protocols import Encoder
@@ -29,7 +28,11 @@ def check_student(cfg: DictConfig, encoder: Encoder) -> None:
             f"student: expected reducer=learned without a codec, got {kind}{'' if cfg.codec is None else ' with one'}; "
             "train the student first, then what you like on it: encoder=sentence_transformer encoder.path=<run>/encoder"
         )
-    expect_none(encoder, "student")
+    if encoder.identity.longest:
+        raise ValueError(
+            f"student: expected a teacher of unit rows, got {encoder.name}, whose lengths matter: a smaller network "
+            "would encode queries as it does documents; train the head alone (leave student= out) and export that"
+        )
     if isinstance(encoder, Precomputed) and not encoder.has_texts:
         raise ValueError(
             "student: expected texts to train it on, got vectors without; name the column of the texts "
