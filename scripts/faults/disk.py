@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import Campaign, jobs, told, workplace
+from harness import Campaign, told, workplace
+from jobs import jobs
 
 _MEGABYTE = 1 << 20
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from projhead.collection import Collection
 from projhead.commands.search import ids_of
+from projhead.evaluation.measurements import paths_of
 from projhead.store.store import EmbeddingStore
 
 
@@ -19,12 +20,9 @@ def run(cfg: DictConfig) -> int:
     """Build an index, or change the one at `out`; return the number of rows in it."""
     path, started = Path(cfg.out), time.perf_counter()
     changes = cfg.add is not None or cfg.delete is not None
-    if changes == (cfg.store is not None):
-        raise ValueError(
-            f"expected store=... to build {path}, or add=... or delete=... to change it, got "
-            + ("both" if changes else "none of them")
-        )
-    collection = Collection.open(path) if changes else _built(cfg)
+    if not changes and cfg.store is None:
+        raise ValueError(f"expected store=... to build {path}, or add=... or delete=... to change it, got none of them")
+    collection = Collection.open(path, stores=_moved(cfg)) if changes else _built(cfg)
     if cfg.delete is not None:
         print(f"deleted {collection.delete(ids_of(cfg.delete)):,} rows")
     if cfg.add is not None:
@@ -39,8 +37,15 @@ def run(cfg: DictConfig) -> int:
     return len(index)
 
 
+def _moved(cfg: DictConfig) -> list[Path] | None:
+    """Return where the stores of an index are that is changed, where that is said."""
+    return None if cfg.store is None else paths_of(cfg.store)
+
+
 def _built(cfg: DictConfig) -> Collection:
-    return Collection.build(EmbeddingStore.open(cfg.store), instantiate(cfg.index, **_codec(cfg)))
+    if len(stores := paths_of(cfg.store)) != 1:
+        raise ValueError(f"store: expected one store to build an index over, got {len(stores)}; add the others to it")
+    return Collection.build(EmbeddingStore.open(stores[0]), instantiate(cfg.index, **_codec(cfg)))
 
 
 def _codec(cfg: DictConfig) -> dict[str, Any]:
