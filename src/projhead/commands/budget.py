@@ -29,6 +29,7 @@ from projhead.evaluation.planning import (
     plans_for,
     recommended,
 )
+from projhead.persistence.files import atomic_file
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus, Encoder
@@ -65,9 +66,8 @@ def run(cfg: DictConfig) -> float:
     )
     print(f"\n{head}\n\n{table}\n\nrecommended: the first, {verdict} {goal}:")
     print(f"  projhead index store=<store{_of(best)}> out=<index> {best.plan.command(lists(n))}")
-    folder = run_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "budget.md").write_text(f"{head}\n\n{table}\n", encoding="utf-8")
+    with atomic_file(run_folder() / "budget.md") as temporary:
+        temporary.write_text(f"{head}\n\n{table}\n", encoding="utf-8")
     return best.estimated
 
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from projhead.codecs.base import BaseCodec
 from projhead.commands.run_folder import Run, asked, run_folder
 from projhead.commands.student import check_student, train_student
+from projhead.encoders.lifted import nearer
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
@@ -47,6 +48,8 @@ def run(cfg: DictConfig) -> float:
     stores = {"stores": cfg.paths.stores, "dtype": cfg.store_dtype}
     vectors = teacher_vectors(encoder, corpus, instantiate(cfg.queries), **stores, show_progress=True)
     expect_held_out(len(vectors.test))
+    if hint := nearer(encoder.identity, vectors.train):
+        print(hint)
     begun.claim(cfg)
     if not smaller:
         _train_head(cfg, encoder, vectors, folder)

@@ -19,10 +19,12 @@ from projhead.vectors import Vectors, unit_rows
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-#: How much longer than those looked at a document's row may be. Too much costs digits of short codes, and no order.
-_MARGIN = 1.5
+#: How much longer than those looked at a document's row may be; where single tokens were looked at. Too much costs
+#: heads some neighbors, and exact search nothing.
+_MARGIN, _MARGIN_OF_TOKENS = 1.5, 1.25
 #: Tokens of a vocabulary that are looked at: one alone, of which nothing is averaged, makes a long row.
 _TOKENS = 256
+_BLOCK = 65_536
 _SENTENCES = ("A sentence.", "How are the lengths of rows kept, and where?", "1,234.5 €; 東京", "word " * 300)
 
 
@@ -39,22 +41,43 @@ def ends_in_unit_rows(model: SentenceTransformer) -> bool:
 
 
 def longest_of(model: SentenceTransformer) -> float:
-    """Return a length that documents' rows of a model hardly exceed: half as much again as tokens and sentences have.
+    """Return a length that documents' rows of a model hardly exceed: a quarter more than tokens and sentences have.
 
-    A few digits, so that machines agree.
+    It has two digits, so that machines agree.
     """
     tokenizer: Any = model.tokenizer
     vocabulary = sorted(tokenizer.get_vocab()) if hasattr(tokenizer, "get_vocab") else []
     texts = [*_SENTENCES, *vocabulary[:: max(len(vocabulary) // _TOKENS, 1)]]
     rows = model.encode_document(texts, normalize_embeddings=False, show_progress_bar=False)
-    return longest_for(float(np.linalg.norm(rows, axis=1).max()))
+    return longest_for(float(np.linalg.norm(rows, axis=1).max()), _MARGIN_OF_TOKENS)
 
 
-def longest_for(found: float) -> float:
+def longest_for(found: float, margin: float = _MARGIN) -> float:
     """Return a length of two digits that rows hardly exceed where the longest of some is `found`."""
-    length = _MARGIN * found
+    length = margin * found
     unit = 10.0 ** (math.floor(math.log10(length)) - 1)
     return float(f"{math.ceil(length / unit) * unit:.6g}")
+
+
+def nearer(encoder: EncoderIdentity, rows: Any) -> str:
+    """Say of documents far shorter than the longest length that a nearer one would do better; nothing of others.
+
+    Parameters
+    ----------
+    encoder : EncoderIdentity
+    rows : array of shape (n, d)
+        Its rows of documents.
+    """
+    if not encoder.longest or not len(rows):
+        return ""
+    shortest = min(float(np.asarray(rows[start : start + _BLOCK, -1]).min()) for start in range(0, len(rows), _BLOCK))
+    found = encoder.longest * math.sqrt(max(1 - shortest**2, 0))
+    if not 0 < found < encoder.longest / 2:
+        return ""
+    return (
+        f"the longest row here is {found:.3g}, and longest={encoder.longest:g}: if others are no longer, "
+        f"encoder.longest={longest_for(found, 1.1):g} lets heads keep more"
+    )
 
 
 def agree(encoder: Any, known: EncoderIdentity | None) -> None:

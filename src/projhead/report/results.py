@@ -6,9 +6,12 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+from projhead.persistence.files import atomic_file, locked
 
 #: Of what is compared: the full-width teacher, what is asked about, what that is compared with.
 ROLES = ("reference", "subject", "baseline")
@@ -76,23 +79,24 @@ def named(reducer: str, variant: int) -> str:
 
 
 def append_results(path: Path, results: Iterable[Result]) -> None:
-    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself.
+    """Append rows, all of them or none; a line that another writer left unfinished stays by itself.
 
     Raises
     ------
     FileExistsError
         If the file is none of result rows.
     """
-    expect_rows(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
-    with path.open("ab+") as file:
-        if file.tell() > 0:
-            file.seek(-1, os.SEEK_END)
-            lines = lines if file.read(1) == b"\n" else "\n" + lines
-        file.write(lines.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    with locked(path.parent):
+        expect_rows(path)
+        with atomic_file(path) as temporary:
+            if path.is_file():
+                shutil.copyfile(path, temporary)
+            with temporary.open("ab+") as file:
+                if file.tell() > 0:
+                    file.seek(-1, os.SEEK_END)
+                    lines = lines if file.read(1) == b"\n" else "\n" + lines
+                file.write(lines.encode())
 
 
 def expect_rows(path: Path) -> None:
