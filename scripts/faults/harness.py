@@ -31,7 +31,9 @@ from projhead.errors import mendable
 
 _HUNG = 120
 #: Numbers in names that differ between runs.
-_NUMBER = re.compile(r"data-\d+|version_\d+|events\.out\.\S+")
+_NUMBER = re.compile(
+    r"data-\d+|version_\d+|events\.out\.\S+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12,}|\d{6,}"
+)
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def test_heads_alone_and_bare_models_are_refused(folder: Path, tmp_path: Path) -
 
 
 def test_vectors_made_elsewhere_say_what_their_lengths_mean(tmp_path: Path) -> None:
-    rows, queries = _rows_with_lengths(300, 0), _rows_with_lengths(40, 1)
+    rows, queries = _rows_with_lengths(300, 0), _rows_with_lengths(40, 1) / 10
     for name, made in (("documents", rows), ("queries", queries)):
         np.save(tmp_path / f"{name}.npy", made)
         (tmp_path / f"{name}.txt").write_text("\n".join(f"{name} {number}" for number in range(len(made))))

@@ -78,17 +78,28 @@ def named(reducer: str, variant: int) -> str:
     return reducer if variant == 1 else f"{reducer} #{variant}"
 
 
-def append_results(path: Path, results: Iterable[Result]) -> None:
+def append_results(path: Path, results: Iterable[Result], *, once: bool = False) -> None:
     """Append rows, all of them or none; a line that another writer left unfinished stays by itself.
+
+    Parameters
+    ----------
+    path : Path
+    results : iterable of Result
+    once : bool
+        Whether rows that stand there already, to the letter, are left out: whoever was interrupted may begin again.
 
     Raises
     ------
     FileExistsError
         If the file is none of result rows.
     """
-    lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
+    rows = [json.dumps(asdict(result), allow_nan=False) for result in results]
     with locked(path.parent):
         expect_rows(path)
+        there = (
+            set(path.read_text(encoding="utf-8", errors="replace").split("\n")) if once and path.is_file() else set()
+        )
+        lines = "".join(f"{row}\n" for row in rows if row not in there)
         with atomic_file(path) as temporary:
             if path.is_file():
                 shutil.copyfile(path, temporary)
