@@ -31,9 +31,8 @@ from projhead.errors import mendable
 
 _HUNG = 120
 #: Numbers in names that differ between runs.
-_NUMBER = re.compile(
-    r"data-\d+|version_\d+|events\.out\.\S+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12,}|\d{6,}"
-)
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_NUMBER = re.compile(rf"data-\d+|version_\d+|events\.out\.\S+|{_UUID}|[0-9a-f]{{12,}}|\d{{6,}}")
 
 
 @dataclass(frozen=True)

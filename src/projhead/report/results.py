@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -96,18 +94,12 @@ def append_results(path: Path, results: Iterable[Result], *, once: bool = False)
     rows = [json.dumps(asdict(result), allow_nan=False) for result in results]
     with locked(path.parent):
         expect_rows(path)
-        there = (
-            set(path.read_text(encoding="utf-8", errors="replace").split("\n")) if once and path.is_file() else set()
-        )
-        lines = "".join(f"{row}\n" for row in rows if row not in there)
+        there = path.read_bytes() if path.is_file() else b""
+        known = set(there.decode("utf-8", "replace").split("\n")) if once else set()
+        lines = "".join(f"{row}\n" for row in rows if row not in known)
+        ended = not there or there.endswith(b"\n")
         with atomic_file(path) as temporary:
-            if path.is_file():
-                shutil.copyfile(path, temporary)
-            with temporary.open("ab+") as file:
-                if file.tell() > 0:
-                    file.seek(-1, os.SEEK_END)
-                    lines = lines if file.read(1) == b"\n" else "\n" + lines
-                file.write(lines.encode())
+            temporary.write_bytes(there + (b"" if ended else b"\n") + lines.encode())
 
 
 def expect_rows(path: Path) -> None:
