@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> float:
     expect_held_out(len(vectors.test))
     if hint := nearer(encoder.identity, vectors.train):
         print(hint)
-    begun.claim(cfg)
+    begun.write_settings(cfg)
     if not smaller:
         _train_head(cfg, encoder, vectors, folder)
     else:
@@ -76,8 +76,8 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
         if isinstance(reducer, LearnedReducer):
             print(reducer.summary_)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
-        rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
-        compare_and_save(folder, reducer, rivals, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
+        baselines = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+        compare_and_save(folder, reducer, baselines, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
     return reducer
 
 

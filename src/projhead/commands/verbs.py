@@ -108,6 +108,7 @@ class Export(_Loading):
     out: str
     min_mean_cosine: Share | None
     max_texts: Count
+    serve: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
