@@ -19,6 +19,7 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.errors import UserError
 from projhead.exporters.by_format import export
 from projhead.indexes.exact import ExactIndex
+from projhead.persistence.record import read_record
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.store.store import EmbeddingStore, write_store
@@ -126,6 +127,9 @@ def test_exported_students_keep_lengths(folder: Path, tmp_path: Path, format: st
         assert (found * expected).sum(1).min() > least
     assert np.abs(student.encode_query(TEXTS) - student.encode_document(TEXTS)).max() > 0.1
     card = (tmp_path / "out" / "README.md").read_text()
+    told = read_record(tmp_path / "out", "export", ()).body["serves"]
+    served = {claim["name"] for claim in told if claim["verdict"] != "refused"}
+    assert served == {"onnx": {"onnxruntime"}, "openvino": {"openvino"}}.get(name, set())
     assert ("is_query" in card) == (name != "sentence_transformers")
     assert ("pip install projhead" in card) == (name == "sentence_transformers")
 
