@@ -52,6 +52,8 @@ class Job:
         Whether doing it twice is doing it once.
     outside : bool
         Whether another library than Python writes the files, so that it is killed at moments and not at steps.
+    slow : bool
+        Whether it takes seconds, and is left out in brief and of full disks.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Job:
     read: Callable[[], Any]
     again: bool = True
     outside: bool = False
+    slow: bool = False
 
 
 class Ended(NamedTuple):

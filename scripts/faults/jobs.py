@@ -123,10 +123,12 @@ def jobs(root: Path) -> Iterator[Job]:
     yield from _exports(root)
     if find_spec("lancedb"):
         loading = verb(root, "load", f"store={store}", f"to=lance://{root / 'lance'}", "batch_rows=10")
-        yield Job("load to=lance", lambda: (start(), encode()), loading, lambda: _in_lance(root), outside=True)
+        yield Job(
+            "load to=lance", lambda: (start(), encode()), loading, lambda: _in_lance(root), outside=True, slow=True
+        )
     if find_spec("milvus_lite"):
         local = verb(root, "index", f"store={store}", f"out={index}", "index=milvus")
-        yield Job("index=milvus", start_index, local, lambda: (read_index(), kind_of(index)), outside=True)
+        yield Job("index=milvus", start_index, local, lambda: (read_index(), kind_of(index)), outside=True, slow=True)
 
 
 def kind_of(index: Path) -> str:
@@ -167,7 +169,9 @@ def _exports(root: Path) -> Iterator[Job]:
             start()
             older()
 
-        yield Job(f"export={format}", start_again, newer, lambda: digest(read_record(out, "export", ()).files))
+        yield Job(
+            f"export={format}", start_again, newer, lambda: digest(read_record(out, "export", ()).files), slow=True
+        )
 
 
 def _write_model(folder: Path) -> None:
