@@ -22,7 +22,8 @@ from projhead.indexes.exact import ExactIndex
 from projhead.persistence.record import read_record
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.students.assemble import assemble
 from projhead.vectors import Vectors, exact_top_k
 
