@@ -113,8 +113,9 @@ class HeadModule(pl.LightningModule):
             [self._loss(loss, student, teacher, self_mask) for loss, student in zip(self.losses, students, strict=True)]
         )  # (widths,)
         if self.global_step == 0:
+            found = each.detach()
             # A full width begins at nothing, and is not all that counts.
-            self.shares = each.detach().clamp(min=float(each.max()) / 100 + 1e-9).rsqrt()
+            self.shares = found.clamp(min=float(found.max()) / 100 + 1e-9).rsqrt()
             self.shares /= self.shares.sum()
         total = self.shares @ each
         if self.codec is not None:
