@@ -55,4 +55,4 @@ def test_each_width_counts_by_the_root_of_what_it_is_at_the_start(monkeypatch: p
     whole = max(narrow, wide) / 100  # nothing is lost, and weighs no more than this
     shares = [x**-0.5 for x in (whole, narrow, wide)]
     expected = (shares[1] * narrow + shares[2] * wide) / sum(shares)
-    assert total.item() == pytest.approx(expected, rel=1e-4)
+    assert total.item() == pytest.approx(expected, rel=2e-3)  # halves, where the processor multiplies them
