@@ -26,7 +26,7 @@ def test_more_rows_are_trained_on_longer_and_kept_more_of() -> None:
     assert few.lr < many.lr
     assert many.blend > 0.98
     assert make_recipe("index", 1000, 0, 0.1).blend == 1
-    assert "for the rows that are searched: 471 steps at 3.4e-03, hidden width 4096" in str(
+    assert "for the rows that are searched: 600 steps at 3.4e-03, hidden width 4096" in str(
         make_recipe(None, 7500, 28000, 0.1)
     )
 

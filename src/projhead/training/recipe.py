@@ -78,7 +78,7 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float) -> Recipe:
     root = (n + q) ** 0.5
     lr = _within(1e-3, 2e-5 * root, 4e-3) * min((_SMALL / share) ** 0.5, 1)
     return Recipe(
-        "index", _hidden(22 * root), lr, round(_within(150, 2.5 * root, 500)),
+        "index", _hidden(22 * root), lr, round(_within(150, 3.2 * root, 600)),
         [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, blend=1.0,
     )  # fmt: skip
 
