@@ -290,6 +290,8 @@ class Exporter(Protocol):
     encoder : type or None
         The class of `projhead.encoders` that runs the written folder; None where it takes a reducer and vectors, for
         the head alone, instead of a student and texts.
+    form : str or None
+        What consumers take the folder for, see `projhead.exporters.consumers`; None of a head alone.
     min_mean_cosine : float
         Parity below which an export is refused, where the user sets no other.
     """
@@ -297,6 +299,9 @@ class Exporter(Protocol):
     title: str
     usage: str
     min_mean_cosine: float
+
+    @property
+    def form(self) -> str | None: ...  # noqa: D102
 
     @property
     def encoder(self) -> type[Any] | None: ...  # noqa: D102

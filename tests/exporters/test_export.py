@@ -19,7 +19,7 @@ ITEMS = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
 class Noisy:
     """Writes vectors' rows to come with an error, in the way of an exporter of a head."""
 
-    title, usage, encoder, min_mean_cosine = "Noise", "rows = vectors\n", None, 0.99
+    title, usage, encoder, form, min_mean_cosine = "Noise", "rows = vectors\n", None, None, 0.99
 
     def __init__(self, noise: float) -> None:
         self.noise = noise

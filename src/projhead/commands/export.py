@@ -15,6 +15,7 @@ from projhead.encoders.reduced import Reduced
 from projhead.evaluation.measurements import export_rows
 from projhead.exporters.by_format import export
 from projhead.exporters.export import sample_texts
+from projhead.exporters.serving import Claim, told
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Corpus, Encoder, Exporter
 from projhead.reducers.base import load_reducer
@@ -41,6 +42,7 @@ def run(cfg: DictConfig) -> float:
         max_items=cfg.max_texts,
         min_mean_cosine=cfg.min_mean_cosine,
         measured=markdown(read_results(results)) if results.is_file() else "",
+        serve=list(cfg.serve),
     )
     unit = "texts" if exporter.encoder else "vectors"
     teacher = encoder.identity if encoder is not None else reducer.teacher_
@@ -53,6 +55,8 @@ def run(cfg: DictConfig) -> float:
         f"{parity['mean_cosine']:.5f} on average and {parity['worst_cosine']:.5f} at worst, "
         f"{parity['overlap_at_10']:.1%} of the 10 nearest stay"
     )
+    if record["serves"]:
+        print(told([Claim(**one) for one in record["serves"]]))
     return float(parity["mean_cosine"])
 
 

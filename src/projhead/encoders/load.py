@@ -42,7 +42,7 @@ def load_encoder(
     token_budget: int | None = None,
     threads: int | None = None,
     device: str | None = None,
-    dtype: str | None = None,
+    compute_dtype: str | None = None,
     **options: Any,
 ) -> Encoder:
     """Load anything that gives vectors of texts: a teacher, a student that was exported, vectors on disk.
@@ -60,7 +60,7 @@ def load_encoder(
     device : str, optional
         Of sentence-transformers, such as ``"cuda"``; of ONNX Runtime ``"cuda"``, ``"tensorrt"`` or
         ``"tensorrt_fp16"``, see `projhead.encoders.onnx.OnnxEncoder`.
-    dtype : str, optional
+    compute_dtype : str, optional
         What sentence-transformers computes in, such as ``"float16"`` on a GPU; what the files hold where not given.
     **options
         More, as the encoder of that kind takes them: `SentenceTransformerEncoder` or `Precomputed`.
@@ -80,7 +80,12 @@ def load_encoder(
         If a file is damaged, altered or of another version, the export is a head alone, or the encoder has no such
         setting.
     """
-    settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device, "dtype": dtype}
+    settings: dict[str, Any] = {
+        "token_budget": token_budget,
+        "threads": threads,
+        "device": device,
+        "compute_dtype": compute_dtype,
+    }
     kind, given = _kind(Path(path), str(path))
     spec = {"class": kind, "parameters": given | options | {k: v for k, v in settings.items() if v is not None}}
     encoder: Encoder = build(spec, "encoder")

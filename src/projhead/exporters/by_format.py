@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def export(
     max_items: int = 512,
     min_mean_cosine: float | None = None,
     measured: str = "",
+    serve: Sequence[str] = (),
     **options: Any,
 ) -> dict[str, Any]:
     """Export a student for stock tools, or a head alone, and measure the written files; or leave nothing behind.
@@ -54,6 +56,9 @@ def export(
         Parity below which nothing is written; each format has its own.
     measured : str
         Markdown tables of measured quality, for the card.
+    serve : sequence of str
+        Consumers that must give exactly these rows, such as ``["tei", "vllm"]``, or nothing is written: see
+        `projhead.exporters.consumers`.
     **options
         Of the format.
 
@@ -67,7 +72,8 @@ def export(
     FileExistsError
         If `path` is something else than an export.
     UserError
-        If there is no such format or quantization of it, or the subject is of the wrong kind.
+        If there is no such format, quantization of it or consumer, one of `serve` would not give these rows, or the
+        subject is of the wrong kind.
     ValueError
         If parity is below the threshold, or there is too little to measure it on.
     """
@@ -101,6 +107,7 @@ def export(
         reducer=reducer,
         min_mean_cosine=min_mean_cosine,
         measured=measured,
+        serve=serve,
     )
 
 

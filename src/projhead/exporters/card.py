@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from projhead.exporters.serving import Claim, table
 from projhead.protocols import Exporter
 
 #: The name of a model on a hub: owner/name.
@@ -19,7 +21,7 @@ _LIBRARIES = {
 }
 
 
-def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
+def card(exporter: Exporter, record: dict[str, Any], measured: str, made: Sequence[Claim] = ()) -> str:
     """Return the text of README.md, with the front matter that model hubs read."""
     teacher = record["teacher"] or {"name": "vectors of your own", "fingerprint": "unknown", "dimension": "?"}
     parity = record["parity"]
@@ -50,6 +52,15 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str) -> str:
     if record.get("prompts"):
         lines += ["", "## Prompts", "", "Queries and documents are not encoded alike. Before each of them stands:", ""]
         lines += [f"- {side}: `{prompt!r}`" for side, prompt in record["prompts"].items()]
+    if record.get("without_inner_normalize"):
+        skipped = record["without_inner_normalize"]
+        lines += [
+            "",
+            f"Servers that skip every Normalize but the last: mean cosine {skipped['mean_cosine']:.5f}, worst "
+            f"{skipped['worst_cosine']:.5f}, over {skipped['n']} rows.",
+        ]
+    if made:
+        lines += ["", "## Where it runs", "", "By each tool's published rules.", "", *table(made)]
     if measured:
         lines += ["", "## Quality", "", measured]
     lines += ["", f"Written by projhead {record['projhead']}; `export.json` says from what."]

@@ -28,6 +28,7 @@ index.add(documents)  # float32 (n, d), the teacher's vectors
 scores, numbers = index.search(queries, 10)  # float32 (q, d)
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.5  # to rows before they are coded
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:

@@ -13,7 +13,8 @@ from sentence_transformers import SentenceTransformer
 
 from projhead.encoders.sides import SIDES, prompt_of, two_sided
 from projhead.exporters.card import card
-from projhead.exporters.parity import measure
+from projhead.exporters.parity import Parity, both_sides_of, measure
+from projhead.exporters.serving import Facts, claims, expect_served, facts_of, without_inner_normalize
 from projhead.persistence.folder import in_place
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.names import name_of
@@ -24,6 +25,8 @@ from projhead.vectors import Vectors
 
 #: Numbers in fewer bits leave a larger mean cosine than this; below it the files compute something else.
 _ROUNDING = 0.9
+#: Texts that are measured once more without the inner Normalize, about.
+_BARE = 64
 
 
 def write_export(
@@ -37,6 +40,7 @@ def write_export(
     reducer: str,
     min_mean_cosine: float | None = None,
     measured: str = "",
+    serve: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Export `subject`, or leave nothing behind.
 
@@ -60,6 +64,8 @@ def write_export(
         Below this mean cosine nothing is written; the exporter's own threshold where not given.
     measured : str
         Markdown tables of measured quality, for the card.
+    serve : sequence of str
+        Consumers of `projhead.exporters.consumers` that must give these rows.
 
     Returns
     -------
@@ -71,9 +77,11 @@ def write_export(
     FileExistsError
         If `path` is something else than an export.
     ValueError
-        If parity is below the threshold, or there is too little to measure it on.
+        If parity is below the threshold, there is too little to measure it on, or one of `serve` is refused.
     """
     threshold = exporter.min_mean_cosine if min_mean_cosine is None else min_mean_cosine
+    facts = None if exporter.form is None else facts_of(subject, exporter.form)
+    expect_served(serve, facts)
     with in_place(path, "export") as folder:
         read = exporter.write(subject, folder, items[::2])
         parity = measure(reference[..., 1::2, :], read(items[1::2]))
@@ -84,6 +92,11 @@ def write_export(
                 f"(worst {parity.worst_cosine:.5f}), expected at least {threshold}: nothing was written. "
                 f"Choose another exporter{accept}"
             )
+        bare = _bare(facts, folder, reference, items)
+        if facts is not None and bare is not None and not bare.mean_cosine >= threshold:
+            facts = facts._replace(homogeneous=False)
+            expect_served(serve, facts)
+        made = claims(facts) if facts else []
         runs = exporter.encoder
         record = {
             "projhead": version("projhead"),
@@ -94,13 +107,23 @@ def write_export(
             "prompts": _prompts(subject),
             "dimension": int(reference.shape[-1]),
             "parity": parity._asdict(),
+            "without_inner_normalize": bare and bare._asdict(),
+            "serves": [claim._asdict() for claim in made],
             "items_per_second": _speed(read, items[1::2]),
         }
         whole = Record.of(folder, "export", record).write(folder)
         told = {**record, "bytes": whole.bytes, "files": whole.files}
-        (folder / CARD).write_text(card(exporter, told, measured), encoding="utf-8")
+        (folder / CARD).write_text(card(exporter, told, measured, made), encoding="utf-8")
     written = read_record(path, "export", record)  # through its last name: what is there now is what was measured
     return {**written.body, "bytes": written.bytes}
+
+
+def _bare(facts: Facts | None, folder: Path, reference: Vectors, items: Sequence[str]) -> Parity | None:
+    """Measure modules without any Normalize but the last, as some servers run them, where that is claimed."""
+    if facts is None or facts.form != "modules" or not facts.homogeneous:
+        return None
+    chosen = slice(1, None, 2 * max(len(items) // (2 * _BARE), 1))
+    return measure(reference[..., chosen, :], both_sides_of(without_inner_normalize(folder), items[chosen]))
 
 
 def _prompts(subject: Any) -> dict[str, str] | None:

@@ -39,6 +39,7 @@ session = onnxruntime.InferenceSession(f"{folder}/head.onnx")
 rows = session.run(["sentence_embedding"], {"embedding": vectors})[0]  # float32 (n, d) -> (n, k)
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
@@ -47,7 +48,7 @@ rows = session.run(["sentence_embedding"], {"embedding": vectors})[0]  # float32
         example = torch.ones(2, int(subject.n_features_in_))
         model = export_graph(_Whole(subject.head_), (example,), ["embedding"], ({0: rows},), "sentence_embedding")
         path = folder / "head.onnx"
-        path.write_bytes(model.SerializeToString())
+        model.write(path)
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -69,6 +70,7 @@ model = SentenceTransformer(modules=[*SentenceTransformer(teacher), Normalize(),
 rows = model.encode_document(texts)  # of queries: encode_query
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:
@@ -101,6 +103,7 @@ rows = transform.apply(vectors)  # (n, k)
 faiss.normalize_L2(rows)
 """
     encoder = None
+    form = None
     min_mean_cosine = 0.99999
 
     def write(self, subject: Reducer, folder: Path, items: Vectors) -> Callable[[Vectors], Vectors]:

@@ -10,8 +10,10 @@ from typing import Literal
 
 import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
+from projhead.exporters.folding import foldable, folded, hide_table, write_model2vec_layout
 from projhead.exporters.layout import write_long_lived
 from projhead.exporters.parity import both_sides
 from projhead.vectors import Vectors
@@ -25,6 +27,8 @@ Quantization = Literal["float32", "float16", "bfloat16"]
 
 class SentenceTransformersFolder:
     """Transformer, Pooling, Normalize, Dense..., Normalize; safetensors, no code of projhead.
+
+    A table of tokens with a linear head is folded to one table, which model2vec loads too.
 
     Parameters
     ----------
@@ -46,6 +50,7 @@ model = SentenceTransformer(folder)
 rows = model.encode_document(texts)  # of queries: encode_query
 """
     encoder = SentenceTransformerEncoder
+    form = "modules"
 
     def __init__(self, quantization: Quantization = "float32") -> None:
         if quantization not in _DTYPES:
@@ -60,13 +65,16 @@ rows = model.encode_document(texts)  # of queries: encode_query
         self, subject: SentenceTransformer, folder: Path, items: Sequence[str]
     ) -> Callable[[Sequence[str]], Vectors]:
         """Write a student into the existing empty `folder`; return what reads the folder back."""
+        table, whole = isinstance(subject[0], StaticEmbedding), foldable(subject)
         # A copy: the network is the teacher's too.
-        student = copy.deepcopy(subject).to(getattr(torch, self.quantization))
+        student = (folded(subject) if whole else copy.deepcopy(subject)).to(getattr(torch, self.quantization))
         with no_weight_bars():
             student.save_pretrained(str(folder), create_model_card=False)
         write_long_lived(student, folder)
         if self.quantization != "float32":
             _compute_in_float32(folder / "config.json")
+        if table:
+            write_model2vec_layout(student, folder) if whole else hide_table(folder)
         return both_sides(SentenceTransformerEncoder(str(folder), device="cpu", local_files_only=True))
 
 
