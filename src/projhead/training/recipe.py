@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 #: What a head is for: rows that are yet to come, or those very rows, searched.
 PURPOSES = ("unseen", "index")
-#: Share of the dimensions up to which a head is learned at the full rate.
+#: Share of the dimensions up to which a head is learned at the full rate, from many documents and for long.
 _SMALL = 1 / 12
 
 
@@ -55,8 +55,8 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
 
     Rows to come are met by what few rows cannot teach: the fewer there are, the nearer the head stays to its start, and
     wide neighborhoods count too. Rows that are searched are learned as hard as pays; the more dimensions are kept, the
-    nearer the start is to what is sought, and the smaller the steps that still come nearer. What is coded is far from
-    it at any width.
+    nearer the start is to what is sought, and the fewer and smaller the steps that still come nearer. What is coded is
+    far from it at any width.
 
     Parameters
     ----------
@@ -78,14 +78,14 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
         )  # fmt: skip
     root = (n + q) ** 0.5
     lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)
-    if share is None:
+    if share is not None and share > _SMALL:
         return Recipe(
-            "index", width, lr, round(_within(150, 4.3 * root, 800)),
-            [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, blend=1.0,
+            "index", width, lr * (_SMALL / share) ** 0.5, round(_within(150, 3.2 * root, 600)),
+            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, blend=1.0,
         )  # fmt: skip
     return Recipe(
-        "index", width, lr * min((_SMALL / share) ** 0.5, 1), round(_within(150, 3.2 * root, 600)),
-        [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, blend=1.0,
+        "index", width, lr, round(_within(150, 4.3 * root, 800)),
+        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, blend=1.0,
     )  # fmt: skip
 
 
