@@ -10,6 +10,7 @@ from projhead.console.fitted import fitted
 from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.plan import plan
 from projhead.evaluation.sample import sample_of
+from projhead.persistence.files import atomic_file
 from projhead.persistence.ours import expect_ours
 from projhead.store.store import EmbeddingStore
 
@@ -38,7 +39,7 @@ def run(cfg: DictConfig) -> float:
         reducers=paths_of(cfg.artifact),
     )
     print(fitted(f"\n{found}"))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "plan.md").write_text(f"{found}\n\nEvery way, best first:\n\n{found.all_choices}\n", encoding="utf-8")
+    with atomic_file(folder / "plan.md") as temporary:
+        temporary.write_text(f"{found}\n\nEvery way, best first:\n\n{found.all_choices}\n", encoding="utf-8")
     print(f"\nevery way: {folder / 'plan.md'}")
     return found.chosen.estimated
