@@ -34,6 +34,7 @@ def test_more_rows_are_trained_on_longer_and_kept_more_of() -> None:
 def test_the_more_dimensions_are_kept_the_smaller_the_steps() -> None:
     rates = [make_recipe("index", 18_000, 27_000, share).lr for share in (1 / 24, 1 / 12, 1 / 6, 1 / 3)]
     assert rates == pytest.approx([4e-3, 4e-3, 4e-3 / 2**0.5, 2e-3])
+    assert make_recipe("index", 18_000, 27_000, None).lr == 4e-3  # what is coded is far from its start
 
 
 def test_what_is_left_none_follows_and_what_is_given_stays() -> None:

@@ -262,7 +262,8 @@ class LearnedReducer(Reducer):
     def _recipe(self, given: Given) -> Recipe:
         """Return the recipe for what is given, with what was asked for in its place."""
         (n, d), q = given.rows.shape, 0 if given.queries is None else len(given.queries)
-        recipe = make_recipe(self.purpose, n, q, (min(self._widths) * max(self._widths)) ** 0.5 / d)
+        share = None if self.codec is not None else (min(self._widths) * max(self._widths)) ** 0.5 / d
+        recipe = make_recipe(self.purpose, n, q, share)
         names = ("n_queries", "n_anchors", "n_documents", "max_steps", "blend")
         asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return recipe._replace(**asked | _settled(self.head, "hidden_features") | _settled(self.optimizer, "lr"))
