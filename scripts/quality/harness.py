@@ -177,7 +177,7 @@ class Model:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, self.encoder.encode(texts, show_progress=True).astype(np.float16))
-        rows = Precomputed(str(path)).rows
+        rows = Precomputed(str(path), similarity="cosine").rows
         if len(rows) != len(texts):
             raise ValueError(f"{path}: expected a row for each of {len(texts):,} texts, got {len(rows):,}")
         self.width = rows.shape[1]
