@@ -44,7 +44,7 @@ class Collection:
     >>> import numpy as np
     >>> from projhead import Collection, embed, load_encoder
     >>> np.save("vectors.npy", np.random.default_rng(0).normal(size=(200, 32)))
-    >>> store = embed(load_encoder("vectors.npy"), out="store", show_progress=False)
+    >>> store = embed(load_encoder("vectors.npy", similarity="cosine"), out="store", show_progress=False)
     >>> index = Collection.build(store, "IVF4,Flat", out="index")
     >>> index.search(store.rows[7], top_k=1)[0].id
     '7'

@@ -123,7 +123,7 @@ def _unknown(key: str, said: str, verb: str) -> UserError:
     here = [one for one in known if one.rpartition(".")[0] == key.rpartition(".")[0]]
     if "defaults list" in said or "config group" in said:
         return UserError(f"{key}: no group of projhead {verb}{nearest(key, known)}")
-    found = nearest(key, here) or nearest(key, known) or _elsewhere(key, known)
+    found = _elsewhere(key, known) or nearest(key, here) or nearest(key, known)
     return UserError(f"{key}: no such setting of projhead {verb}{found or f'; projhead {verb} --help lists them'}")
 
 

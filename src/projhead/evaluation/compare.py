@@ -79,7 +79,7 @@ def compare(
     >>> from projhead import PCA, compare, embed, load_encoder
     >>> from projhead.tasks.neighbor_overlap import NeighborOverlap
     >>> np.save("vectors.npy", np.random.default_rng(0).normal(size=(200, 32)))
-    >>> store = embed(load_encoder("vectors.npy"), out="store", show_progress=False)
+    >>> store = embed(load_encoder("vectors.npy", similarity="cosine"), out="store", show_progress=False)
     >>> table = compare([PCA(8).fit(store), PCA(16).fit(store)], [NeighborOverlap(texts=store.texts)])
     >>> sorted(set(table.to_pandas()["n_components"]))
     [8, 16, 32]

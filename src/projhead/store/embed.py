@@ -60,7 +60,7 @@ def embed(
     >>> import numpy as np
     >>> from projhead import embed, load_encoder
     >>> np.save("vectors.npy", np.random.default_rng(0).normal(size=(200, 32)))
-    >>> store = embed(load_encoder("vectors.npy"), out="store", codec="int8", show_progress=False)
+    >>> store = embed(load_encoder("vectors.npy", similarity="cosine"), out="store", codec="int8", show_progress=False)
     >>> len(store), store.dimension, store.codec.name
     (200, 32, 'int8')
     """
