@@ -27,6 +27,7 @@ VERBS = {
     "budget": "say what so many vectors take in memory and on disk, and what each form keeps",
     "search": "answer typed queries with texts and scores",
     "load": "load a store into PostgreSQL, LanceDB, Milvus or Qdrant, resumable, checked against exact search",
+    "push": "send an artifact, an export or an encoder to the model hub",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",
 }
