@@ -87,5 +87,5 @@ def results(run: Run, reducer: str, encoder: str) -> Iterator[Result]:
         width = run.rows[name].shape[1] or run.rows[REFERENCE].shape[1]  # limits have no rows
         for metric, value in run.values(name).items():
             yield Result(
-                f"export/{name}", metric, value, value, value, reducer, width, len(run.lengths), encoder, revision="",
+                f"export/{name}", metric, value, value, value, reducer, width, len(run.lengths), encoder, "",
             )  # fmt: skip

@@ -9,13 +9,16 @@ over its session.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from sentence_transformers import SentenceTransformer
+from tabulate import tabulate
 
 from projhead import load_encoder
 from projhead.encoders.graph import GraphEncoder

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ARTIFACT = Path(__file__).parent / "fixtures" / "v1" / "artifacts" / "learned_mlp"
+ARTIFACTS = Path(__file__).parent / "fixtures" / "v1" / "artifacts"
 
 _SCRIPT = """
 import json, sys
@@ -25,11 +25,21 @@ print(json.dumps([first, second, loaded()]))
 """
 
 
-def test_a_head_is_loaded_and_applied_without_what_only_training_needs() -> None:
-    command = [sys.executable, "-c", _SCRIPT, str(ARTIFACT)]
+def imported(artifact: str) -> list[set[str]]:
+    command = [sys.executable, "-c", _SCRIPT, str(ARTIFACTS / artifact)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    face, class_, applied = (set(names) for names in json.loads(done.stdout))
+    return [set(names) for names in json.loads(done.stdout)]
+
+
+def test_a_head_is_loaded_and_applied_without_what_only_training_needs() -> None:
+    face, class_, applied = imported("learned_mlp")
     assert not face & {"numpy", "torch", "sklearn", "pydantic"}
     heavy = {"pytorch_lightning", "lightning_fabric", "torchmetrics", "transformers", "sentence_transformers"}
     for modules in (class_, applied):
-        assert not modules & (heavy | {"datasets", "matplotlib", "hydra", "mteb"})
+        assert not modules & (heavy | {"datasets", "matplotlib", "hydra", "mteb", "faiss"})
+    assert "torch" not in class_
+
+
+def test_a_linear_head_is_loaded_and_applied_by_numpy_alone() -> None:
+    *_, applied = imported("learned_linear")
+    assert "torch" not in applied

@@ -110,9 +110,7 @@ def picture(frame: pd.DataFrame) -> str:
         axes.set_ylabel("of the teacher's nDCG@10")
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         axes.legend(frameon=False, loc="lower right")
-        figure.patch.set_facecolor("white")
-        figure.patch.set_alpha(1.0)
-        return pictures.svg(figure)
+        return pictures.svg(figure, "white")  # pages may be dark
 
 
 def main() -> None:

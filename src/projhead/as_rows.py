@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 
 def as_rows(x: Any, name: str = "vectors") -> Any:
@@ -34,9 +37,9 @@ def as_rows(x: Any, name: str = "vectors") -> Any:
     ValueError
         If a column holds something else than vectors of one width.
     """
-    if isinstance(x, torch.Tensor):
+    if is_tensor(x):
         return _of_tensor(x)
-    if isinstance(x, list | tuple) and x and isinstance(x[0], torch.Tensor | np.ndarray | str):
+    if isinstance(x, list | tuple) and x and (isinstance(x[0], np.ndarray | str) or is_tensor(x[0])):
         return _stacked(x, name)
     if isinstance(x, pa.Array | pa.ChunkedArray):
         return of_arrow(x, name)
@@ -47,6 +50,11 @@ def as_rows(x: Any, name: str = "vectors") -> Any:
     if hasattr(x, "to_numpy") and getattr(x, "ndim", 2) == 1:  # a column of pandas
         return as_rows(x.to_numpy(), name)
     return x
+
+
+def is_tensor(x: Any) -> TypeGuard[torch.Tensor]:
+    """Say whether something is a tensor, which nobody has who has not imported torch."""
+    return (torch := sys.modules.get("torch")) is not None and isinstance(x, torch.Tensor)
 
 
 def of_arrow(column: pa.Array | pa.ChunkedArray, name: str = "vectors") -> NDArray[Any]:
@@ -78,6 +86,8 @@ def _of_tensor(tensor: torch.Tensor) -> NDArray[Any]:
 
 
 def _in_numpy(dtype: torch.dtype) -> bool:
+    import torch
+
     return not dtype.is_floating_point or dtype in (torch.float16, torch.float32, torch.float64)
 
 
@@ -120,7 +130,7 @@ def _row(one: Any, where: str) -> NDArray[Any]:
             found = json.loads(one)
         except json.JSONDecodeError:
             raise ValueError(f"{where}: expected JSON such as '[0.1, -0.2]', got {one!r:.80}") from None
-    if isinstance(found, torch.Tensor):
+    if is_tensor(found):
         found = _of_tensor(found)
     row = np.asarray(found) if isinstance(found, Sequence | np.ndarray) and _flat(found) else None
     if row is None or row.ndim != 1 or row.dtype.kind not in "fiu":

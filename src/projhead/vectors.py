@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from projhead.as_rows import as_rows
+
+if TYPE_CHECKING:
+    import torch
 
 Vectors = NDArray[np.float32]
 
@@ -55,6 +58,8 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
 
 
 def _tensor(rows: Vectors) -> torch.Tensor:
+    import torch
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is only read
         return torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
@@ -84,6 +89,8 @@ def exact_top_k(queries: Vectors, rows: Vectors, top_k: int) -> tuple[Vectors, N
     ValueError
         If widths differ, or `top_k` is not positive.
     """
+    import torch
+
     if top_k < 1:
         raise ValueError(f"top_k: expected a positive number, got {top_k}")
     top_k = min(top_k, len(rows))
@@ -126,6 +133,8 @@ def neighbor_overlap(
     ValueError
         If the two differ in rows, there are too few rows, or a neighborhood is empty.
     """
+    import torch
+
     if min(top_k) < 1:
         raise ValueError(f"top_k: expected positive numbers, got {list(top_k)}")
     for rows in (reduced, reduced if queries is None else queries):

@@ -98,7 +98,8 @@ def test_rows_are_stored_one_by_one_and_again_alike(name: str, fitted: dict[str,
     codes = codec.encode(wide)
     np.testing.assert_array_equal(codec.encode(wide[[5]]), codes[[5]])
     np.testing.assert_array_equal(build(name).fit(wide).encode(wide), codes)
-    np.testing.assert_array_equal(codec.decode(codes[::2]), codec.decode(codes)[::2])
+    # The order in which a product sums depends on the number of rows on some processors.
+    np.testing.assert_allclose(codec.decode(codes[::2]), codec.decode(codes)[::2], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -32,6 +32,11 @@ from projhead.errors import UserError
         ("encode", "path=stores/docs", "out=stores/docs"),
         ("search", "path=indexes/docs", "index.path=indexes/docs"),
         ("train", "dtype=float32", "store_dtype=float32"),
+        ("encode", "encoder.dtype=float16", "encoder.compute_dtype=float16"),
+        ("train", "encoder.revision_pin=abc", "encoder.revision=abc"),
+        ("train", "student.start.revision_pin=abc", "student.start.revision=abc"),
+        ("train", "student.near=4", "student.neighbors_per_query=4"),
+        ("train", "student.depth=8", "student.neighbor_pool=8"),
     ],
 )
 def test_old_names_work_and_are_told_of(verb: str, old: str, new: str) -> None:

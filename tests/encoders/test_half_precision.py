@@ -27,7 +27,7 @@ def test_rows_are_near_those_of_float32_and_the_identity_says_so(
     dtype: str, near: float, teacher: SentenceTransformerEncoder, few_words: Draw
 ) -> None:
     texts = few_words(20, 1, 12)
-    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype=dtype)
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", compute_dtype=dtype)
     rows, exact = half.encode(texts), teacher.encode(texts)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(rows, exact, atol=near)
@@ -40,9 +40,11 @@ def test_rows_are_near_those_of_float32_and_the_identity_says_so(
 def test_what_the_files_hold_is_computed_in_where_nothing_is_said(
     teacher: SentenceTransformerEncoder, few_words: Draw, tmp_path: Path
 ) -> None:
-    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", compute_dtype="bfloat16")
     half.model.save_pretrained(str(tmp_path), create_model_card=False)
-    kept, whole = (SentenceTransformerEncoder(str(tmp_path), device="cpu", dtype=one) for one in (None, "float32"))
+    kept, whole = (
+        SentenceTransformerEncoder(str(tmp_path), device="cpu", compute_dtype=one) for one in (None, "float32")
+    )
     texts = few_words(20, 1, 12)
     np.testing.assert_array_equal(kept.encode(texts), half.encode(texts))
     assert np.abs(kept.encode(texts) - whole.encode(texts)).max() > 1e-4
@@ -53,7 +55,7 @@ def test_a_head_serves_its_teacher_in_either_precision(
     teacher: SentenceTransformerEncoder, few_words: Draw, tmp_path: Path
 ) -> None:
     texts = few_words(60, 1, 12)
-    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", compute_dtype="bfloat16")
     reducer = PCA(4).fit(half.encode(texts))
     reducer.teacher_ = half.identity
     exact = Reduced(teacher, reducer)
@@ -68,16 +70,22 @@ def test_a_head_serves_its_teacher_in_either_precision(
     student = assemble(teacher, reducer)
     options = {"teacher": None, "reducer": "pca"}
     write_export(SentenceTransformersFolder(), student, tmp_path / "out", texts, student.encode(texts), **options)
-    loaded = load_encoder(tmp_path / "out", dtype="bfloat16", device="cpu")
+    loaded = load_encoder(tmp_path / "out", compute_dtype="bfloat16", device="cpu")
     np.testing.assert_allclose(loaded.encode(texts), student.encode(texts), atol=0.1)
 
 
 def test_layers_of_a_half_teacher_are_trained_in_float32(teacher: SentenceTransformerEncoder) -> None:
-    half = SentenceTransformerEncoder(teacher.path, device="cpu", dtype="bfloat16")
+    half = SentenceTransformerEncoder(teacher.path, device="cpu", compute_dtype="bfloat16")
     assert {str(weight.dtype) for weight in Layers(2)(half, []).parameters()} == {"torch.float32"}
     assert {str(weight.dtype) for weight in half.model.parameters()} == {"torch.bfloat16"}
 
 
 def test_an_unknown_precision_is_refused_before_anything_is_loaded() -> None:
-    with pytest.raises(ValueError, match="dtype: expected one of float32, float16, bfloat16, got 'int8'"):
-        SentenceTransformerEncoder("nowhere", dtype="int8")
+    with pytest.raises(ValueError, match="compute_dtype: expected one of float32, float16, bfloat16, got 'int8'"):
+        SentenceTransformerEncoder("nowhere", compute_dtype="int8")
+
+
+def test_records_of_older_versions_call_it_otherwise(teacher: SentenceTransformerEncoder) -> None:
+    given = {"path": teacher.path, "device": "cpu", "dtype": "bfloat16", "revision_pin": None}
+    made = build({"class": "encoder/SentenceTransformerEncoder", "parameters": given}, "encoder")
+    assert (made.compute_dtype, made.revision) == ("bfloat16", None)

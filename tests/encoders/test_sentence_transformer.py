@@ -175,7 +175,7 @@ def test_a_hub_that_cannot_be_reached_is_told_at_once_with_what_to_do(monkeypatc
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", refuse)
     with pytest.raises(FileNotFoundError, match=r"Name or service not known; .*encoder.path=<folder>") as caught:
-        SentenceTransformerEncoder("owner/not-downloaded", revision_pin="abc")
+        SentenceTransformerEncoder("owner/not-downloaded", revision="abc")
     assert asked == ["abc"]
     assert "\n" not in str(caught.value)
     assert sentence_transformer.hub_problem("owner/name", None) == "Name or service not known"

@@ -56,7 +56,14 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def asked(self) -> tuple[str, bytes]:
             path = unquote(urlparse(self.path).path)
             hub.seen.append((f"{self.command} {path}", self.headers.get("Authorization", "")))
-            return path, self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return path, self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return path, body
 
         def do_POST(self) -> None:
             path, body = self.asked()
@@ -117,10 +124,8 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 missing = {} if content is not None else {"X_Error_Code": "EntryNotFound"}
                 self.answer(content or b"", 404 if missing else 200, **tag, **missing)
             elif of_model and of_model[2] == "tree":
-                files = found[1].items()
-                self.answer(
-                    [{"type": "file", "path": n, "size": len(c), "oid": hashlib.sha1(c).hexdigest()} for n, c in files]
-                )
+                files = {name: (len(one), hashlib.sha1(one).hexdigest()) for name, one in found[1].items()}
+                self.answer([{"type": "file", "path": n, "size": s, "oid": oid} for n, (s, oid) in files.items()])
             elif of_model:
                 self.answer({"id": of_model[1], "sha": found[0], "siblings": [{"rfilename": one} for one in found[1]]})
 

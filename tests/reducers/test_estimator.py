@@ -72,6 +72,14 @@ def test_a_cut_head_says_that_it_has_no_way_back(rows: Vectors) -> None:
         narrow.inverse_transform(narrow.transform(rows))
 
 
+def test_widths_as_an_array_are_widths_as_a_list(rows: Vectors, tmp_path: Path) -> None:
+    as_array = LearnedReducer(8, nested=np.array([2, 4]), max_steps=3).fit(rows)
+    as_list = LearnedReducer(8, nested=[2, 4], max_steps=3).fit(rows)
+    np.testing.assert_array_equal(as_array.transform(rows), as_list.transform(rows))
+    as_array.prefix(4).save(tmp_path / "artifact")
+    assert list(load_reducer(tmp_path / "artifact").nested) == [2]
+
+
 def test_score_is_the_overlap_of_neighbors_and_grid_search_goes_by_it(rows: Vectors) -> None:
     fitted = PCA(6).fit(rows[:400])
     expected = neighbor_overlap(rows[400:], fitted.transform(rows[400:]), [10]).mean()

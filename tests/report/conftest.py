@@ -21,13 +21,13 @@ def role_of(reducer):
     return {"teacher": "reference", "learned": "subject"}.get(reducer, "baseline")
 
 
-def make_results(widths=(32, 128), revision="0123456789abcdef"):
+def make_results(widths=(32, 128), fingerprint="0123456789abcdef"):
     """Rows like those of 'evaluate' and 'export': wider is better, every number different."""
 
     def row(task, metric, value, reducer, width, **more):
         ends = {"low": value - 0.0203, "high": value + 0.0191} | more
         return Result(task, metric, value, reducer=reducer, n_components=width, n=300, encoder="MiniLM",
-                      revision=revision, commit="0.1.0+abc1234", role=role_of(reducer), **ends)  # fmt: skip
+                      fingerprint=fingerprint, commit="0.1.0+abc1234", role=role_of(reducer), **ends)  # fmt: skip
 
     rows = []
     for task, metrics in FULL.items():

@@ -38,6 +38,16 @@ def test_retention_is_drawn_where_the_rows_say(frame):
     assert "learned 84.7% at 32, 94.4% at 128" in found[0].alt
 
 
+def test_points_say_their_values_where_they_are_pointed_at(frame):
+    measured = frame[~is_export(frame) & ~frame["paired"] & ~frame["full"] & (frame["metric"] == "ndcg@10")]
+    looks = pictures.styles(roles_of(measured, "series"))
+    titles = re.findall(r"<title>(.*?)</title>", next(pictures.retention(measured, looks)).svg)
+    assert len(titles) == measured.groupby(["series", "n_components"]).ngroups
+    row = measured[measured["series"] == "learned"].sort_values("n_components").iloc[0]
+    said = f"learned, 32 dimensions: {row.kept_value:.1%} [{row.kept_low:.1%}, {row.kept_high:.1%}]"
+    assert said in titles
+
+
 def test_seeds_are_averaged(frame):
     measured = frame[frame["metric"] == "spearman"]
     looks = pictures.styles({"learned": "subject"})

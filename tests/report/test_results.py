@@ -52,6 +52,7 @@ def test_rows_of_older_versions_are_given_their_roles(tmp_path, old, new):
     written = {**vars(ROW), **old}
     for name in ("role", "fitted_to", "variant"):
         del written[name]
+    written["revision"] = written.pop("fingerprint")
     path.write_text(json.dumps(written) + "\n")
     assert read_results(path) == [Result(**{**vars(ROW), **old, **new})]
 

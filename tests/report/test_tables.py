@@ -124,7 +124,7 @@ def test_the_last_of_two_measurements_of_one_thing_counts():
 
 
 def test_revisions_of_one_teacher_are_not_mixed():
-    other = [replace(one, revision="1" * 16, value=one.value / 2) for one in FEW]
+    other = [replace(one, fingerprint="1" * 16, value=one.value / 2) for one in FEW]
     text = markdown([*FEW, *other])
     assert f"### MiniLM ({'0' * 16}): retrieval/x" in text
     assert f"### MiniLM ({'1' * 16}): retrieval/x" in text

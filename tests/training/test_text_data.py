@@ -21,7 +21,8 @@ def _features(texts: list[str]) -> dict[str, object]:
 @pytest.fixture
 def data(rows: Vectors) -> TextData:
     made = TextData(
-        TEXTS, rows, 400, preprocess=_features, lengths=LENGTHS, token_budget=200, n_documents=50, near=3, depth=5,
+        TEXTS, rows, 400, preprocess=_features, lengths=LENGTHS, token_budget=200, n_documents=50,
+        neighbors_per_query=3, neighbor_pool=5,
         steps_per_epoch=7, validation_rows=64, seed=3,
     )  # fmt: skip
     made.setup("fit")

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +14,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from projhead.as_rows import as_rows
-from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.persistence.folder import in_place
 from projhead.persistence.names import trusting
 from projhead.persistence.record import Record, read_record
 from projhead.persistence.registry import build, spec_of
 from projhead.protocols import Codec
 from projhead.vectors import Vectors, unit_rows
+
+if TYPE_CHECKING:
+    from projhead.codecs._fake_quantize import FakeQuantized
 
 _KEYS = {"codec", "dimension"}
 _STATE = "codec.safetensors"
@@ -53,10 +55,17 @@ class BaseCodec(ABC):
         What `fit` learned.
     clipped : int
         How many values lay outside the codec's range in all calls of `encode` so far.
+    faiss_code : str
+        What FAISS calls codes like these, as in ``IVF256,SQ8``; empty where it has none.
+    suits : tuple of str
+        What else is worth trying over these than to compare all, or a part of them in inverted lists: ``"hnsw"``, a
+        graph; ``"rescore"``, a second stage that reads them.
     """
 
     name: str
     learns: bool = True
+    faiss_code: str = ""
+    suits: tuple[str, ...] = ()
     dimension: int
     state: State
 

@@ -13,18 +13,20 @@ from projhead.vectors import Vectors
 
 
 class _Format(NamedTuple):
-    """How torch and numpy call a format, and what unit rows are multiplied by to use its range."""
+    """How torch, numpy and FAISS call a format, what it suits, and what unit rows are scaled by to use its range."""
 
     kind: torch.dtype
     stored: type[np.generic]
+    faiss: str = ""
+    suits: tuple[str, ...] = ()
     scale: float = 1.0
 
 
 _FORMATS = {
-    "float32": _Format(torch.float32, np.float32),
-    "float16": _Format(torch.float16, np.float16),
-    "bfloat16": _Format(torch.bfloat16, np.uint16),
-    "float8": _Format(torch.float8_e4m3fn, np.uint8, 448.0),
+    "float32": _Format(torch.float32, np.float32, "Flat", ("hnsw",)),
+    "float16": _Format(torch.float16, np.float16, "SQfp16", ("hnsw", "rescore")),
+    "bfloat16": _Format(torch.bfloat16, np.uint16, "SQbf16"),
+    "float8": _Format(torch.float8_e4m3fn, np.uint8, scale=448.0),
 }
 
 
@@ -47,6 +49,7 @@ class Cast(BaseCodec):
         if dtype not in _FORMATS:
             raise ValueError(f"dtype: expected one of {', '.join(_FORMATS)}, got {dtype!r}")
         self.dtype = self.name = dtype
+        self.faiss_code, self.suits = _FORMATS[dtype].faiss, _FORMATS[dtype].suits
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
         """Return the dtype and the number of items of one code: a value each."""
@@ -59,14 +62,14 @@ class Cast(BaseCodec):
         return {}
 
     def _encode(self, rows: Vectors) -> NDArray[Any]:
-        kind, stored, scale = _FORMATS[self.dtype]
-        largest, scaled = torch.finfo(kind).max, torch.from_numpy(rows) * scale
+        form = _FORMATS[self.dtype]
+        largest, scaled = torch.finfo(form.kind).max, torch.from_numpy(rows) * form.scale
         self.clipped += int((scaled.abs() > largest).sum())
-        codes: NDArray[Any] = scaled.clamp(-largest, largest).to(kind).view(torch.uint8).numpy().view(stored)
+        codes: NDArray[Any] = scaled.clamp(-largest, largest).to(form.kind).view(torch.uint8).numpy().view(form.stored)
         return codes
 
     def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
-        kind, _, scale = _FORMATS[self.dtype]
-        values = torch.from_numpy(np.ascontiguousarray(codes).view(np.uint8)).view(kind).float()
-        rows: NDArray[Any] = (values / scale).numpy()
+        form = _FORMATS[self.dtype]
+        values = torch.from_numpy(np.ascontiguousarray(codes).view(np.uint8)).view(form.kind).float()
+        rows: NDArray[Any] = (values / form.scale).numpy()
         return rows

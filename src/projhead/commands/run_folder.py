@@ -82,7 +82,7 @@ class Run:
             self._compare(cfg)
         return cfg
 
-    def claim(self, cfg: DictConfig) -> None:
+    def write_settings(self, cfg: DictConfig) -> None:
         """Record the settings, before anything is written that they decide."""
         given = [one for one in HydraConfig.get().overrides.task if not one.startswith(("run_dir=", "overwrite="))]
         old = [] if self.record is None else [one for one in self.record["overrides"] if one not in given]

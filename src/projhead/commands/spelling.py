@@ -20,6 +20,14 @@ _KEYS = {
     ("encode", "dtype"): "store_dtype",
     ("train", "dtype"): "store_dtype",
 }
+#: Settings of older versions, of whichever verb.
+_SETTINGS = {
+    "encoder.dtype": "encoder.compute_dtype",
+    "encoder.revision_pin": "encoder.revision",
+    "student.start.revision_pin": "student.start.revision",
+    "student.near": "student.neighbors_per_query",
+    "student.depth": "student.neighbor_pool",
+}
 #: Options of older versions: (group, option).
 _OPTIONS = {
     ("task", "fidelity"): "neighbor_overlap",
@@ -70,7 +78,7 @@ def spelled(verb: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _renewed(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
     """Yield what is said today for a key and a value of an older version."""
-    key = _KEYS.get((verb, key), key)
+    key = _KEYS.get((verb, key), _SETTINGS.get(key, key))
     group, dot, rest = key.partition(".")
     option, _, parameter = rest.partition(".")
     if group == "codec" and parameter and verb not in _LISTS:  # codec.pq_32.n_bytes

@@ -51,8 +51,10 @@ def train_student(
     student: Distilled = instantiate(cfg.student, _convert_="all")
     print(f"distill a student on {len(texts.documents) + len(texts.queries):,} texts")
     small, fitted = student.fit(teacher, reducer, texts, folder / "encoder", resume=resume)
-    own = small.encode_document(test_texts, show_progress=True)
+    student_rows = small.encode_document(test_texts, show_progress=True)
     train = small.encode_document(texts.documents[:_BASELINE_ROWS], show_progress=True)
-    rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
-    compare_and_save(folder, fitted, rivals, train, test, teacher=small.identity, own=own, seed=cfg.seed)
+    baselines = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+    compare_and_save(
+        folder, fitted, baselines, train, test, teacher=small.identity, student_rows=student_rows, seed=cfg.seed
+    )
     print(f"\nencoder: {folder / 'encoder'}, with the teacher's own head beside it: {folder / 'teacher' / 'artifact'}")

@@ -47,7 +47,7 @@ def run(cfg: DictConfig) -> float:
     stores = {"stores": cfg.paths.stores, "dtype": cfg.store_dtype}
     vectors = teacher_vectors(encoder, corpus, instantiate(cfg.queries), **stores, show_progress=True)
     expect_held_out(len(vectors.test))
-    begun.claim(cfg)
+    begun.write_settings(cfg)
     if not smaller:
         _train_head(cfg, encoder, vectors, folder)
     else:
@@ -73,8 +73,8 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
         if isinstance(reducer, LearnedReducer):
             print(reducer.summary_)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
-        rivals = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
-        compare_and_save(folder, reducer, rivals, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
+        baselines = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
+        compare_and_save(folder, reducer, baselines, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
     return reducer
 
 

@@ -44,7 +44,7 @@ def load_encoder(
     token_budget: int | None = None,
     threads: int | None = None,
     device: str | None = None,
-    dtype: str | None = None,
+    compute_dtype: str | None = None,
     **options: Any,
 ) -> Encoder:
     """Load anything that gives vectors of texts: a teacher, a student that was exported, vectors on disk.
@@ -54,7 +54,8 @@ def load_encoder(
     path : str or Path
         A folder that ``projhead export`` wrote (every file is checked against its record); the name of a published
         model that needs no hub, ``"all-MiniLM-L6-v2"`` or ``"all-mpnet-base-v2"``; any other sentence-transformers
-        model, a folder or a name on the hub; a repository there that holds an export; a file of vectors made elsewhere (.npy, .safetensors, .parquet).
+        model, a folder or a name on the hub; a repository there that holds an export; a file
+        of vectors made elsewhere (.npy, .safetensors, .parquet).
     revision : str, optional
         A commit, tag or branch, of what comes from the hub.
     token_budget : int, optional
@@ -64,7 +65,7 @@ def load_encoder(
     device : str, optional
         Of sentence-transformers, such as ``"cuda"``; of ONNX Runtime ``"cuda"``, ``"tensorrt"`` or
         ``"tensorrt_fp16"``, see `projhead.encoders.onnx.OnnxEncoder`.
-    dtype : str, optional
+    compute_dtype : str, optional
         What sentence-transformers computes in, such as ``"float16"`` on a GPU; what the files hold where not given.
     **options
         More, as the encoder of that kind takes them: `SentenceTransformerEncoder` or `Precomputed`.
@@ -84,7 +85,12 @@ def load_encoder(
         If a file is damaged, altered or of another version, the export is a head alone, or the encoder has no such
         setting.
     """
-    settings: dict[str, Any] = {"token_budget": token_budget, "threads": threads, "device": device, "dtype": dtype}
+    settings: dict[str, Any] = {
+        "token_budget": token_budget,
+        "threads": threads,
+        "device": device,
+        "compute_dtype": compute_dtype,
+    }
     path = _exported(path, revision)
     kind, given = _kind(Path(path), str(path))
     if revision is not None and not Path(path).is_dir():

@@ -54,7 +54,7 @@ class Published(SentenceTransformerEncoder):
         A folder that holds the model.
     local_files_only : bool, default=False
         Whether not to ask the hub.
-    device, max_seq_length, token_budget, dtype, attention, query_prompt, document_prompt
+    device, max_seq_length, token_budget, compute_dtype, attention, query_prompt, document_prompt
         As for `SentenceTransformerEncoder`.
 
     Raises
@@ -75,7 +75,7 @@ class Published(SentenceTransformerEncoder):
         max_seq_length: int | None = None,
         token_budget: int | None = None,
         local_files_only: bool = False,
-        dtype: str | None = None,
+        compute_dtype: str | None = None,
         attention: str | None = None,
         query_prompt: str | None = None,
         document_prompt: str | None = None,
@@ -88,7 +88,7 @@ class Published(SentenceTransformerEncoder):
             max_seq_length=max_seq_length,
             token_budget=token_budget,
             local_files_only=local_files_only,
-            dtype=dtype,
+            compute_dtype=compute_dtype,
             attention=attention,
             query_prompt=query_prompt,
             document_prompt=document_prompt,

@@ -48,7 +48,7 @@ class SentenceTransformerEncoder:
     ----------
     path : str
         A local folder, or a name on the hub.
-    revision_pin : str, optional
+    revision : str, optional
         The hub commit to load.
     device : str, optional
         Such as ``"cpu"`` or ``"cuda"``; the best there is where not given.
@@ -60,7 +60,7 @@ class SentenceTransformerEncoder:
         of it is tried, and so on, and kept for later texts.
     local_files_only : bool, default=False
         Whether to use only what was downloaded before.
-    dtype : {"float32", "float16", "bfloat16"}, optional
+    compute_dtype : {"float32", "float16", "bfloat16"}, optional
         What the network computes in; what its files hold where not given. Halves are for GPUs, and for processors with
         bfloat16 products. Another than the files' is said in the identity, yet a head fitted to the one serves the
         other.
@@ -94,12 +94,12 @@ class SentenceTransformerEncoder:
         self,
         path: str,
         *,
-        revision_pin: str | None = None,
+        revision: str | None = None,
         device: str | None = None,
         max_seq_length: int | None = None,
         token_budget: int | None = None,
         local_files_only: bool = False,
-        dtype: str | None = None,
+        compute_dtype: str | None = None,
         attention: str | None = None,
         query_prompt: str | None = None,
         document_prompt: str | None = None,
@@ -107,17 +107,17 @@ class SentenceTransformerEncoder:
     ) -> None:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.path = os.path.abspath(path) if Path(path).is_dir() else str(path)
-        self.revision_pin, self.device = revision_pin, device
+        self.revision, self.device = revision, device
         self.max_seq_length, self.local_files_only = max_seq_length, local_files_only
-        self.dtype, self.attention = dtype, attention
+        self.compute_dtype, self.attention = compute_dtype, attention
         self.query_prompt, self.document_prompt = query_prompt, document_prompt
         if max_seq_length is not None and max_seq_length < 1:
             raise ValueError(f"max_seq_length: expected a positive number of tokens, got {max_seq_length}")
-        if dtype not in (None, *_DTYPES):
-            raise ValueError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
+        if compute_dtype not in (None, *_DTYPES):
+            raise ValueError(f"compute_dtype: expected one of {', '.join(_DTYPES)}, got {compute_dtype!r}")
         if holds(Path(self.path), "encoder"):  # what `train student=...` wrote
             read_record(Path(self.path), "encoder", ())
-        self.model: SentenceTransformer = _load(self.path, revision_pin, device, local_files_only, attention)
+        self.model: SentenceTransformer = _load(self.path, revision, device, local_files_only, attention)
         _check_tokens(self.path, self.model, max_seq_length)
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length
@@ -126,14 +126,20 @@ class SentenceTransformerEncoder:
         best = 2048 if self.model.device.type == "cpu" else 16_384
         self.token_budget = self._fitting = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
-        self._fingerprint, self._compute_dtype = fingerprint_of(self.model, self._weights), ""
-        if dtype is not None and getattr(torch, dtype) != self.model.dtype:
-            self._compute_dtype = dtype
-            self.model.to(getattr(torch, dtype))
+        self._fingerprint, self._computes_in = fingerprint_of(self.model, self._weights), ""
+        if compute_dtype is not None and getattr(torch, compute_dtype) != self.model.dtype:
+            self._computes_in = compute_dtype
+            self.model.to(getattr(torch, compute_dtype))
         self.longest = self._checked(longest)
         self.width = _dimension(self.model)
         self.dimension = self.width + (longest is not None)
         self.two_sided = longest is not None or two_sided(self.model)
+
+    @staticmethod
+    def upgrade(parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments that a record means: older ones call two of them otherwise."""
+        former = {"dtype": "compute_dtype", "revision_pin": "revision"}
+        return {former.get(name, name): value for name, value in parameters.items()}
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -144,7 +150,7 @@ class SentenceTransformerEncoder:
             self._fingerprint if self.longest is None else _with(self._fingerprint, self.longest),
             self.dimension,
             similarity=str(model.similarity_fn_name),
-            compute_dtype=self._compute_dtype,
+            compute_dtype=self._computes_in,
             query_prompt=prompt_of(model, "query"),
             document_prompt=prompt_of(model, "document"),
             pooling="+".join(_poolings(model)),

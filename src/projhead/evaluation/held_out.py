@@ -72,7 +72,7 @@ def held_out(
     test: Vectors,
     *,
     teacher: EncoderIdentity,
-    own: Vectors | None = None,
+    student_rows: Vectors | None = None,
     train: NDArray[Any] | None = None,
     codec: BaseCodec | None = None,
     searched: NDArray[Any] | None = None,
@@ -91,7 +91,7 @@ def held_out(
         Unit rows of the teacher.
     teacher : EncoderIdentity
         The encoder that the reducers were fitted to.
-    own : ndarray of shape (n, e), optional
+    student_rows : ndarray of shape (n, e), optional
         That encoder's rows of the same texts, where it is not the one that gave `test`.
     train : ndarray of shape (m, e), optional
         Rows that codecs are fitted to; needed where there is a codec.
@@ -109,7 +109,7 @@ def held_out(
     """
     expect_held_out(n := len(test))
     top_k = [k for k in _TOP_K if k < n]
-    known, rows, calibration = test, test if own is None else own, None
+    known, rows, calibration = test, test if student_rows is None else student_rows, None
     tasks: list[Task] = [NeighborOverlap(texts=_numbers(0, n), name="held-out", top_k=top_k)]
     if searched is not None:
         index = _sample(searched)

@@ -81,7 +81,7 @@ def result_rows(measurements: Sequence[Measurement], teacher: EncoderIdentity) -
     def row(one: Measurement, scores: Scores, estimate: Estimate, baseline: str = "") -> Result:
         return Result(
             task=scores.task, metric=scores.metric, **estimate._asdict(), reducer=one.reducer,
-            n_components=one.n_components, n=len(scores.items), encoder=teacher.name, revision=teacher.key,
+            n_components=one.n_components, n=len(scores.items), encoder=teacher.name, fingerprint=teacher.key,
             baseline=baseline, codec=one.codec, seed=one.seed, commit=commit(),
             bytes_per_vector=one.bytes_per_vector or 4 * one.n_components,
             role=one.role, fitted_to=one.fitted_to, variant=one.variant,
@@ -120,7 +120,7 @@ def export_rows(task: str, unit: str, record: dict[str, Any], teacher: EncoderId
     return [
         Result(
             task=task, metric=metric, value=value, low=value, high=value, reducer=record["reducer"], n_components=k,
-            n=record["parity"]["n"], encoder=teacher.name, revision=teacher.key, bytes_per_vector=4 * k,
+            n=record["parity"]["n"], encoder=teacher.name, fingerprint=teacher.key, bytes_per_vector=4 * k,
             seed=seed, commit=commit(),
         )
         for metric, value in values.items()

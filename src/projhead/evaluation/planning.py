@@ -30,10 +30,6 @@ _VISITED = 16
 _PER_LIST = 16
 #: Searches of which the fastest counts.
 _ROUNDS = 3
-#: FAISS's names of codes, with a multiple of bytes behind those of product quantizers.
-_FAISS = {"float32": "Flat", "float16": "SQfp16", "bfloat16": "SQbf16", "int8": "SQ8", "int4": "SQ4"}
-_GRAPH = ("float32", "float16", "int8")  # what an HNSW index can hold
-_WIDE = ("float16", "int8")  # what a second stage reads
 
 
 @dataclass(frozen=True)
@@ -105,24 +101,23 @@ def _spelled(codec: str) -> str:
 
 def plans_for(codec: BaseCodec) -> Iterator[Plan]:
     """Yield the ways to search codes of one codec, every row compared first."""
-    name = codec.name
+    name, code = codec.name, codec.faiss_code
     yield Plan("exact", name, lambda n: ExactIndex(codec), lambda n: f"index=exact codec={_spelled(name)}")
-    code = f"PQ{name[3:]}np" if name.startswith("pq_") else _FAISS.get(name)
-    if code is not None:
+    if code:
         yield Plan(
             "ivf",
             name,
             lambda n: FaissIndex(f"IVF{n},{code}", nprobe=max(n // _VISITED, 1)),
             lambda n: f"'index.factory=\"IVF{n},{code}\"' index.nprobe={max(n // _VISITED, 1)}",
         )
-    if name in _GRAPH:
+    if "hnsw" in codec.suits:
         yield Plan(
             "hnsw",
             name,
             lambda n: FaissIndex(f"HNSW32,{code}", ef_search=64),
             lambda n: f"'index.factory=\"HNSW32,{code}\"' index.ef_search=64",
         )
-    if name in _WIDE:
+    if "rescore" in codec.suits:
         yield Plan(
             "rescore",
             f"bits, then {name}",

@@ -30,7 +30,7 @@ def compare_and_save(
     test: Vectors,
     *,
     teacher: EncoderIdentity,
-    own: Vectors | None = None,
+    student_rows: Vectors | None = None,
     codec: BaseCodec | None = None,
     seed: int = 0,
 ) -> Comparison:
@@ -51,7 +51,7 @@ def compare_and_save(
         Unit rows of the teacher that it was not.
     teacher : EncoderIdentity
         The encoder whose rows the reducer takes.
-    own : ndarray of shape (n, e), optional
+    student_rows : ndarray of shape (n, e), optional
         That encoder's rows of the held-out texts, where it is not the one that gave `test`.
     codec : BaseCodec, optional
         How documents are stored.
@@ -62,21 +62,28 @@ def compare_and_save(
         baseline.fit(train)
     widths = [*getattr(reducer, "nested", ()), reducer.n_components]
     cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
-    searched = train if own is None and reducer.training_.get("purpose") == "index" else None
+    searched = train if student_rows is None and reducer.training_.get("purpose") == "index" else None
     measured = partial(
-        held_out, test=test, teacher=teacher, own=own, train=train, codec=codec, searched=searched, seed=seed
+        held_out,
+        test=test,
+        teacher=teacher,
+        student_rows=student_rows,
+        train=train,
+        codec=codec,
+        searched=searched,
+        seed=seed,
     )
     rows = []
-    for head, rivals in cut.values():
-        rows += measured([*([] if head.kind in rivals else [head]), *rivals.values()]).rows
+    for head, others in cut.values():
+        rows += measured([*([] if head.kind in others else [head]), *others.values()]).rows
     found = Comparison(rows)
     (folder / "results.jsonl").unlink(missing_ok=True)
     found.save(folder / "results.jsonl")
     # The artifact comes last: where it exists, all of the run does.
-    for width, (head, rivals) in cut.items():
+    for width, (head, others) in cut.items():
         part = folder if width == reducer.n_components else folder / "nested" / str(width)
-        for name, rival in rivals.items():
-            rival.save(part / "baselines" / name, teacher=teacher)
+        for name, baseline in others.items():
+            baseline.save(part / "baselines" / name, teacher=teacher)
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
         if summary := getattr(head, "summary_", ""):
             card += f"Trained {summary}.\n\n"

@@ -20,20 +20,20 @@ from projhead.persistence.registry import Described, build, parameters_of, spec_
 from projhead.protocols import Rows
 from projhead.vectors import Vectors, unit_rows
 
-_KEYS = {"index", "dimension", "n_places", "about"}
+_KEYS = {"index", "dimension", "n_places"}
 
 
 class BaseIndex(ABC):
     """Base of every index: ids outside, places inside.
 
     A subclass keeps its arguments as attributes and works with places: the n-th row ever added has place n, unless
-    `closes_up` says that rows after a deleted one move up.
+    `compacts` says that rows after a deleted one move up.
 
     Attributes
     ----------
     dimension : int
         Width d of the rows, after `build`.
-    about : dict
+    metadata : dict
         What the rows are, as JSON; saved with them.
     """
 
@@ -202,7 +202,12 @@ class BaseIndex(ABC):
         folder = Path(path).resolve()
         after = self._loaded[1] if self._loaded and self._loaded[0] == folder else None
         digest = write_switched(
-            folder, "index", {**record, "about": self.metadata}, self._write_all, after=after, replaced=self._replaced
+            folder,
+            "index",
+            {**record, "metadata": self.metadata},
+            self._write_all,
+            after=after,
+            replaced=self._replaced,
         )
         self._loaded = (folder, digest)
 
@@ -230,10 +235,18 @@ class BaseIndex(ABC):
         if unknown := next(_described(self), ""):
             raise ValueError(f"{path}: {unknown}: expected a setting of the index, got something else; build it again")
         self.ids = Ids.read(folder, record.body["n_places"])
-        self.dimension, self.metadata = record.body["dimension"], record.body["about"]
+        self.dimension, self.metadata = record.body["dimension"], _metadata(record, path)
         self._read(folder)
         self._loaded = (path, record.sha256)
         return self
+
+
+def _metadata(record: Record, path: Path) -> dict[str, Any]:
+    """Return what a record says of the rows; older versions call it otherwise."""
+    metadata = record.body.get("metadata", record.body.get("about"))
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{path}: metadata: expected what the rows are, got {metadata!r:.80}; build the index again")
+    return metadata
 
 
 def _described(index: BaseIndex) -> Iterator[str]:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
+from safetensors.numpy import load_file
 
 
 def read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
@@ -33,15 +32,15 @@ def read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     return found
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read a .safetensors file.
 
     Raises
     ------
     ValueError
-        If it is none, or cut off.
+        If it is none, is cut off, or holds floats that numpy lacks.
     """
     try:
         return load_file(path)
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(f"{path}: expected a whole .safetensors file: {error}") from error
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path}: expected a whole .safetensors file of numpy's floats: {error}") from error

@@ -12,19 +12,16 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
-from torch import nn
 
 from projhead.as_rows import as_rows
 from projhead.codecs.base import BaseCodec, load_codec
-from projhead.heads.linear import Linear
 from projhead.hub import folder_of, push
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
@@ -32,10 +29,14 @@ from projhead.persistence.registry import build, is_ours, spec_of
 from projhead.reducers.artifact import CODEC, read_artifact, write_artifact
 from projhead.reducers.held_out import TOP_K, hold_out
 from projhead.reducers.inverse import least_squares, through_components
+from projhead.reducers.linear_map import LinearMap, linear_map
 from projhead.reducers.ready import ready_folder
 from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
+
+if TYPE_CHECKING:
+    from torch import nn
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
 BLOCK = 65_536
@@ -74,7 +75,6 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     n_components: Any
-    head_: nn.Module
     #: The name of this kind of reducer in tables.
     kind: str
     #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
@@ -82,7 +82,37 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     teacher_: EncoderIdentity | None = None
     store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
+    _linear: LinearMap | None = None
+    _head_record: Any = None
+    _module: nn.Module | None = None
     sample_: NDArray[np.float16]
+
+    @property
+    def head_(self) -> nn.Module:
+        """The fitted projection, before rows are made unit length again."""
+        if self._module is None:
+            if self._linear is None:
+                raise AttributeError(f"{type(self).__name__} is not fitted: call fit with rows, or load an artifact")
+            self._module = self._linear.head(self._head_record)
+        return self._module
+
+    @head_.setter
+    def head_(self, head: nn.Module) -> None:
+        self._module, self._linear, self._head_record = head, None, None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether there is a head, or what one is made of."""
+        return self._linear is not None or self._module is not None
+
+    def _head(self, rows: Vectors) -> Vectors:
+        """Project unit rows (n, d) to (n, k); where a matrix does it torch is not needed."""
+        if self._linear is not None:
+            return self._linear(rows)
+        import torch
+
+        with torch.inference_mode():
+            projected: Vectors = self.head_(torch.from_numpy(rows)).numpy()
+        return projected
 
     @property
     def training_(self) -> dict[str, Any]:
@@ -92,15 +122,16 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     @property
     def n_components_(self) -> int:
         """The reduced width k, once fitted."""
-        return int(self.head_.out_features)  # type: ignore[arg-type]
+        return len(self._linear.weight) if self._linear is not None else int(self.head_.out_features)  # type: ignore[arg-type]
 
     @property
     def _n_features_out(self) -> int:
         return self.n_components_
 
     def _validate_params(self) -> None:
-        """Check the parameters against the constructor's annotations, as a command line's are."""
-        check(self.get_params(deep=False), type(self))
+        """Check the parameters against the constructor's annotations, as a command line's are; arrays as lists."""
+        given = self.get_params(deep=False)
+        check({key: one.tolist() if isinstance(one, np.ndarray) else one for key, one in given.items()}, type(self))
 
     def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool) -> NDArray[Any]:
         """Validate `X` without copying: float16 and memory-mapped rows stay what they are.
@@ -161,12 +192,11 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ValueError
             If the width is not that of the fit, or values are not finite.
         """
-        check_is_fitted(self, "head_")
+        check_is_fitted(self)
         rows = self._checked(X, reset=False)
         reduced = np.empty((len(rows), self._n_features_out), np.float32)
-        with torch.inference_mode():
-            for block, part in blocks(rows):
-                reduced[block] = self.head_(torch.from_numpy(part)).numpy()
+        for block, part in blocks(rows):
+            reduced[block] = self._head(part)
         return unit_rows(reduced, "reduced rows")
 
     def inverse_transform(self, X: ArrayLike) -> Vectors:
@@ -180,7 +210,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ValueError
             If the width is not that of the reduced rows, values are not finite, or the reducer has no decoder.
         """
-        check_is_fitted(self, "head_")
+        check_is_fitted(self)
         rows = check_array(as_rows(X, "X"), dtype=np.float32)
         if rows.shape[1] != self.n_components_:
             raise ValueError(f"X: expected reduced rows of width {self.n_components_}, got {rows.shape[1]}")
@@ -204,7 +234,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ValueError
             As `transform`, and if there are fewer than two rows.
         """
-        check_is_fitted(self, "head_")
+        check_is_fitted(self)
         rows = self._checked(X, reset=False)
         if len(rows) < 2:
             raise ValueError(f"X: expected at least 2 rows to have neighbors, got {len(rows)}")
@@ -216,7 +246,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _fit_decoder(self, rows: NDArray[Any], seed: int) -> None:
         """Learn the way back of a trained head."""
         kept, held_out = hold_out(rows, _DECODED, seed)
-        self.decoder_, self.reconstruction_error_ = least_squares(self.head_, unit_rows(kept), held_out)
+        self.decoder_, self.reconstruction_error_ = least_squares(self._head, unit_rows(kept), held_out)
 
     def _drop_decoder(self) -> None:
         """Forget the way back of another head."""
@@ -233,7 +263,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ValueError
             If there are not so many components, or the first of them do not serve alone.
         """
-        check_is_fitted(self, "head_")
+        check_is_fitted(self)
         if not 1 <= n_components <= self.n_components_:
             raise ValueError(f"n_components: expected 1 to {self.n_components_}, this reducer's, got {n_components}")
         shorter = copy.copy(self)
@@ -254,11 +284,13 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _set_linear(self, components: NDArray[Any], mean: NDArray[Any] | None) -> Self:
         """Finish a closed-form fit: ``components_ (x - mean_)`` as a head."""
         self.components_, self.mean_ = components, mean
-        head = Linear(components.shape[1], components.shape[0], bias=mean is not None)
-        weight = torch.from_numpy(components)
-        head.initialize(weight.float(), None if mean is None else (-weight @ torch.from_numpy(mean)).float())
-        self.head_ = head.requires_grad_(False)
+        bias = None if mean is None else (-components @ mean).astype(np.float32)
+        self._set_map(LinearMap(components.astype(np.float32), bias))
         return self
+
+    def _set_map(self, linear: LinearMap, record: Any = None) -> None:
+        """Take a linear map as the head; a record says how it was written."""
+        self._linear, self._head_record, self._module = linear, record, None
 
     def save(
         self, path: str | Path, *, teacher: EncoderIdentity | None = None, card: str = "", half: bool = False
@@ -277,16 +309,17 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         half : bool
             Whether the head's weights are written as float16, which moves a score by a few thousandths at most.
         """
-        check_is_fitted(self, "head_")
+        check_is_fitted(self)
         self.teacher_ = teacher or self.teacher_
-        fitted = {name: value for name, value in vars(self).items() if name.endswith("_") and name != "head_"}
+        fitted = {name: value for name, value in vars(self).items() if name.endswith("_")}
         arrays = {
             name: value for name, value in fitted.items() if isinstance(value, np.ndarray) and value.dtype != object
         }
         scalars = {name: value for name, value in fitted.items() if isinstance(value, int | float | str)}
-        weights = self.head_.state_dict()
-        tensors = {f"head.{name}": tensor.half() if half else tensor for name, tensor in weights.items()}
-        tensors |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+        weights = {f"head.{name}": tensor.cpu().numpy() for name, tensor in self.head_.state_dict().items()}
+        if half:
+            weights = {name: weight.astype(np.float16) for name, weight in weights.items()}
+        arrays = weights | {f"fitted.{name}": array for name, array in arrays.items()}
         config = {
             "kind": self.kind,
             "reducer": spec_of(self, brief=_BRIEF),
@@ -297,7 +330,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "training": self.training_,
             "versions": {name: version(name) for name in _LIBRARIES},
         }
-        write_artifact(Path(path), json.loads(json.dumps(config)), tensors, card, self.codec_)
+        write_artifact(Path(path), json.loads(json.dumps(config)), arrays, card, self.codec_)
 
     def push_to_hub(self, repository: str, *, card: str = "", half: bool = False, **options: Any) -> str:
         """Save the fitted reducer and send it to the model hub; return where it can be seen.
@@ -359,22 +392,20 @@ def load_reducer(
 
 
 def _loaded(path: str | Path) -> Reducer:
-    config, tensors = read_artifact(Path(path))
-    tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
+    config, arrays = read_artifact(Path(path))
+    arrays = {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in arrays.items()}
     reducer = build(config["reducer"], "reducer")
     if not isinstance(reducer, Reducer) or not isinstance(config["fitted"], dict):
         raise ValueError(f"{path}: {config['reducer']['class']} is not a reducer: refused")
-    # No memory is taken for what the config claims, only for what the file holds; own heads are built as they expect.
-    with torch.device("meta") if is_ours(config["head"]) else nullcontext():
-        head = build(config["head"], "head")
-    head._record = config["head"]  # as it was written: `Reduced` knows the head by it
-    state = {name.removeprefix("head."): tensor for name, tensor in tensors.items() if name.startswith("head.")}
-    try:
-        head.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: weights do not fit the head that config.json names: {error}") from error
-    reducer.head_ = head.requires_grad_(False).eval()
-    for name, array in _arrays(tensors, "fitted.").items():
+    weights = _named(arrays, "head.")
+    linear = linear_map(config["head"], weights)
+    if linear is not None:
+        reducer._set_map(linear, config["head"])
+        reducer.n_features_in_ = linear.weight.shape[1]
+    else:
+        reducer.head_ = _built(path, config["head"], weights)
+        reducer.n_features_in_ = reducer.head_.in_features
+    for name, array in _named(arrays, "fitted.").items():
         setattr(reducer, _fitted_name(name), array)
     for name, value in config["fitted"].items():
         setattr(reducer, _fitted_name(_FORMER.get(str(name), str(name))), value)
@@ -384,8 +415,7 @@ def _loaded(path: str | Path) -> Reducer:
     if reducer.teacher_ is None:
         _tell_unknown(Path(path))
     reducer._training = config["training"]
-    reducer.n_features_in_ = head.in_features
-    reducer.codec_ = _codec(path, config.get("codec"), _arrays(tensors, "codec."), int(head.out_features))
+    reducer.codec_ = _codec(path, config.get("codec"), _named(arrays, "codec."), reducer.n_components_)
     return reducer
 
 
@@ -399,8 +429,23 @@ def _tell_unknown(path: Path) -> None:
     )
 
 
-def _arrays(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(prefix): tensor.numpy() for name, tensor in tensors.items() if name.startswith(prefix)}
+def _named(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _built(path: str | Path, record: Any, weights: dict[str, NDArray[Any]]) -> nn.Module:
+    """Return the head that a record describes, with its weights."""
+    import torch
+
+    # No memory is taken for what the config claims, only for what the file holds; own heads are built as they expect.
+    with torch.device("meta") if is_ours(record) else nullcontext():
+        head: nn.Module = build(record, "head")
+    head._record = record  # as it was written: `Reduced` knows the head by it
+    try:
+        head.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: weights do not fit the head that config.json names: {error}") from error
+    return head.requires_grad_(False).eval()
 
 
 def _codec(path: str | Path, record: Any, state: dict[str, NDArray[Any]], dimension: int) -> BaseCodec | None:
@@ -423,7 +468,7 @@ def _codec(path: str | Path, record: Any, state: dict[str, NDArray[Any]], dimens
 
 def _fitted_name(name: str) -> str:
     """Accept only names that a fit sets, so that a config cannot shadow a method."""
-    if not name.endswith("_") or name.startswith("_") or hasattr(Reducer, name) or name == "head_":
+    if not name.endswith("_") or name.startswith("_") or hasattr(Reducer, name):
         raise ValueError(f"expected the name of a fitted attribute, got {name!r}: refused")
     return name
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from projhead.training.samplers import Rows
+import numpy as np
+from numpy.typing import NDArray
+
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 
 #: Neighbors that count.
@@ -14,7 +16,7 @@ _MAX_HELD_OUT = 2000
 _MIN_ROWS = 100
 
 
-def hold_out(rows: Rows, max_rows: int, seed: int) -> tuple[Rows, Vectors]:
+def hold_out(rows: NDArray[Any], max_rows: int, seed: int) -> tuple[NDArray[Any], Vectors]:
     """Divide a random choice of rows into those to fit and those to choose by, a fifth and 2,000 at most.
 
     Parameters

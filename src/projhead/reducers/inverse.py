@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from projhead.vectors import Vectors, unit_rows
 
@@ -34,20 +34,19 @@ def through_components(rows: Vectors, components: NDArray[np.float64], mean: NDA
     return unit_rows(mean + scale[:, None] * directions, "rows")
 
 
-@torch.inference_mode()
-def least_squares(head: nn.Module, rows: Vectors, held_out: Vectors) -> tuple[Vectors, float]:
+def least_squares(head: Callable[[Vectors], Vectors], rows: Vectors, held_out: Vectors) -> tuple[Vectors, float]:
     """Return the linear map (k, d), float32, that best rebuilds rows from a head's output, and its error.
 
     The error is the mean squared distance of a held-out unit row to what is rebuilt of it, at unit length.
 
     Parameters
     ----------
-    head : Module
-        From (n, d) to (n, k).
+    head : callable
+        From unit rows (n, d) to (n, k).
     rows, held_out : ndarray of shape (n, d), (h, d), float32
         Unit rows.
     """
-    reduced = head(torch.from_numpy(rows)).numpy().astype(np.float64)
+    reduced = head(rows).astype(np.float64)
     decoder = np.linalg.lstsq(reduced.T @ reduced, reduced.T @ rows, rcond=None)[0].astype(np.float32)
-    rebuilt = unit_rows(head(torch.from_numpy(held_out)).numpy() @ decoder)
+    rebuilt = unit_rows(head(held_out) @ decoder)
     return decoder, float(np.square(held_out - rebuilt).sum(1).mean())

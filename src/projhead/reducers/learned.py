@@ -6,19 +6,12 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
 
-from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.codecs.base import BaseCodec
-from projhead.heads.linear import Linear
-from projhead.heads.residual_mlp import ResidualMLP
-from projhead.heads.rotation import Rotation
-from projhead.losses.neighbor_kl import NeighborKL
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.reducers.pca import PCA
@@ -26,11 +19,18 @@ from projhead.reducers.spectrum import one_pass, spectrum
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
 from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
-from projhead.training.guard import Judge, choose
 from projhead.training.recipe import Recipe, filled, make_recipe
-from projhead.training.samplers import Rows
-from projhead.training.seeding import seeded
 from projhead.vectors import Vectors, unit_rows
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from projhead.codecs._fake_quantize import FakeQuantized
+    from projhead.heads.linear import Linear
+    from projhead.training.guard import Judge
+
+Rows = NDArray[Any]
 
 #: With fewer rows none can be spared to judge by.
 _FEW = 100
@@ -164,9 +164,9 @@ class LearnedReducer(Reducer):
         nested: Sequence[Count] = (),
         codec: BaseCodec | None = None,
         raw_codes: bool = False,
-        head: Callable[..., nn.Module] | None = None,
-        loss: nn.Module | Callable[..., nn.Module] | None = None,
-        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        head: Callable[..., Any] | None = None,
+        loss: Callable[..., Any] | None = None,
+        optimizer: Callable[..., Any] | None = None,
         n_queries: Count | None = None,
         n_anchors: Count | None = None,
         n_documents: Count | None = None,
@@ -238,6 +238,8 @@ class LearnedReducer(Reducer):
         ValueError
             If shapes or widths do not fit or values are not finite.
         """
+        from projhead.training.seeding import seeded
+
         rows = self._checked(X, reset=True)
         if any(not 1 <= width < self.n_components for width in self.nested):
             raise ValueError(f"nested: expected widths from 1 to {self.n_components - 1}, got {list(self.nested)}")
@@ -276,6 +278,8 @@ class LearnedReducer(Reducer):
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
+        from projhead.training.guard import Judge
+
         n, judged = len(given.pool), []
         shares = [recipe.blend] if self.blend is not None else _shares(recipe.blend)
         # Rows that will be searched are all trained on, and judge themselves.
@@ -304,6 +308,8 @@ class LearnedReducer(Reducer):
 
     def _keep(self, recipe: Recipe, ending: str, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
         """Take the candidate that does best by all judges, or the one that was asked for; say which and why."""
+        from projhead.training.guard import choose
+
         names = list(candidates)
         taken = f"{recipe.blend:.0%} of the way to the trained head"
         why = "as asked" if self.blend is not None else "too few rows to judge by"
@@ -320,12 +326,16 @@ class LearnedReducer(Reducer):
 
     @property
     def _widths(self) -> list[int]:
-        return [self.n_components, *self.nested]
+        return [int(width) for width in (self.n_components, *self.nested)]
 
     def _candidates(
         self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], centered: bool
     ) -> dict[str, nn.Module]:
         """Return the forms of PCA and points on the line from the start to the trained head."""
+        import torch
+
+        from projhead.heads.rotation import Rotation
+
         weight = torch.from_numpy(start).float()
         blends = {
             f"{share:.0%} of the way to the trained head": trained.blended(weight, share)  # type: ignore[operator]
@@ -335,13 +345,15 @@ class LearnedReducer(Reducer):
             return blends
         if isinstance(trained, Rotation):  # and nothing else
             return {"PCA (through the origin)": trained.blended(weight, 0), **blends}
-        forms: dict[str, nn.Module] = {"PCA (through the origin)": _linear(weight)}
+        forms: dict[str, nn.Module] = {"PCA (through the origin)": _as_head(weight)}
         if centered:
             forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
         return forms | blends
 
     def _judge(self, given: Given, held_out: NDArray[np.int64]) -> Judge:
         """Return what judges one head: held-out rows where there are any, the rows themselves where not."""
+        from projhead.training.guard import Judge
+
         if given.queries is None:
             numbers = held_out if len(held_out) else self._held_out(given.rows, min(2 * _JUDGING, len(given.rows)))
             return Judge(unit_rows(given.rows[numbers]), None, self._widths)
@@ -373,7 +385,12 @@ class LearnedReducer(Reducer):
         alone: bool = False,
     ) -> Trained:
         """Train a head from its start (k, d); `alone` without the callbacks and loggers of the fit."""
-        # Lightning takes seconds to import: who loads and applies a head does without.
+        # Lightning and torch take seconds to import: who loads and applies a head does without.
+        import torch
+        from torch import nn
+
+        from projhead.heads.residual_mlp import ResidualMLP
+        from projhead.losses.neighbor_kl import NeighborKL
         from projhead.training.data import RowData
         from projhead.training.head_module import HeadModule
         from projhead.training.progress import History, StepProgress
@@ -395,7 +412,7 @@ class LearnedReducer(Reducer):
             head,
             loss,
             filled(self.optimizer or default_optimizer, lr=recipe.lr),
-            nested=self.nested,
+            nested=self._widths[1:],
             codec=fake,
             raw_codes=self.raw_codes,
             distortion_weight=self.distortion_weight,
@@ -436,7 +453,7 @@ class LearnedReducer(Reducer):
                 f"was trained for, got {n_components}; train again with nested=[{n_components}]"
             )
         shorter = super().prefix(n_components)
-        shorter.nested = [width for width in self.nested if width < n_components]
+        shorter.nested = [width for width in self._widths if width < n_components]
         return shorter
 
     def with_head(self, head: nn.Module, teacher: EncoderIdentity, training: dict[str, Any]) -> Self:
@@ -467,6 +484,8 @@ def _checked_pairs(pairs: ArrayLike | None, q: int, n: int) -> NDArray[np.int64]
 
 def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) without decay."""
+    import torch
+
     return torch.optim.AdamW(parameters, lr=lr or 1e-3, weight_decay=0.0, fused=True)
 
 
@@ -501,8 +520,10 @@ def _shares(recipe: float) -> list[float]:
     return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
 
 
-def _linear(weight: Tensor) -> Linear:
+def _as_head(weight: Tensor) -> Linear:
     """Return a linear map (k, d) as a head."""
+    from projhead.heads.linear import Linear
+
     head = Linear(weight.shape[1], weight.shape[0])
     head.initialize(weight)
     return head.requires_grad_(False)

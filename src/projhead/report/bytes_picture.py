@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from projhead.report.pictures import GREY, INK, MARKERS, Picture, Style, panel, styles, svg
+from projhead.report.pictures import GREY, INK, MARKERS, Picture, Style, panel, points, styles, svg
 from projhead.report.rows import family, leading, metric_name, roles_of
 
 _SIZE = (8.2, 4.8)  # inches
@@ -102,7 +102,7 @@ def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
         best = values.groupby(level=0).max().sort_index().cummax()
         # The most that any method keeps at no more bytes.
         axes.step(best.index, best, where="post", color=_FRONT, linewidth=7, zorder=1.5, solid_joinstyle="round")
-        for place, ((reducer, kind, _, role), line) in enumerate(lines.items()):
+        for place, ((reducer, kind, width, role), line) in enumerate(lines.items()):
             color, marker = looks.colors[reducer].color, looks.markers[kind].marker
             if role == "reference" and kind != "float32":
                 color = looks.markers[kind].color
@@ -110,11 +110,9 @@ def _draw(lines: Mapping[Key, pd.DataFrame], looks: Legend) -> str:
             # Side by side: intervals do not hide each other.
             x = line.index.to_numpy() * 2.0 ** (_SPREAD * (place / max(len(lines) - 1, 1) - 0.5))
             axes.vlines(x, line["kept_low"], line["kept_high"], color=color, linewidth=0.8, alpha=0.25, zorder=order)
-            axes.plot(
-                x, line["kept_value"], color=color, linewidth=2 if role == "subject" else 1.1, marker=marker,
-                markersize=6,
-                markeredgecolor="white", markeredgewidth=0.6, zorder=order,
-            )  # fmt: skip
+            axes.plot(x, line["kept_value"], color=color, linewidth=2 if role == "subject" else 1.1, zorder=order)
+            name = f"{reducer}{f' {width}-d' if width else ''}, {kind}"
+            points(axes, x, line, name, "bytes", color=color, marker=marker, zorder=order)
         sizes = sorted({size for line in lines.values() for size in line.index})
         axes.set_xscale("log", base=2)
         ticks = [2**power for power in range(int(np.log2(sizes[0])), int(np.log2(sizes[-1])) + 2)]

@@ -1,4 +1,4 @@
-"""What model hubs read on top of a card: license, language, base model, data sets, and measured rows as a model-index."""
+"""What model hubs read on top of a card: license, language, base model, data sets, measured rows as a model-index."""
 
 from __future__ import annotations
 
@@ -58,13 +58,9 @@ def with_front_matter(
     teacher = body.get("teacher") or {}
     width = body.get("dimension") or body.get("head", {}).get("parameters", {}).get("out_features")
     if kind == "artifact" and not text.strip():
-        given = {
-            "teacher": teacher.get("name", "an unknown teacher"),
-            "width": teacher.get("dimension", "d"),
-            "k": width,
-        }
-        text = _USAGE.format(name=name, **given)
-    card = ModelCard(text)
+        known = {"name": "an unknown teacher", "dimension": "d"} | teacher
+        text = _USAGE.format(name=name, teacher=known["name"], width=known["dimension"], k=width)
+    card = ModelCard(text if text.startswith("---\n") else f"---\ntags: [projhead]\n---\n\n{text}")
     said: dict[str, Any] = {
         "license": license,
         "language": list(language) or None,

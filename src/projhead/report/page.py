@@ -86,7 +86,7 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
     runs = pictures.styles(dict.fromkeys(curves, "subject"))
     sections = groupby(tables(frame), key=lambda table: table.section)
     script = (Path(__file__).parent / "tables.js").read_text(encoding="utf-8")
-    teachers = frame[["encoder", "revision"]].drop_duplicates().to_dict("records")
+    teachers = frame[["encoder", "fingerprint"]].drop_duplicates().to_dict("records")
     return {
         "teachers": list(dict.fromkeys(frame["encoder"])),
         "reduced": not measured.empty,

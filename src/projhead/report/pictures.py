@@ -32,6 +32,8 @@ _OTHERS = ("#000000", "#7f4a21", "#3f7f5f", "#b3446c")
 MARKERS = "os^DvPX<>hpd8*H"
 _PANEL, _BARS = (3.9, 2.75), 3.9  # inches
 _LONGEST_NAME = 32
+#: Before the words of a point, in the id that matplotlib writes.
+_POINT = "point: "
 
 
 class Picture(NamedTuple):
@@ -85,10 +87,8 @@ def _retention_panel(lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Styl
             thick, order = (2.2, 4) if looks[name].front else (1.3, 3)
             color = looks[name].color
             axes.vlines(x, line["kept_low"], line["kept_high"], color=color, linewidth=thick, alpha=0.65, zorder=order)
-            axes.plot(
-                x, line["kept_value"], color=color, linewidth=thick, marker=looks[name].marker, markersize=5.5,
-                markeredgecolor="white", markeredgewidth=0.6, zorder=order,
-            )  # fmt: skip
+            axes.plot(x, line["kept_value"], color=color, linewidth=thick, zorder=order)
+            points(axes, x, line, name, "dimensions", color=color, marker=looks[name].marker, zorder=order)
         axes.set_xscale("log", base=2)
         axes.set_xlim(widths[0] / 2 ** (0.09 * span), widths[-1] * 2 ** (0.09 * span))
         axes.set_xticks(widths, _sparse(widths, span), minor=False)
@@ -164,6 +164,16 @@ def exports(frame: pd.DataFrame) -> Iterator[Picture]:
             yield Picture(metric_name(str(metric)), svg(figure), f"{metric_name(str(metric))} of exports: {alt}.")
 
 
+def points(axes: Any, x: Sequence[float], line: pd.DataFrame, name: str, unit: str, **look: Any) -> None:
+    """Draw a line's points, each of which says its value and interval where it is pointed at."""
+    for place, (size, kept) in zip(x, line.iterrows(), strict=True):
+        words = f"{name}, {size} {unit}: {kept.kept_value:.1%} [{kept.kept_low:.1%}, {kept.kept_high:.1%}]"
+        axes.plot(
+            [place], [kept.kept_value], linestyle="none", markersize=5.5, markeredgecolor="white", markeredgewidth=0.6,
+            gid=f"{_POINT}{words}", **look,
+        )  # fmt: skip
+
+
 def swatch(style: Style | None) -> str:
     """Draw a legend's sample of a series, the teacher's dashed line where there is no style."""
     with panel((0.42, 0.17), bare=True) as (figure, axes):
@@ -200,14 +210,15 @@ def panel(size: tuple[float, float], *, grid: bool = True, bare: bool = False) -
         yield figure, axes
 
 
-def svg(figure: Any) -> str:
-    """Return a figure as an SVG element without fixed size, ids of groups or dates."""
+def svg(figure: Any, ground: str = "none") -> str:
+    """Return a figure as an SVG element without fixed size, ids of groups or dates, on a ground of some color."""
     file = io.StringIO()
-    figure.patch.set_alpha(0)
+    figure.patch.set_facecolor(ground)
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawing = file.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"\s*<metadata>.*?</metadata>|<style.*?</style>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(rf'<g id="{_POINT}([^"]*)">', r"<g><title>\1</title>", drawing)
     drawing = re.sub(r'<g id="[^"]*"', "<g", drawing)
     return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", drawing, count=1)
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 #: Of what is compared: the full-width teacher, what is asked about, what that is compared with.
 ROLES = ("reference", "subject", "baseline")
@@ -35,8 +36,9 @@ class Result:
         Where not empty, `value` is the difference to that reducer (or codec), and the interval a paired one.
     codec, bytes_per_vector, index : str, int, str
         How vectors were stored and searched.
-    seed, encoder, revision, commit : int, str, str, str
-        Where it comes from: the training seed, the teacher and its digest, the projhead version.
+    seed, encoder, fingerprint, commit : int, str, str, str
+        Where it comes from: the training seed, the teacher and its digest (with what it computes in, where
+        that is not what its files hold), the projhead version.
     role : str
         ``"reference"`` (the full-width teacher), ``"subject"`` or ``"baseline"``.
     fitted_to : str
@@ -56,7 +58,7 @@ class Result:
     n_components: int
     n: int
     encoder: str
-    revision: str
+    fingerprint: str
     baseline: str = ""
     codec: str = "float32"
     bytes_per_vector: int = 0
@@ -106,7 +108,7 @@ def expect_rows(path: Path) -> None:
     if not path.is_file() or not (first := _first_line(path)).strip():
         return
     try:
-        _checked(json.loads(first))
+        _checked(_modern(json.loads(first)))
     except (ValueError, TypeError, RecursionError):
         raise FileExistsError(f"{path} exists and holds no result rows: choose another run_dir") from None
 
@@ -149,17 +151,20 @@ _OLD_BASELINES = {
 }
 
 
-def _modern(record: dict[str, object]) -> dict[str, object]:
+def _modern(record: Any) -> dict[str, object]:
     """Give a row of an older version its role, and what it wrote into names: ``"pca #2"``, ``"int8 (trained)"``."""
-    if not isinstance(record, dict) or "role" in record:
-        return record
-    if name := re.fullmatch(r"(.+) #(\d+)", str(record.get("reducer"))):
-        record |= {"reducer": name[1], "variant": int(name[2])}
-    if stored := re.fullmatch(r"(\S+) \((.+)\)", str(record.get("codec"))):
-        record |= {"codec": stored[1], "fitted_to": stored[2]}
-    kind = record.get("reducer")
+    if not isinstance(record, dict):
+        raise TypeError(f"got {type(record).__name__}")
+    read: dict[str, Any] = {"fingerprint" if name == "revision" else name: value for name, value in record.items()}
+    if "role" in read:
+        return read
+    if name := re.fullmatch(r"(.+) #(\d+)", str(read.get("reducer"))):
+        read |= {"reducer": name[1], "variant": int(name[2])}
+    if stored := re.fullmatch(r"(\S+) \((.+)\)", str(read.get("codec"))):
+        read |= {"codec": stored[1], "fitted_to": stored[2]}
+    kind = read.get("reducer")
     role = "reference" if kind == "teacher" else "baseline" if kind in _OLD_BASELINES else "subject"
-    return record | {"role": role}
+    return read | {"role": role}
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}

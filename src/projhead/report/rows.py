@@ -11,7 +11,7 @@ import pandas as pd
 from projhead.report.results import ROLES, Result, named
 
 #: Rows equal in these measure the same thing.
-_KEY = ["encoder", "revision", "task", "metric", "paired", "reducer", "n_components", "codec", "index", "seed"]
+_KEY = ["encoder", "fingerprint", "task", "metric", "paired", "reducer", "n_components", "codec", "index", "seed"]
 _LEADING = ("ndcg@10", "spearman", "overlap@10", "logistic_accuracy")
 _NAMES = {
     "ndcg@10": "nDCG@10",
@@ -38,7 +38,7 @@ def frame_of(results: Sequence[Result]) -> pd.DataFrame:
     -------
     DataFrame
         The fields of `Result` and: ``paired``, whether it is a difference; ``teacher``, the encoder's name, with
-        its revision where that is needed to tell two apart; ``series``, the reducer and how its vectors were
+        its fingerprint where that is needed to tell two apart; ``series``, the reducer and how its vectors were
         stored and searched; ``full``, whether it is of the teacher's own plain vectors; ``kept_value``,
         ``kept_low``, ``kept_high``, the retention: the metric over the full-width teacher's, missing where that
         was not measured (neighbor overlap is a retention itself).
@@ -55,8 +55,8 @@ def frame_of(results: Sequence[Result]) -> pd.DataFrame:
     frame["reducer"] = [named(*one) for one in zip(frame["reducer"], frame["variant"], strict=True)]
     frame["codec"] += (" (" + frame["fitted_to"] + ")").where(frame["fitted_to"] != "", "")
     frame = frame.drop_duplicates(_KEY, keep="last", ignore_index=True)
-    revisions = frame.groupby("encoder")["revision"].transform("nunique")
-    frame["teacher"] = frame["encoder"].where(revisions == 1, frame["encoder"] + " (" + frame["revision"] + ")")
+    fingerprints = frame.groupby("encoder")["fingerprint"].transform("nunique")
+    frame["teacher"] = frame["encoder"].where(fingerprints == 1, frame["encoder"] + " (" + frame["fingerprint"] + ")")
     codec = (", " + frame["codec"]).where(frame["codec"] != "float32", "")
     frame["series"] = frame["reducer"] + codec + (", " + frame["index"]).where(frame["index"] != "exact", "")
     frame["full"] = (frame["role"] == "reference") & (frame["series"] == frame["reducer"]) & ~frame["paired"]

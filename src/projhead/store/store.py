@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -16,7 +17,6 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
@@ -314,8 +314,14 @@ def write_store(
         if begun and not known and digest.hexdigest() != begun:
             raise ValueError(f"{folder} was begun with other texts than the corpus has: choose another path")
         _finish(folder, manifest, begun or digest.hexdigest())
-    torch.cuda.empty_cache()  # what comes next has other shapes; without a GPU this is nothing
+    _give_back_memory()
     return EmbeddingStore.open(folder, verify=False).by(encoder)
+
+
+def _give_back_memory() -> None:
+    """Free a GPU's cache, where one is used: what comes next has other shapes."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.cuda.empty_cache()
 
 
 def _wanted(

@@ -130,5 +130,5 @@ def _check(model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentit
     if halves := {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}:
         raise ValueError(
             f"expected a model in float32, got {', '.join(sorted(halves))}; load it in float32 "
-            "(encoder.dtype=float32) and choose the precision when exporting"
+            "(encoder.compute_dtype=float32) and choose the precision when exporting"
         )

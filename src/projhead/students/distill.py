@@ -105,7 +105,7 @@ class Distilled:
         aligned.
     max_tokens : int, optional
         Tokens of a text that training reads; the network's limit, which the student keeps, where not given.
-    token_budget, n_documents, near, depth, steps_per_epoch, validation_rows
+    token_budget, n_documents, neighbors_per_query, neighbor_pool, steps_per_epoch, validation_rows
         As in `TextData`.
     callbacks, logger : mapping of name to object, optional
         Lightning callbacks and loggers.
@@ -124,8 +124,8 @@ class Distilled:
         max_tokens: Count | None,
         token_budget: Count,
         n_documents: Count,
-        near: Count,
-        depth: Count,
+        neighbors_per_query: Count,
+        neighbor_pool: Count,
         steps_per_epoch: Count,
         validation_rows: Count,
         callbacks: Mapping[str, pl.Callback] | None = None,
@@ -134,7 +134,7 @@ class Distilled:
     ) -> None:
         self.start, self.loss, self.optimizer, self.trainer = start, loss, optimizer, trainer
         self.row_weight, self.max_tokens, self.token_budget = row_weight, max_tokens, token_budget
-        self.n_documents, self.near, self.depth = n_documents, near, depth
+        self.n_documents, self.neighbors_per_query, self.neighbor_pool = n_documents, neighbors_per_query, neighbor_pool
         self.steps_per_epoch, self.validation_rows = steps_per_epoch, validation_rows
         self.callbacks, self.logger, self.random_state = callbacks, logger, random_state
 
@@ -194,8 +194,8 @@ class Distilled:
             lengths=token_lengths(model, texts),
             token_budget=self.token_budget,
             n_documents=self.n_documents,
-            near=self.near,
-            depth=self.depth,
+            neighbors_per_query=self.neighbors_per_query,
+            neighbor_pool=self.neighbor_pool,
             steps_per_epoch=self.steps_per_epoch,
             validation_rows=self.validation_rows,
             seed=self.random_state,

@@ -20,7 +20,7 @@ class Pretrained:
     ----------
     path : str
         A local folder, or a name on the hub.
-    revision_pin : str, optional
+    revision : str, optional
         The hub commit to load.
     max_seq_length : int, optional
         Tokens of a text that are read; the model's own limit where not given.
@@ -35,18 +35,18 @@ class Pretrained:
         self,
         path: str,
         *,
-        revision_pin: str | None = None,
+        revision: str | None = None,
         max_seq_length: Count | None = None,
         local_files_only: bool = False,
     ) -> None:
-        self.path, self.revision_pin = path, revision_pin
+        self.path, self.revision = path, revision
         self.max_seq_length, self.local_files_only = max_seq_length, local_files_only
 
     def __call__(self, teacher: Encoder, texts: Sequence[str]) -> SentenceTransformer:
         """Return the encoder's model, whatever the teacher."""
         return SentenceTransformerEncoder(
             self.path,
-            revision_pin=self.revision_pin,
+            revision=self.revision,
             max_seq_length=self.max_seq_length,
             local_files_only=self.local_files_only,
         ).model

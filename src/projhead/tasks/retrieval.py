@@ -52,10 +52,10 @@ class Retrieval:
             If a data set is missing or malformed, or has no judgments in the split.
         """
         for data, documents, queries in self._sets:
-            depth = max(*self.top_k, _RANKS)
+            deepest = max(*self.top_k, _RANKS)
             rows = stored(encoder, encoder.encode_document(documents))
-            _, found = exact_top_k(encoder.encode_query(queries), rows, depth)
-            for metric, items in _measures(_gains(data, found, depth), data, self.top_k):
+            _, found = exact_top_k(encoder.encode_query(queries), rows, deepest)
+            for metric, items in _measures(_gains(data, found, deepest), data, self.top_k):
                 yield Scores(f"retrieval/{data.name}", metric, items)
 
     @cached_property
@@ -66,10 +66,10 @@ class Retrieval:
         return [(data, [one.text for one in data.corpus], [one.text for one in data.queries]) for data in sets]
 
 
-def _gains(data: RetrievalSet, found: NDArray[np.int64], depth: int) -> NDArray[np.float64]:
-    """Return the judgments of the documents found, best rank first (q, depth); 0 where there are none."""
+def _gains(data: RetrievalSet, found: NDArray[np.int64], deepest: int) -> NDArray[np.float64]:
+    """Return the judgments of the documents found, best rank first (q, deepest); 0 where there are none."""
     ids = [document.id for document in data.corpus]
-    gains = np.zeros((len(found), depth))
+    gains = np.zeros((len(found), deepest))
     for row, (query, positions) in enumerate(zip(data.queries, found, strict=True)):
         judged = data.qrels[query.id]
         gains[row, : len(positions)] = [judged.get(ids[position], 0.0) for position in positions]

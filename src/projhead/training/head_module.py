@@ -26,7 +26,7 @@ class HeadModule(pl.LightningModule):
     head : Module
         From (n, d) to (n, k).
     loss : Module
-        Called with student and teacher similarities (b, m) and the mask of own rows.
+        Called with student and teacher similarities (b, m) and the self mask.
     optimizer : callable
         From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     nested : sequence of int
@@ -102,7 +102,7 @@ class HeadModule(pl.LightningModule):
         teacher, students = self._similarities(batch)
         query, document = batch.relevant.unbind(1)
         teacher[query, document] = teacher[query].amax(1) + self.label_margin
-        b, self_mask = len(batch.queries), _own(batch)
+        b, self_mask = len(batch.queries), _self_mask(batch)
         nothing = self_mask.new_zeros(b, len(batch.documents))
         if self.global_step == 0:
             fit_temperatures(self.losses, students, teacher, torch.cat([nothing, self_mask]))
@@ -123,7 +123,7 @@ class HeadModule(pl.LightningModule):
         teacher, students = self._similarities(batch)
         top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
         for similarities in (teacher, *students):
-            similarities[len(batch.queries) :].masked_fill_(_own(batch), -torch.inf)
+            similarities[len(batch.queries) :].masked_fill_(_self_mask(batch), -torch.inf)
         nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
         kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
         self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1)
@@ -148,7 +148,7 @@ def _halves(rows: Tensor) -> bool:
     return rows.device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
-def _own(batch: Batch) -> Tensor:
+def _self_mask(batch: Batch) -> Tensor:
     """Return a mask (a, m): where an anchor meets itself among the documents."""
     self_mask = torch.zeros(len(batch.anchors), len(batch.documents), dtype=torch.bool, device=batch.documents.device)
     return self_mask.scatter_(1, batch.anchors[:, None], True)

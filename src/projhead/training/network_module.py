@@ -36,7 +36,7 @@ class NetworkModule(pl.LightningModule):
     teacher_head : Module
         From (m, d) to (m, k); stays as it is.
     loss : Module
-        Called with student and teacher similarities (b, m) and the mask of own rows.
+        Called with student and teacher similarities (b, m) and the self mask.
     optimizer : callable
         From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     row_weight : float

@@ -39,7 +39,7 @@ class TextBatch(NamedTuple):
         The teacher's rows of the texts.
     documents : Tensor of shape (m, d), float32
         The teacher's rows of documents, some near to each text among them.
-    own : Tensor of shape (b, m), bool
+    self_mask : Tensor of shape (b, m), bool
         Where a text is a document and meets itself.
     """
 
@@ -68,9 +68,9 @@ class TextData(pl.LightningDataModule):
         Padded tokens of a step.
     n_documents : int
         Documents of a step drawn at random, to compare texts with.
-    near : int
+    neighbors_per_query : int
         Near documents that each text brings.
-    depth : int
+    neighbor_pool : int
         Near documents are drawn from this many nearest.
     steps_per_epoch : int
         Steps between validations; an "epoch" is this and nothing else.
@@ -90,8 +90,8 @@ class TextData(pl.LightningDataModule):
         lengths: Sequence[int],
         token_budget: int,
         n_documents: int,
-        near: int,
-        depth: int,
+        neighbors_per_query: int,
+        neighbor_pool: int,
         steps_per_epoch: int,
         validation_rows: int,
         seed: int,
@@ -99,7 +99,7 @@ class TextData(pl.LightningDataModule):
         super().__init__()
         self.texts, self.rows, self.total = texts, rows, total
         self.preprocess, self.lengths, self.token_budget = preprocess, np.asarray(lengths, np.int64), token_budget
-        self.n_documents, self.near, self.depth = n_documents, near, depth
+        self.n_documents, self.neighbors_per_query, self.neighbor_pool = n_documents, neighbors_per_query, neighbor_pool
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
         self._neighbors: NDArray[np.int64] | None = None
 
@@ -112,7 +112,7 @@ class TextData(pl.LightningDataModule):
         # With too few texts to hold any out the training texts validate, which is better than nothing.
         self.validation = np.sort(order[:held_out] if held_out > 20 else order[: self.validation_rows])
         self.training = np.sort(order[held_out:])
-        self._neighbors = mine_neighbors(self.rows, self.rows[: self.total], self.depth)
+        self._neighbors = mine_neighbors(self.rows, self.rows[: self.total], self.neighbor_pool)
 
     def train_dataloader(self) -> DataLoader[TextBatch]:
         """Return the batches of the current epoch, numbered by step."""
@@ -142,7 +142,7 @@ class TextData(pl.LightningDataModule):
         """Return the batch of some texts, a function of those, the seed and the step alone."""
         assert self._neighbors is not None
         generator = np.random.default_rng([self.seed, step])
-        chosen = generator.integers(self._neighbors.shape[1], size=(len(numbers), self.near))
+        chosen = generator.integers(self._neighbors.shape[1], size=(len(numbers), self.neighbors_per_query))
         near = self._neighbors[numbers[:, None], chosen]
         documents = np.unique(np.concatenate([near.ravel(), self._random(self.n_documents, generator)]))
         return self._batch(numbers, documents)
@@ -175,16 +175,16 @@ class _Numbered(torch.utils.data.Dataset[TextBatch]):
         return self.batch(self.plan[index], self.first + index)
 
 
-def mine_neighbors(anchors: Rows, documents: Rows, depth: int) -> NDArray[np.int64]:
-    """Return the numbers (a, depth) of the documents nearest to each anchor, best first."""
+def mine_neighbors(anchors: Rows, documents: Rows, top_k: int) -> NDArray[np.int64]:
+    """Return the numbers (a, top_k) of the documents nearest to each anchor, best first."""
     n = len(documents)
-    depth = min(depth, n)
+    top_k = min(top_k, n)
     if n <= _EXACT:
         index = FaissIndex("Flat")
     else:
         index = FaissIndex(f"IVF{2 ** round(np.log2(2 * n**0.5))},SQfp16", nprobe=8)
     index.build(documents)
-    found = [index.search(anchors[start : start + _BLOCK], depth)[1] for start in range(0, len(anchors), _BLOCK)]
+    found = [index.search(anchors[start : start + _BLOCK], top_k)[1] for start in range(0, len(anchors), _BLOCK)]
     neighbors = np.concatenate(found)
     # The lists visited can hold fewer rows than asked for: the nearest stands in.
     return np.where(neighbors < 0, neighbors[:, :1].clip(min=0), neighbors)

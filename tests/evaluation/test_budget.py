@@ -14,6 +14,7 @@ from projhead.commands.compose import composed
 from projhead.data import Footprint
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.bootstrap import Estimate
+from projhead.evaluation.budget import size_of
 from projhead.evaluation.planning import (
     Outcome,
     estimate,
@@ -157,7 +158,7 @@ def test_those_that_fit_and_reach_come_first() -> None:
 
 def test_sizes_are_read_as_people_write_them() -> None:
     sizes = {"32GB": 32e9, "500 MB": 5e8, "8GiB": 8 * 2**30, 1000: 1000, "1.5TB": 1.5e12, "10_000KB": 1e7}
-    assert {text: budget.size_of(text) for text in sizes} == sizes
+    assert {text: size_of(text) for text in sizes} == sizes
     for bad in ("much", "32 apples", "GB", "-3GB"):
         with pytest.raises(ValueError, match="memory: expected a size such as 32GB"):
-            budget.size_of(bad)
+            size_of(bad)
