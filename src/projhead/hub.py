@@ -195,5 +195,7 @@ def _refused(repository: str) -> Iterator[None]:
 
 
 def _reason(error: Any) -> str:
-    """Return the first line of an error, which never holds a token."""
+    """Return the first line of what an error comes from, which never holds a token."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -18,7 +18,7 @@ from projhead.encoders.load import load_encoder
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.errors import UserError
 from projhead.exporters.by_format import export
-from projhead.hub import push
+from projhead.hub import folder_of, push
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
@@ -29,6 +29,8 @@ from projhead.vectors import Vectors
 
 from .conftest import TOKEN, Hub
 
+# Of the client itself, where files go as they did before xet.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=")
 TEACHER = EncoderIdentity("someone/teacher", "feed", 32)
 
 
@@ -43,7 +45,7 @@ def test_a_reducer_goes_there_and_comes_back_with_the_same_rows(hub: Hub, rows: 
     reducer.teacher_ = TEACHER
     url = reducer.push_to_hub("me/head", private=True, license="apache-2.0", language=["en"])
     assert url == f"{hub.url}/me/head/commit/{0:040x}"
-    assert hub.created[0]["private"] is True
+    assert hub.created[0].get("visibility") == "private" or hub.created[0].get("private")  # by version
     back = load_reducer("me/head")
     np.testing.assert_array_equal(back.transform(rows), reducer.transform(rows))
     assert back.teacher_ == TEACHER
@@ -59,7 +61,7 @@ def test_a_reducer_goes_there_and_comes_back_with_the_same_rows(hub: Hub, rows: 
 
 def test_the_card_has_the_measured_rows(hub: Hub, rows: Vectors, tmp_path: Path) -> None:
     PCA(8).fit(rows).save(tmp_path / "run" / "artifact", teacher=TEACHER, card="# Mine\n\nWords.\n")
-    given = {"n_components": 8, "n": 30, "encoder": "someone/teacher", "revision": "feed"}
+    given = {"n_components": 8, "n": 30, "encoder": "someone/teacher", "fingerprint": "feed"}
     kept = Result("retrieval/set", "ndcg@10", 0.61, 0.5, 0.7, "pca", **given)
     other = [
         Result("retrieval/set", "ndcg@10", 0.9, 0.9, 0.9, "teacher", **given, role="reference"),
@@ -83,14 +85,13 @@ def test_exports_go_as_they_are_and_load_by_name(
 ) -> None:
     texts = few_words(40, 1, 12)
     student = assemble(teacher, PCA(8).fit(teacher.encode(texts)))
-    for format in ("onnx", "sentence_transformers"):
-        export(student, tmp_path / format, format=format, calibrate=texts)
-        (tmp_path / format / "diary.txt").write_text("mine")
-        push(tmp_path / format, f"me/{format}")
-        assert "diary.txt" not in hub.commits[f"me/{format}"][-1]
-        encoder = load_encoder(f"me/{format}", revision=f"{0:040x}")
-        np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
-    stock = SentenceTransformer("me/sentence_transformers", device="cpu")
+    export(student, tmp_path / "st", format="sentence_transformers", calibrate=texts)
+    (tmp_path / "st" / "diary.txt").write_text("mine")
+    push(tmp_path / "st", "me/st")
+    assert "diary.txt" not in hub.commits["me/st"][-1]
+    encoder = load_encoder("me/st", revision=f"{0:040x}")
+    np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
+    stock = SentenceTransformer(str(folder_of("me/st", "export")), device="cpu")
     np.testing.assert_allclose(stock.encode(texts), student.encode(texts), atol=1e-5)
 
 

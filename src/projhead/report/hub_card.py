@@ -61,6 +61,7 @@ def with_front_matter(
         known = {"name": "an unknown teacher", "dimension": "d"} | teacher
         text = _USAGE.format(name=name, teacher=known["name"], width=known["dimension"], k=width)
     card = ModelCard(text if text.startswith("---\n") else f"---\ntags: [projhead]\n---\n\n{text}")
+    data: Any = card.data
     said: dict[str, Any] = {
         "license": license,
         "language": list(language) or None,
@@ -69,16 +70,16 @@ def with_front_matter(
     }
     for key, value in said.items():
         if value is not None:
-            setattr(card.data, key, value)
+            setattr(data, key, value)
     if kind == "artifact":
-        card.data.library_name = "projhead"
-    card.data.tags = sorted({*(card.data.tags or []), "projhead", "sentence-similarity"})
+        data.library_name = "projhead"
+    data.tags = sorted({*(data.tags or []), "projhead", "sentence-similarity"})
     measured = [row for row in rows if row.role == "subject" and not row.baseline and row.n_components == width]
     measured = [row for row in measured if not row.task.startswith("export/")]
     if measured:
-        card.data.metrics = sorted({row.metric for row in measured})
-        card.data.model_name = name
-        card.data.eval_results = [
+        data.metrics = sorted({row.metric for row in measured})
+        data.model_name = name
+        data.eval_results = [
             EvalResult(
                 task_type=_TASKS.get(row.task.split("/")[0], "sentence-similarity"),
                 dataset_type=row.task,
