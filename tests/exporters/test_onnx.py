@@ -9,10 +9,14 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
+from projhead.encoders.load import load_encoder
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
+from projhead.persistence.record import read_record
 from projhead.vectors import Vectors
+
+UNNAMED = ("README.md", "export.json")
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,36 @@ def test_other_networks_have_their_own_inputs_and_prompts(
     rows = run_usage(tmp_path / "tiny", blocked=["torch"], texts=repr(texts))
     # Padded to one length here: float16 rounds what softmax gives each of more tokens.
     np.testing.assert_allclose(rows, found[1], atol=2e-3 if dtype == "float16" else 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "apart"),
+    [("float32", True), ("int8", False)],
+)
+def test_weights_that_one_file_cannot_hold_lie_beside_it(
+    dtype: str, apart: bool, tiny: SentenceTransformer, texts: list[str], tmp_path: Path
+) -> None:
+    reference, folder = tiny.encode(texts), tmp_path / "large"
+    exporter = Onnx(dtype, most_bytes=1_500_000)  # 3.9 MB of weights in float32
+    record = write_export(exporter, tiny, folder, texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.8)
+    files, data = read_record(folder, "export", ()).files, folder / "onnx" / "model.onnx_data"
+    assert ("onnx/model.onnx_data" in files) == apart == data.is_file()
+    assert record["bytes"] == sum(
+        path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name not in UNNAMED
+    )
+    onnx.checker.check_model(str(folder / "onnx" / "model.onnx"))
+    found = load_encoder(folder)
+    if dtype == "float32":
+        np.testing.assert_allclose(found.encode(texts), reference, atol=1e-5)
+        same = tmp_path / "same"
+        write_export(Onnx(), tiny, same, texts, reference, teacher=None, reducer="pca")
+        np.testing.assert_array_equal(load_encoder(same).encode(texts), found.encode(texts))
+    if apart:
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 1
+        data.write_bytes(content)
+        with pytest.raises(ValueError, match=r"model\.onnx_data is missing or altered"):
+            load_encoder(folder)
 
 
 def test_the_student_stays_as_it_is(folder: Path, student: SentenceTransformer) -> None:

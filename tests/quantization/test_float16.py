@@ -7,11 +7,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from projhead.quantization.float16 import to_float16
+from projhead.quantization.network import Network
 
 D = 48
 
 
-def model(table: np.ndarray, weight: np.ndarray, mask: float) -> onnx.ModelProto:
+def model(table: np.ndarray, weight: np.ndarray, mask: float) -> Network:
     """Token ids to a table's rows plus a mask over positions counted in floats, a product, a sum of squares / 1e-9."""
     f = numpy_helper.from_array
     constants = [f(table, "table"), f(weight, "weight"), f(np.float32(mask), "least"), f(np.float32(0), "zero"),
@@ -32,12 +33,12 @@ def model(table: np.ndarray, weight: np.ndarray, mask: float) -> onnx.ModelProto
               for name, more in (("ids", []), ("positions", [1]))]  # fmt: skip
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", D])]
     graph = helper.make_graph(nodes, "small", inputs, outputs, constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return Network.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
 
 
-def run(content: onnx.ModelProto, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    onnx.checker.check_model(content, full_check=True)
-    session = onnxruntime.InferenceSession(content.SerializeToString(), providers=["CPUExecutionProvider"])
+def run(network: Network, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    onnx.checker.check_model(network.whole(), full_check=True)
+    session = onnxruntime.InferenceSession(network.whole().SerializeToString(), providers=["CPUExecutionProvider"])
     found: np.ndarray = session.run(None, {"ids": ids, "positions": positions[..., None]})[0]
     return found
 
@@ -52,7 +53,7 @@ def test_the_network_is_in_half_and_what_surrounds_it_is_not() -> None:
     found = run(half, ids, positions)
     h = table.astype(np.float16)[ids].astype(np.float64) @ weight.astype(np.float16)
     np.testing.assert_allclose(1e-9 * found, (h**2).sum(1), rtol=2e-3)
-    types = {tensor.name: tensor.data_type for tensor in half.graph.initializer}
+    types = {tensor.name: tensor.data_type for tensor in half.model.graph.initializer}
     assert types["table_float16"] == types["weight_float16"] == TensorProto.FLOAT16
     assert not {"table", "weight"} & set(types)
 
@@ -67,6 +68,6 @@ def test_sums_beyond_float16_and_masks_below_it_stay_finite() -> None:
 
 def test_a_graph_without_a_network_is_refused() -> None:
     content = model(np.ones((64, D), np.float32), np.eye(D, dtype=np.float32), -1)
-    del content.graph.node[5:]
+    del content.model.graph.node[5:]
     with pytest.raises(ValueError, match="got none; export it in float32"):
         to_float16(content)

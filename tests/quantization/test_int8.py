@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from projhead.quantization.graph import Array, GraphWriter, column_scale
+from projhead.quantization.graph import GraphWriter, column_scale
 from projhead.quantization.int8 import quantize
+from projhead.quantization.network import Array, Network
 
 D, H, K = 64, 96, 70
 
 
-def model(generator: np.random.Generator) -> onnx.ModelProto:
+def model(generator: np.random.Generator) -> Network:
     """Token ids to a table's rows, a product, gelu, a product."""
     constants = {
         "table": generator.normal(size=(100, D)) * np.geomspace(0.1, 3, D),  # some channels are large
@@ -31,11 +31,11 @@ def model(generator: np.random.Generator) -> onnx.ModelProto:
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", "t", K])],
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return Network.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
 
 
-def run(content: onnx.ModelProto, ids: Array) -> Array:
-    session = onnxruntime.InferenceSession(content.SerializeToString(), providers=["CPUExecutionProvider"])
+def run(network: Network, ids: Array) -> Array:
+    session = onnxruntime.InferenceSession(network.whole().SerializeToString(), providers=["CPUExecutionProvider"])
     found: Array = session.run(None, {"ids": ids})[0]
     return found
 
@@ -50,7 +50,7 @@ def test_it_computes_what_the_papers_say() -> None:
     content = model(generator)
     ids = generator.integers(100, size=(2, 7))
     calibration = generator.integers(100, size=(3, 1, 20))
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in content.graph.initializer}
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in content.whole().graph.initializer}
     exact = run(content, ids)
     found = run(quantize(content, [{"ids": one} for one in calibration]), ids)
 
@@ -87,7 +87,7 @@ def test_constants_that_stay_are_stored_in_half(tmp_path: object) -> None:
     graph = GraphWriter(content)
     graph.nodes = graph.old
     graph.finish()
-    types = {tensor.name: tensor.data_type for tensor in content.graph.initializer}
+    types = {tensor.name: tensor.data_type for tensor in content.whole().graph.initializer}
     assert set(types.values()) == {TensorProto.FLOAT16}
     np.testing.assert_allclose(run(content, np.arange(6).reshape(1, 6)), before, atol=5e-3)
 
@@ -96,6 +96,6 @@ def test_a_graph_or_texts_with_nothing_in_them_are_refused() -> None:
     content = model(np.random.default_rng(0))
     with pytest.raises(ValueError, match="calibrate on, got none"):
         quantize(content, [])
-    del content.graph.node[1:]
+    del content.model.graph.node[1:]
     with pytest.raises(ValueError, match="products of activations and weights, got none"):
         quantize(content, [])

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from projhead.quantization import int8_static
-from projhead.quantization.graph import Array, column_scale
+from projhead.quantization.graph import column_scale
 from projhead.quantization.int8_static import quantize_static
+from projhead.quantization.network import Array, Network
 
 D, K = 64, 70
 
 
-def model(generator: np.random.Generator, *, bias: bool) -> onnx.ModelProto:
+def model(generator: np.random.Generator, *, bias: bool) -> Network:
     """A product of float inputs and a matrix, with or without a bias."""
     constants = {"w": generator.normal(size=(D, K)) / 8, "bias": generator.normal(size=K)}
     product = helper.make_node("MatMul", ["x", "w"], ["h" if bias else "y"])
@@ -24,11 +24,11 @@ def model(generator: np.random.Generator, *, bias: bool) -> onnx.ModelProto:
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", "t", K])],
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return Network.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
 
 
-def run(content: onnx.ModelProto, x: Array) -> Array:
-    session = onnxruntime.InferenceSession(content.SerializeToString(), providers=["CPUExecutionProvider"])
+def run(network: Network, x: Array) -> Array:
+    session = onnxruntime.InferenceSession(network.whole().SerializeToString(), providers=["CPUExecutionProvider"])
     found: Array = session.run(None, {"x": x})[0]
     return found
 
@@ -44,7 +44,7 @@ def channels(generator: np.random.Generator, tokens: int) -> Array:
 def test_it_computes_what_it_says(bias: bool) -> None:
     generator = np.random.default_rng(0)
     content, calibration, x = model(generator, bias=bias), channels(generator, 300), channels(generator, 40)
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in content.graph.initializer}
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in content.whole().graph.initializer}
     exact = run(content, x)
     found = run(quantize_static(content, [{"x": calibration[:, :150]}, {"x": calibration[:, 150:]}]), x)
 
@@ -80,11 +80,11 @@ def test_more_texts_do_not_widen_ranges(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(int8_static, "_BLOCK", 200)
     generator = np.random.default_rng(0)
     content, texts = model(generator, bias=True), channels(generator, 400).reshape(4, 1, 100, D)
-    quantize_static(content, [{"x": text} for text in texts])
+    found = quantize_static(content, [{"x": text} for text in texts])
     blocks = np.stack([texts[::2], texts[1::2]]).reshape(2, 200, D)  # two of the size, with every other text each
     least, most = blocks.min(1).mean(0), blocks.max(1).mean(0)
     wide = most - least > 1.5 * np.median(most - least)
-    (center,) = (numpy_helper.to_array(one) for one in content.graph.initializer if one.name == "x_center")
+    (center,) = (numpy_helper.to_array(one) for one in found.whole().graph.initializer if one.name == "x_center")
     np.testing.assert_allclose(center[wide], (least + most)[wide] / 2, rtol=1e-5)
     quantize_static(model(generator, bias=True), [{"x": texts.reshape(1, 400, D)}])  # one text is one block at most
 

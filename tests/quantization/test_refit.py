@@ -1,22 +1,22 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import Ridge
 
 from projhead.quantization import int8_static
-from projhead.quantization.graph import Array, GraphWriter
+from projhead.quantization.graph import GraphWriter
 from projhead.quantization.int8_static import quantize_static
+from projhead.quantization.network import Array, Network
 from projhead.quantization.refit import absorb, first_layer
 from projhead.vectors import unit_rows
 
 D, K = 40, 33
 
 
-def model(*, bias: bool, network: bool) -> onnx.ModelProto:
+def model(*, bias: bool, network: bool) -> Network:
     """A head of one layer, behind nothing or behind a product of which tokens' means are taken."""
     generator = np.random.default_rng(0)
     constants = {"w": generator.normal(size=(K, D)), "bias": generator.normal(size=K), "axis": np.array([1])}
@@ -36,11 +36,11 @@ def model(*, bias: bool, network: bool) -> onnx.ModelProto:
             for name, value in constants.items()
         ],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return Network.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
 
 
-def run(content: onnx.ModelProto, x: Array) -> Array:
-    session = onnxruntime.InferenceSession(content.SerializeToString(), providers=["CPUExecutionProvider"])
+def run(network: Network, x: Array) -> Array:
+    session = onnxruntime.InferenceSession(network.whole().SerializeToString(), providers=["CPUExecutionProvider"])
     found: Array = session.run(["y"], {"x": x})[0]
     return found
 

@@ -67,6 +67,8 @@ class GraphEncoder(ABC):
 
     #: The files of the graph.
     files: ClassVar[tuple[str, ...]]
+    #: Those that there may be besides, where weights are too many for one.
+    more: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, path: str, *, threads: int | None = None, token_budget: int = 1024) -> None:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
@@ -77,7 +79,7 @@ class GraphEncoder(ABC):
         folder = Path(self.path)
         digests = self._digests(folder)
         files = [file if file in digests else Path(file).name for file in self.files]  # at the top once
-        wanted = (*files, _TOKENIZER)
+        wanted = (*files, *(file for file in self.more if file in digests), _TOKENIZER)
         if missing := sorted(set(wanted) - set(digests)):
             raise ValueError(f"{folder} is another kind of export: it has no {' and no '.join(missing)}")
         self.name = folder.name

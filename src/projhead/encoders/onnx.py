@@ -45,7 +45,7 @@ class OnnxEncoder(GraphEncoder):
         If the device is another, TensorRT is asked to run a model without a limit of tokens, or as `GraphEncoder` says.
     """
 
-    files = ("onnx/model.onnx",)
+    files, more = ("onnx/model.onnx",), ("onnx/model.onnx_data",)
     _buckets: Buckets | None = None
 
     def __init__(

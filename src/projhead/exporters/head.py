@@ -48,7 +48,7 @@ rows = session.run(["sentence_embedding"], {"embedding": vectors})[0]  # float32
         example = torch.ones(2, int(subject.n_features_in_))
         model = export_graph(_Whole(subject.head_), (example,), ["embedding"], ({0: rows},), "sentence_embedding")
         path = folder / "head.onnx"
-        path.write_bytes(model.SerializeToString())
+        model.write(path)
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -16,6 +16,7 @@ from projhead.exporters.parity import both_sides
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
+from projhead.quantization.network import MOST_BYTES
 from projhead.vectors import Vectors
 
 #: What the network's weights can be.
@@ -46,11 +47,14 @@ class Onnx:
         (see `projhead.quantization.onnxruntime_int8`).
     opset : int, default=20
         Version of ONNX's operators, 18 at least.
+    most_bytes : int
+        Of ``model.onnx``, which cannot hold more than 2 GiB. Where more are needed, weights are in ``model.onnx_data``
+        beside it, which ONNX Runtime and all that stands on it open by themselves.
 
     Raises
     ------
     ValueError
-        If the quantization is another.
+        If the quantization is another, or `most_bytes` more than a file can hold.
     """
 
     title = "One ONNX graph from token ids to unit rows, the projection head inside"
@@ -70,10 +74,16 @@ rows = session.run(["sentence_embedding"], feed)[0]
     encoder = OnnxEncoder
     form = "onnx"
 
-    def __init__(self, quantization: Quantization = "float32", opset: int = OPSET) -> None:
+    def __init__(
+        self, quantization: Quantization = "float32", opset: int = OPSET, most_bytes: int = MOST_BYTES
+    ) -> None:
         if quantization not in DTYPES:
             raise ValueError(f"quantization: expected one of {', '.join(DTYPES)}, got {quantization!r}")
-        self.quantization, self.opset = quantization, opset
+        if not 0 < most_bytes <= MOST_BYTES:
+            raise ValueError(
+                f"most_bytes: expected at most {MOST_BYTES:,}, which an ONNX file holds, got {most_bytes:,}"
+            )
+        self.quantization, self.opset, self.most_bytes = quantization, opset, most_bytes
         self.min_mean_cosine = DTYPES[quantization]
 
     def write(
@@ -89,14 +99,15 @@ rows = session.run(["sentence_embedding"], feed)[0]
             If the student cannot be one graph.
         """
         prompts = prompts_of(subject)
-        model = whole_graph(subject, self.opset)
+        network = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
-        model = in_dtype(model, self.quantization, calibration(model, tokenizer, subject, items))
+        network = in_dtype(network, self.quantization, calibration(network, tokenizer, subject, items))
+        network = serve_pooling_tools(network)
         for entry, prompt in prompts.items():
-            model.metadata_props.add(key=entry, value=prompt)
+            network.model.metadata_props.add(key=entry, value=prompt)
         path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
         path.parent.mkdir()
-        path.write_bytes(serve_pooling_tools(model).SerializeToString())
+        network.write(path, self.most_bytes)
         if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
             write_graph_layout(subject, folder)
         return both_sides(_Written(str(folder)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from sentence_transformers import SentenceTransformer
@@ -89,17 +89,19 @@ rows = compiled(feed)["sentence_embedding"]
         """
         openvino = openvino_runtime()
         prompts = prompts_of(subject)
-        graph = whole_graph(subject)
+        network = whole_graph(subject)
         tokenizer = write_tokenizer(subject, folder)
         if self.quantization != "float32":
-            graph = in_dtype(graph, "int8_static", calibration(graph, tokenizer, subject, items))
-        model = openvino.Core().read_model(BytesIO(serve_pooling_tools(graph).SerializeToString()))
-        for entry, prompt in prompts.items():
-            model.set_rt_info(prompt, ["projhead", entry])
-        if self.quantization == "int8_bf16":
-            model.set_rt_info("bf16", ["projhead", PRECISION])
+            network = in_dtype(network, "int8_static", calibration(network, tokenizer, subject, items))
         (folder / "openvino").mkdir()  # where sentence-transformers looks
-        openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
+        with TemporaryDirectory(dir=folder) as temporary:  # on the disk that has room for it
+            serve_pooling_tools(network).write(graph := Path(temporary) / "model.onnx")
+            model = openvino.Core().read_model(graph)
+            for entry, prompt in prompts.items():
+                model.set_rt_info(prompt, ["projhead", entry])
+            if self.quantization == "int8_bf16":
+                model.set_rt_info("bf16", ["projhead", PRECISION])
+            openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
         if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
             write_graph_layout(subject, folder)
         return both_sides(_Written(str(folder)))

@@ -13,6 +13,7 @@ from torch import nn
 
 from projhead.encoders.graph import OUTPUT
 from projhead.exporters.table import TokenMean, token_example
+from projhead.quantization.network import SMALL, Network
 from projhead.quiet import quiet
 
 #: What tools that pool by themselves read of a graph.
@@ -38,10 +39,9 @@ class _Stages(nn.Module):
         return found
 
 
-def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Any:
-    """Return a student as an onnx.ModelProto, from token ids to `sentence_embedding` (b, k)."""
-    # A copy: the network is the teacher's too, which may be on another device and goes on.
-    student = copy.deepcopy(student).cpu().eval()
+def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
+    """Return a student's graph, from token ids to `sentence_embedding` (b, k)."""
+    student = _apart_on_cpu(student).eval()
     network: Any = getattr(student[0], "auto_model", None)
     if hasattr(network, "set_attn_implementation"):
         network.set_attn_implementation("eager")  # plain products and softmax: half the nodes of the fused form
@@ -68,6 +68,13 @@ def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Any:
     )
 
 
+def _apart_on_cpu(student: SentenceTransformer) -> SentenceTransformer:
+    """Return a student to change: its modules are copies, for they are the teacher's too; its weights are shared."""
+    shared: dict[int, Any] = {id(one): one.detach().cpu() for one in student.buffers()}
+    shared |= {id(one): nn.Parameter(one.detach().cpu(), requires_grad=False) for one in student.parameters()}
+    return copy.deepcopy(student, shared).cpu()
+
+
 def export_graph(
     module: nn.Module,
     example: tuple[torch.Tensor, ...],
@@ -76,8 +83,8 @@ def export_graph(
     output: str,
     *,
     opset: int = OPSET,
-) -> Any:
-    """Return `module` as an onnx.ModelProto with named inputs and one output.
+) -> Network:
+    """Return `module` as a graph with named inputs and one output.
 
     Raises
     ------
@@ -100,22 +107,38 @@ def export_graph(
             dynamic_shapes=dynamic,
         )
     assert program is not None
-    model = program.model_proto
-    for node in model.graph.node:  # torch leaves the exporting machine's file names in them
+    network = _network(program.model)
+    for node in network.model.graph.node:  # torch leaves the exporting machine's file names in them
         del node.metadata_props[:]
         node.doc_string = ""
-    return model
+    return network
 
 
-def serve_pooling_tools(model: Any) -> Any:
-    """Return `model`, an onnx.ModelProto, with a second output: its row at every token, (b, t, k).
+def _network(model: Any) -> Network:
+    """Take the weights out of what torch's exporter made, an onnx_ir.Model, before there is a message of them."""
+    from onnxscript import ir
+
+    weights = {}
+    for name, value in model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor.nbytes >= SMALL:
+            weights[name] = tensor.numpy()
+            value.const_value = ir.ExternalTensor(
+                "weights", 0, tensor.nbytes, tensor.dtype, shape=tensor.shape, name=name
+            )
+    return Network.of(ir.to_proto(model), weights)
+
+
+def serve_pooling_tools(network: Network) -> Network:
+    """Return `network` with a second output: its row at every token, (b, t, k).
 
     Many tools read ``last_hidden_state`` and pool it by themselves, some without a look at any other output. Pooling a
     row that stands at every token gives that row back, by the mean, the first, the last or the largest.
     """
     from onnx import TensorProto, helper
 
-    graph = model.graph
+    network = network.copy()
+    graph = network.model.graph
     axis = helper.make_tensor("row_axis", TensorProto.INT64, [1], [1])
     (output,) = graph.output
     width = helper.make_tensor("row_width", TensorProto.INT64, [1], [output.type.tensor_type.shape.dim[1].dim_value])
@@ -130,4 +153,4 @@ def serve_pooling_tools(model: Any) -> Any:
     )
     shape = ["batch", "sequence", output.type.tensor_type.shape.dim[1].dim_value]
     graph.output.append(helper.make_tensor_value_info(_POOLED_BY_OTHERS, TensorProto.FLOAT, shape))
-    return model
+    return network

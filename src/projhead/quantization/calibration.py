@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from projhead.quantization.graph import Array, GraphWriter
+from projhead.quantization.graph import GraphWriter
+from projhead.quantization.network import Array, Network
 
 
 def products_of(graph: GraphWriter) -> dict[str, list[Any]]:
@@ -37,7 +38,7 @@ def each_product(graph: GraphWriter, products: dict[str, list[Any]]) -> Iterator
     graph.finish()
 
 
-def activations(model: Any, names: list[str], batches: Iterable[dict[str, Array]]) -> Iterator[dict[str, Array]]:
+def activations(network: Network, names: list[str], batches: Iterable[dict[str, Array]]) -> Iterator[dict[str, Array]]:
     """Yield the named activations (b, t, d) of each batch of inputs.
 
     Raises
@@ -45,18 +46,7 @@ def activations(model: Any, names: list[str], batches: Iterable[dict[str, Array]
     ValueError
         If there are no batches.
     """
-    import onnx
-    import onnxruntime
-
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    watched.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    batch = None
+    session, batch = network.session(names), None
     for batch in batches:
         yield dict(zip(names, session.run(names, batch), strict=True))
     if batch is None:

@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from projhead.quantization.graph import GraphWriter
+from projhead.quantization.graph import GraphWriter, by_rows
+from projhead.quantization.network import Network
 
 _MOST = np.finfo(np.float16).max
 
 
-def to_float16(model: Any) -> Any:
-    """Return `model` with everything between its token tables and its last product in float16.
+def to_float16(network: Network) -> Network:
+    """Return `network` with everything between its token tables and its last product in float16.
 
     Parameters
     ----------
-    model : onnx.ModelProto
-        In float32, as `torch.onnx.export` writes it. It is changed.
+    network : Network
+        In float32, as `torch.onnx.export` writes it.
 
     Returns
     -------
-    onnx.ModelProto
+    Network
         Inputs and outputs are as they were.
 
     Raises
@@ -35,8 +36,10 @@ def to_float16(model: Any) -> Any:
     """
     from onnx import TensorProto, shape_inference
 
-    types = {one.name: one.type.tensor_type.elem_type for one in shape_inference.infer_shapes(model).graph.value_info}
-    graph = GraphWriter(model)
+    network = network.copy()
+    known_types = shape_inference.infer_shapes(network.model).graph.value_info
+    types = {one.name: one.type.tensor_type.elem_type for one in known_types}
+    graph = GraphWriter(network)
     products = [position for position, node in enumerate(graph.old) if node.op_type == "MatMul"]
     if not products:
         raise ValueError("expected a graph with products of activations and weights, got none; export it in float32")
@@ -58,7 +61,7 @@ def to_float16(model: Any) -> Any:
                 halves |= {name: name for name in node.output if types.get(name) == TensorProto.FLOAT}
         graph.nodes.append(node)
     graph.finish()
-    return model
+    return network
 
 
 def _half(graph: GraphWriter, name: str, types: dict[str, int]) -> str | None:
@@ -69,7 +72,8 @@ def _half(graph: GraphWriter, name: str, types: dict[str, int]) -> str | None:
         value = graph.constants[name]
         if value.dtype != np.float32:
             return None
-        return graph.constant(f"{name}_float16", value.clip(-_MOST, _MOST).astype(np.float16))
+        half = by_rows(lambda rows: rows.clip(-_MOST, _MOST), np.float16, value.reshape(-1)).reshape(value.shape)
+        return graph.constant(f"{name}_float16", half)
     if types.get(name) != TensorProto.FLOAT:
         return None
     ends = [graph.constant(f"float16_{end}", np.float32(value)) for end, value in (("least", -_MOST), ("most", _MOST))]

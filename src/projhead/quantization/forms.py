@@ -16,6 +16,7 @@ from projhead.encoders.texts import clean_texts
 from projhead.quantization.float16 import to_float16
 from projhead.quantization.int8 import quantize
 from projhead.quantization.int8_static import quantize_static
+from projhead.quantization.network import Network
 from projhead.quantization.onnxruntime_int8 import quantize_dynamic, quantize_weights
 from projhead.quantization.tables import tables_in_int8
 
@@ -29,35 +30,35 @@ DTYPES = {
     "int8_weights": 0.999,
     "int4_weights": 0.95,
 }
-_QUANTIZERS: dict[str, Callable[[Any, Any], Any]] = {
+_QUANTIZERS: dict[str, Callable[[Network, Any], Network]] = {
     "int8": quantize,
     "int8_static": quantize_static,
-    "int8_dynamic": lambda model, _: quantize_dynamic(model),
-    "int8_weights": lambda model, _: quantize_weights(model, 8),
-    "int4_weights": lambda model, _: quantize_weights(model, 4),
+    "int8_dynamic": lambda network, _: quantize_dynamic(network),
+    "int8_weights": lambda network, _: quantize_weights(network, 8),
+    "int4_weights": lambda network, _: quantize_weights(network, 4),
 }
 #: Texts that int8 is calibrated on, about.
 _CALIBRATION = 256
 
 
-def in_dtype(model: Any, dtype: str, batches: Iterator[dict[str, NDArray[np.int64]]]) -> Any:
+def in_dtype(network: Network, dtype: str, batches: Iterator[dict[str, NDArray[np.int64]]]) -> Network:
     """Return a float32 graph in one of `DTYPES`; int8 and int8_static are calibrated on the batches of inputs.
 
     Of a table of tokens, which has no products of activations and weights but its head's, the table is in int8.
     """
     if dtype == "float16":
-        return to_float16(model)
-    if dtype in ("int8", "int8_static") and all(node.op_type != "MatMul" for node in model.graph.node):
-        return tables_in_int8(model)
-    return _QUANTIZERS[dtype](model, batches) if dtype in _QUANTIZERS else model
+        return to_float16(network)
+    if dtype in ("int8", "int8_static") and all(node.op_type != "MatMul" for node in network.model.graph.node):
+        return tables_in_int8(network)
+    return _QUANTIZERS[dtype](network, batches) if dtype in _QUANTIZERS else network
 
 
 def calibration(
-    model: Any, tokenizer: Tokenizer, student: SentenceTransformer, items: Sequence[str]
+    network: Network, tokenizer: Tokenizer, student: SentenceTransformer, items: Sequence[str]
 ) -> Iterator[dict[str, NDArray[np.int64]]]:
     """Yield what a graph takes, each (1, t), for some of the texts, queries and documents by turns."""
     prompts = cycle([prompt_of(student, side) for side in SIDES])
-    names = [node.name for node in model.graph.input]
+    names = [node.name for node in network.model.graph.input]
     for text, prompt in zip(clean_texts(items)[:: max(len(items) // _CALIBRATION, 1)], prompts, strict=False):
         ids = np.array([tokenizer.encode(prompt + text).ids], np.int64)
         known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from projhead.quantization.network import Array, Network, apart
 
 #: Constants with fewer entries stay float32: there is nothing to win.
 _SMALL = 1024
+#: Entries of a constant that are computed with at once: bounds memory.
+_PART = 1 << 24
 
 
 class GraphWriter:
@@ -18,7 +20,7 @@ class GraphWriter:
 
     Parameters
     ----------
-    model : onnx.ModelProto
+    network : Network
         In float32; `finish` changes it.
 
     Attributes
@@ -31,13 +33,16 @@ class GraphWriter:
         Of both.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, network: Network) -> None:
         from onnx import numpy_helper
 
-        self._graph = model.graph
-        self.old = list(model.graph.node)
+        self._network, graph = network, network.model.graph
+        self.old = list(graph.node)
         self.nodes: list[Any] = []
-        self.constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        self.constants: dict[str, Array] = {
+            one.name: network.weights[one.name] if one.name in network.weights else numpy_helper.to_array(one)
+            for one in graph.initializer
+        }
 
     def is_matrix(self, name: str) -> bool:
         """Say whether `name` is a matrix of constants worth storing in fewer bits."""
@@ -65,32 +70,46 @@ class GraphWriter:
             return
         (name, ids), (output,) = node.input, node.output
         weight = self.constants[name]
-        scale = int8_scale(np.abs(weight).max(1, keepdims=True))
-        table = self.constant(f"{name}_int8", np.rint(weight / scale).astype(np.int8))
+        scale = int8_scale(np.maximum(weight.max(1, keepdims=True), -weight.min(1, keepdims=True)))
+        rounded = by_rows(lambda rows, scale: np.rint(rows / scale), np.int8, weight, scale)
+        table = self.constant(f"{name}_int8", rounded)
         codes = self.node("Gather", [table, ids], f"{output}_codes", axis=0)
         rows = self.node("Cast", [codes], f"{output}_float", to=TensorProto.FLOAT)
         scales = self.node("Gather", [self.constant(f"{name}_scale", scale), ids], f"{output}_scale", axis=0)
         self.node("Mul", [rows, scales], output)
 
     def finish(self) -> None:
-        """Put the new nodes into the model, and the constants they use; large float32 ones are stored in float16.
+        """Put the new nodes into the network, and the constants they use; large float32 ones are stored in float16.
 
-        What is changed afterwards is in the model when it is called again.
+        What is changed afterwards is in the network when it is called again.
         """
         from onnx import TensorProto, helper, numpy_helper
 
         used = {name for node in self.nodes for name in node.input}
-        graph = self._graph
+        graph, weights = self._network.model.graph, self._network.weights
         del graph.initializer[:], graph.node[:], graph.value_info[:]
+        weights.clear()
         for name, value in self.constants.items():
             if name not in used:
                 continue
-            if value.dtype == np.float32 and value.size >= _SMALL and np.abs(value).max() < np.finfo(np.float16).max:
+            large = value.size >= _SMALL
+            if large and value.dtype == np.float32 and max(value.max(), -value.min()) < np.finfo(np.float16).max:
                 half = f"{name}_float16"  # a float again once, when the model is loaded
                 graph.node.append(helper.make_node("Cast", [half], [name], name=f"{name}_Cast", to=TensorProto.FLOAT))
                 name, value = half, value.astype(np.float16)
-            graph.initializer.append(numpy_helper.from_array(value, name))
+            if large:
+                weights[name] = value
+            graph.initializer.append(apart(name, value) if large else numpy_helper.from_array(value, name))
         graph.node.extend(self.nodes)
+
+
+def by_rows(compute: Callable[..., Array], dtype: Any, *values: Array) -> Array:
+    """Return ``compute(*values)`` as `dtype`, some rows at a time, so that no more of it is ever held in float32."""
+    out = np.empty(values[0].shape, dtype)
+    step = max(_PART * len(out) // max(out.size, 1), 1)
+    for start in range(0, len(out), step):
+        out[start : start + step] = compute(*(value[start : start + step] for value in values))
+    return out
 
 
 def int8_scale(largest: Array) -> Array:

@@ -9,12 +9,13 @@ ONNX operators are used.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from projhead.quantization.calibration import activations, each_product, products_of
-from projhead.quantization.graph import Array, GraphWriter, column_scale
+from projhead.quantization.graph import GraphWriter, column_scale
+from projhead.quantization.network import Array, Network
 
 #: How far difficulty is moved from activations to weights: 0 not at all, 1 wholly.
 _SMOOTHING = 0.6
@@ -35,31 +36,32 @@ class _Codes(NamedTuple):
     shift: np.float32
 
 
-def quantize(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
-    """Return `model` with its products of activations and weights in int8.
+def quantize(network: Network, batches: Iterable[dict[str, Array]]) -> Network:
+    """Return `network` with its products of activations and weights in int8.
 
     Token tables are in int8 by rows; two-dimensional layers (the head) are computed in float32 from float16 weights.
 
     Parameters
     ----------
-    model : onnx.ModelProto
-        In float32, as `torch.onnx.export` writes it. It is changed.
+    network : Network
+        In float32, as `torch.onnx.export` writes it.
     batches : iterable of dict of ndarray
         Inputs of the graph for calibration, without padding.
 
     Returns
     -------
-    onnx.ModelProto
+    Network
 
     Raises
     ------
     ValueError
         If there is nothing to quantize, or nothing to calibrate on.
     """
-    graph = GraphWriter(model)
+    network, given = network.copy(), network
+    graph = GraphWriter(network)
     makers = {output: node.op_type for node in graph.old for output in node.output}
     products = products_of(graph)
-    maxima = _channel_maxima(activations(model, list(products), batches))
+    maxima = _channel_maxima(activations(given, list(products), batches))
     codes: dict[str, _Codes] = {}
     for node, source in each_product(graph, products):
         if source not in codes:
@@ -67,7 +69,7 @@ def quantize(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
             is_gelu = makers.get(source) == "Gelu"
             codes[source] = _gelu_codes(graph, source) if is_gelu else _codes(graph, source, maxima[source], weights)
         _product(graph, codes[source], graph.constants[node.input[1]], node.output[0])
-    return model
+    return network
 
 
 def _channel_maxima(seen: Iterable[dict[str, Array]]) -> dict[str, Array]:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from projhead.quantization.calibration import activations, each_product, products_of
-from projhead.quantization.graph import Array, GraphWriter, column_scale
+from projhead.quantization.graph import GraphWriter, column_scale
+from projhead.quantization.network import Array, Network
 from projhead.quantization.refit import absorb, first_layer
 
 #: How far the difficulty of channels is moved from activations to weights: 0 not at all, 1 wholly.
@@ -61,13 +62,14 @@ class _Codes(NamedTuple):
     mean: Array
 
 
-def quantize_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
+def quantize_static(network: Network, batches: Iterable[dict[str, Array]]) -> Network:
     """Return what `projhead.quantization.int8.quantize` does, with scales that calibration fixes.
 
     It takes the same and raises the same. The head is fitted again to what it gets then (see
     `projhead.quantization.refit`).
     """
-    graph = GraphWriter(model)
+    network, given = network.copy(), network
+    graph = GraphWriter(network)
     products = products_of(graph)
     texts, head = list(batches), first_layer(graph)
     tokens = sum(next(iter(text.values())).shape[1] for text in texts)
@@ -75,7 +77,7 @@ def quantize_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
     ranges = {name: _Ranges(blocks, len(graph.constants[nodes[0].input[1]])) for name, nodes in products.items()}
     entrance = [head.input[0]] if head else []
     exact = []
-    for number, seen in enumerate(activations(model, [*products, *entrance], texts)):
+    for number, seen in enumerate(activations(given, [*products, *entrance], texts)):
         exact += [seen.pop(name) for name in entrance]
         for name, values in seen.items():
             ranges[name].add(values, number % blocks)  # texts come sorted by length: each block has them all
@@ -87,10 +89,10 @@ def quantize_static(model: Any, batches: Iterable[dict[str, Array]]) -> Any:
             codes[source] = _codes(graph, source, ranges[source], weights)
         _product(graph, codes[source], graph.constants[node.input[1]], node.output[0], biases.get(node.output[0]))
     if head:
-        found = [seen[head.input[0]] for seen in activations(model, entrance, texts)]
+        found = [seen[head.input[0]] for seen in activations(network, entrance, texts)]
         absorb(graph, head, np.concatenate(exact), np.concatenate(found))
         graph.finish()
-    return model
+    return network
 
 
 def _codes(graph: GraphWriter, source: str, ranges: _Ranges, weights: list[Array]) -> _Codes:

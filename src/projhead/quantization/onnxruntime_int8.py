@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
+from projhead.quantization.network import MOST_BYTES, Network
 from projhead.quantization.tables import tables_in_int8
 from projhead.quiet import quiet
 
@@ -18,8 +18,8 @@ _BLOCK = 32
 _INT8_ACTIVATIONS = 4
 
 
-def quantize_dynamic(model: Any) -> Any:
-    """Return `model` as ``quantize_dynamic`` makes it: weights by column, one scale for all activations of a batch.
+def quantize_dynamic(network: Network) -> Network:
+    """Return `network` as ``quantize_dynamic`` makes it: weights by column, one scale for all activations of a batch.
 
     So a text's row depends a little on what else is in its batch. Nothing is calibrated.
     """
@@ -27,21 +27,23 @@ def quantize_dynamic(model: Any) -> Any:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with TemporaryDirectory() as temporary:
-        path = Path(temporary) / "model.onnx"
+        given, path = (Path(temporary) / name for name in ("given.onnx", "model.onnx"))
+        network.write(given)
+        large = network.bytes > MOST_BYTES
         with quiet("root"):
-            quantize_dynamic(model, path, per_channel=True, weight_type=QuantType.QInt8)
-        return onnx.load(path)
+            quantize_dynamic(given, path, per_channel=True, weight_type=QuantType.QInt8, use_external_data_format=large)
+        return network.become(onnx.load(path))
 
 
-def quantize_weights(model: Any, bits: int) -> Any:
-    """Return `model` with its matrices in 4 or 8 bits (MatMulNBits), token tables in int8, the rest in float.
+def quantize_weights(network: Network, bits: int) -> Network:
+    """Return `network` with its matrices in 4 or 8 bits (MatMulNBits), token tables in int8, the rest in float.
 
     Nothing is calibrated. The file is small; a CPU is not much faster than in float32.
     """
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
     quantizer = MatMulNBitsQuantizer(
-        model, bits=bits, block_size=_BLOCK, is_symmetric=True, accuracy_level=_INT8_ACTIVATIONS
+        network.whole(), bits=bits, block_size=_BLOCK, is_symmetric=True, accuracy_level=_INT8_ACTIVATIONS
     )
     quantizer.process()
-    return tables_in_int8(quantizer.model.model)
+    return tables_in_int8(network.become(quantizer.model.model))

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from projhead.quantization.graph import Array, GraphWriter
+from projhead.quantization.graph import GraphWriter
+from projhead.quantization.network import Array
 
 #: What pulls to the identity, over the rows' summed squares. A tenth of it learns the errors of 256 rows by heart.
 _RIDGE = 0.01
