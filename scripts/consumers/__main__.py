@@ -2,9 +2,9 @@
 
     python scripts/consumers work=DIR [only=txtai,fastembed] [out=docs/results/consumers.jsonl]
 
-Writes a row for each consumer, form of head and export: what is claimed, what was found (exact: the student's rows to
-1e-4; wrong; refused), whether it was run or emulated, and in which version. Ends with what is not as claimed.
-Environments and exports stay in DIR for the next time; `python scripts/consumers/table.py` draws the page.
+Appends a row for each consumer, form of head and export: what is claimed, what was found (exact: the student's rows to
+1e-4; wrong; refused), whether it was run or emulated, and in which version. Rows that are there are not made again, and
+environments and exports stay in DIR. Ends with what is not as claimed; `python scripts/consumers/table.py` draws it all.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from emulated import EMULATED, Refused
 from environments import RUNS, prepared
 from subjects import Subject, subjects, texts
 
-from projhead.persistence.files import atomic_file
 from projhead.vectors import Vectors
 
 _NEAR = 1e-4
 _DRIVERS = Path(__file__).parent / "drivers"
+#: Heads that every consumer is run with.
+_SHARED = {"linear", "residual MLP, ReLU", "table of tokens, linear"}
 
 
 def found(rows: Vectors, expected: Vectors) -> dict[str, Any]:
@@ -76,46 +77,49 @@ def emulate(consumer: str, subject: Subject, given: list[str]) -> dict[str, Any]
         return {"found": "refused", "said": str(error)}
 
 
-def rows_of(root: Path, only: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each consumer and folder: of those that read modules each form of head, of graphs one."""
+def due(name: str, subject: Subject) -> bool:
+    """Say whether a consumer is run on a folder: of tools that share one loader, one sees every form of head."""
+    run = RUNS[name]
+    graph = subject.form == "onnx" and run.requirements[0].startswith("sentence-transformers")  # optimum's part
+    seen = subject.head in _SHARED or name == "sentence-transformers-6"
+    return subject.claims[run.consumer]["verdict"] != "refused" and subject.form != "openvino" and seen and not graph
+
+
+def rows_of(root: Path, only: list[str], there: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each consumer and folder that has none yet."""
     given = texts()
     for subject in subjects(root / "exports", given):
+        place = (subject.head, subject.form)
         for name, one in RUNS.items():
-            claim = subject.claims[one.consumer]
-            through_optimum = subject.form == "onnx" and one.requirements[0].startswith("sentence-transformers")
-            if (
-                claim["verdict"] != "refused"
-                and subject.form != "openvino"
-                and not through_optimum
-                and (not only or name in only)
-            ):
-                yield _row(name, one.consumer, subject, "run", run(name, subject, root))
+            if due(name, subject) and (not only or name in only) and (name, *place) not in there:
+                yield row_of(name, one.consumer, subject, "run", run(name, subject, root))
         for consumer, form in EMULATED:
-            if form == subject.form and (not only or consumer in only):
-                yield _row(consumer, consumer, subject, "emulated", emulate(consumer, subject, given))
+            wanted = form == subject.form and (not only or consumer in only)
+            if wanted and (consumer, *place) not in there:
+                yield row_of(consumer, consumer, subject, "emulated", emulate(consumer, subject, given))
 
 
-def _row(name: str, consumer: str, subject: Subject, how: str, seen: dict[str, Any]) -> dict[str, Any]:
+def row_of(name: str, consumer: str, subject: Subject, how: str, seen: dict[str, Any]) -> dict[str, Any]:
+    """Return a row, as it goes into the file."""
     claim = subject.claims[consumer]
     row = {"consumer": consumer, "environment": name, "head": subject.head, "form": subject.form, "how": how}
-    row |= {"claimed": claim["verdict"], "setting": claim["said"], **seen, "projhead": version("projhead")}
-    print(json.dumps(row), flush=True)
-    return row
+    return {**row, "claimed": claim["verdict"], "setting": claim["said"], **seen, "projhead": version("projhead")}
 
 
 def main() -> None:
-    """Write the rows, and tell what is not as claimed."""
+    """Append the rows, and tell what is not as claimed."""
     given = dict(one.split("=", 1) for one in sys.argv[1:])
     root, only = Path(given["work"]).resolve(), [one for one in given.get("only", "").split(",") if one]
     out = Path(given.get("out", "docs/results/consumers.jsonl"))
-    kept = [json.loads(line) for line in out.read_text().splitlines()] if only and out.is_file() else []
-    made = list(rows_of(root, only))
-    keys = {(row["environment"], row["head"], row["form"]) for row in made}
-    kept = [row for row in kept if (row["environment"], row["head"], row["form"]) not in keys]
-    with atomic_file(out) as temporary:
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in [*kept, *made]))
-    off = [row for row in made if (row["found"] == "exact") != (row["claimed"] != "refused")]
-    print(f"{len(made)} rows, {len(off)} not as claimed", *off, sep="\n")
+    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
+    there = {(row["environment"], row["head"], row["form"]) for row in rows}
+    for row in rows_of(root, only, there):
+        print(json.dumps(row), flush=True)
+        with out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        rows.append(row)
+    off = [row for row in rows if (row["found"] == "exact") != (row["claimed"] != "refused")]
+    print(f"{len(rows)} rows, {len(off)} not as claimed", *off, sep="\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ arguments = EngineArgs(
 
 
 async def run():
-    async with AsyncEmbeddingEngine.from_args(arguments) as running:
+    running = AsyncEmbeddingEngine.from_args(arguments)
+    async with running:
         rows, _ = await running.embed(sentences=texts)
     return rows
 
