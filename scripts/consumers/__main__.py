@@ -4,7 +4,7 @@
 
 Appends a row for each consumer, form of head and export: what is claimed, what was found (exact: the student's rows to
 1e-4; wrong; refused), whether it was run or emulated, and in which version. Rows that are there are not made again, and
-environments and exports stay in DIR. Ends with what is not as claimed; `python scripts/consumers/table.py` draws it all.
+environments and exports stay in DIR. Ends with what is not as claimed; `python scripts/consumers/table.py` draws it.
 """
 
 from __future__ import annotations
