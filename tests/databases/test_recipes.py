@@ -13,7 +13,8 @@ import pytest
 from projhead.data import Document
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "databases.md").read_text(encoding="utf-8")

@@ -18,7 +18,8 @@ from projhead.encoders.load import load_encoder
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.errors import UserError
 from projhead.exporters.by_format import export
-from projhead.hub import folder_of, push
+from projhead.hub.fetch import folder_of
+from projhead.hub.send import push
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA

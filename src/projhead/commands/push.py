@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from projhead.hub import push
+from projhead.hub.send import push
 
 
 def run(cfg: DictConfig) -> float:

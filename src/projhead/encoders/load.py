@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from projhead.hub import folder_of, is_repository
+from projhead.hub.fetch import folder_of, is_repository
 from projhead.persistence.identity import expect_same
 from projhead.persistence.names import class_named, name_of
 from projhead.persistence.record import file_name, read_record

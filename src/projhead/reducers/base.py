@@ -21,7 +21,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from projhead.codecs.base import BaseCodec, load_codec
-from projhead.hub import folder_of, push
+from projhead.hub.fetch import folder_of
+from projhead.hub.send import push
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
@@ -382,7 +383,7 @@ def load_reducer(
     revision : str, optional
         A commit, tag or branch of that repository.
     token : str, optional
-        Of the hub, as `projhead.hub.folder_of` takes it.
+        Of the hub, as `projhead.hub.fetch.folder_of` takes it.
     trusted : sequence of str
         Packages of the user's own whose classes the record may name: their code is run.
 
