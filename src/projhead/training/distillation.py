@@ -1,4 +1,4 @@
-"""What trainings of heads and of networks share: a loss for each width, its temperatures, the overlap that validates."""
+"""What trainings of heads and networks share: a loss for each width, its temperatures, the overlap that validates."""
 
 from __future__ import annotations
 
