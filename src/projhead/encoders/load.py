@@ -57,7 +57,7 @@ def load_encoder(
         model, a folder or a name on the hub; a repository there that holds an export; a file
         of vectors made elsewhere (.npy, .safetensors, .parquet).
     revision : str, optional
-        A commit, tag or branch, of what comes from the hub.
+        A commit, tag or branch of what comes from the hub; which version of the model made vectors elsewhere.
     token_budget : int, optional
         Padded tokens of a batch: bounds memory. The encoder's own where not given.
     threads : int, optional
@@ -101,7 +101,7 @@ def load_encoder(
     path = _exported(path, revision)
     kind, given = _kind(Path(path), str(path))
     if revision is not None and not Path(path).is_dir():
-        given["revision_pin"] = revision
+        given["revision"] = revision
     spec = {"class": kind, "parameters": given | options | {k: v for k, v in settings.items() if v is not None}}
     encoder: Encoder = build(spec, "encoder")
     return encoder
