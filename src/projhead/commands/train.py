@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -24,6 +25,7 @@ from projhead.report.results import read_results
 from projhead.report.tables import markdown
 from projhead.students.teacher_vectors import TeacherVectors, teacher_vectors
 from projhead.training.checkpoints import last_checkpoint
+from projhead.training.processes import first_alone, rank, started_outside
 from projhead.vectors import unit_rows
 
 #: What decides a run's result.
@@ -34,20 +36,22 @@ def run(cfg: DictConfig) -> float:
     """Train, compare, save; return the reducer's overlap of the 10 nearest (or 1) on held-out vectors."""
     folder = run_folder()
     artifact, results = folder / "artifact", folder / "results.jsonl"
-    begun = Run(folder, "train", _DECIDING)
-    cfg = begun.settings(cfg)
-    if artifact.exists():
-        print(f"{folder} is finished already; its results:\n")
-        return _conclude(results, artifact)
-    encoder: Encoder = instantiate(cfg.encoder)
     smaller = bool(cfg.student)  # student=same is an empty choice
-    if smaller:
-        check_student(cfg, encoder)
-    corpus = _corpus(cfg, encoder)
-    stores = {"stores": cfg.paths.stores, "dtype": cfg.store_dtype}
-    vectors = teacher_vectors(encoder, corpus, instantiate(cfg.queries), **stores, show_progress=True)
-    expect_held_out(len(vectors.test))
-    begun.write_settings(cfg)
+    _check_processes(cfg, smaller)
+    with first_alone():
+        begun = Run(folder, "train", _DECIDING)
+        cfg = begun.settings(cfg)
+        if artifact.exists():
+            print(f"{folder} is finished already; its results:\n")
+            return _conclude(results, artifact)
+        encoder: Encoder = instantiate(cfg.encoder)
+        if smaller:
+            check_student(cfg, encoder)
+        corpus = _corpus(cfg, encoder)
+        stores = {"stores": cfg.paths.stores, "dtype": cfg.store_dtype}
+        vectors = teacher_vectors(encoder, corpus, instantiate(cfg.queries), **stores, show_progress=not rank())
+        expect_held_out(len(vectors.test))
+        begun.write_settings(cfg)
     if not smaller:
         _train_head(cfg, encoder, vectors, folder)
     else:
@@ -70,12 +74,28 @@ def _train_head(cfg: DictConfig, encoder: Encoder, vectors: TeacherVectors, fold
     print("" if codec is None else f", through {codec.name}: {codec.bytes_per_vector(cfg.n_components)} bytes a vector")
     with one_pass():  # for the start, what the head is judged against and all baselines
         _fit(reducer, vectors, run_folder(), cfg.ckpt_path)
+        if rank():
+            raise SystemExit(0)  # the first process goes on alone
         if isinstance(reducer, LearnedReducer):
             print(reducer.summary_)
         test = unit_rows(vectors.test[: cfg.max_test_rows])
         baselines = {name: instantiate(baseline) for name, baseline in cfg.baselines.items()}
         compare_and_save(folder, reducer, baselines, train, test, teacher=encoder.identity, codec=codec, seed=cfg.seed)
     return reducer
+
+
+def _check_processes(cfg: DictConfig, smaller: bool) -> None:
+    """Raise UserError where several processes could not train together."""
+    devices = cfg.trainer.get("devices", 1)
+    several = started_outside() or devices not in (1, "1", "auto")
+    if smaller and several:
+        raise UserError(
+            f"trainer.devices: got {devices} with a smaller student, expected 1: a student is distilled by one process"
+        )
+    if several and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UserError(f"trainer.devices: got {devices} in a sweep, expected 1: give each process a run of its own")
+    if started_outside() and not asked("run_dir"):
+        raise UserError("run_dir: not given, expected the one folder of all processes that were started from outside")
 
 
 def _corpus(cfg: DictConfig, encoder: Encoder) -> Corpus | None:

@@ -27,6 +27,8 @@ class InfoNCE(nn.Module):
         Candidates above this share of the positive's teacher similarity are left out.
     """
 
+    by_anchor = True
+
     def __init__(
         self,
         temperature: Annotated[float, Gt(0)] | None = None,

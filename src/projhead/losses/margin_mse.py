@@ -22,6 +22,8 @@ class MarginMSE(nn.Module):
         How many negatives of each anchor count, the nearest by the teacher.
     """
 
+    by_anchor = True
+
     def __init__(self, top_k: Annotated[int, Ge(1)] = 64) -> None:
         super().__init__()
         self.top_k = top_k

@@ -25,6 +25,8 @@ class MatryoshkaAdaptor(nn.Module):
         What the second part counts beside the first.
     """
 
+    by_anchor = True
+
     def __init__(self, top_k: Annotated[int, Ge(1)] = 10, pairwise_weight: Annotated[float, Ge(0)] = 1.0) -> None:
         super().__init__()
         self.top_k, self.pairwise_weight = top_k, pairwise_weight

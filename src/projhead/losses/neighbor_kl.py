@@ -36,6 +36,8 @@ class NeighborKL(nn.Module):
         If there are not as many weights as temperatures.
     """
 
+    by_anchor = True
+
     def __init__(
         self,
         teacher_temperatures: Sequence[Annotated[float, Gt(0)]] | None = None,

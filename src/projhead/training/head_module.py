@@ -11,7 +11,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from projhead.codecs._fake_quantize import FakeQuantized
-from projhead.training.samplers import Batch
+from projhead.training.samplers import Batch, part_of
 from projhead.training.schedule import distillation_optimizer
 
 #: Validation looks at this many neighbors.
@@ -94,29 +94,64 @@ class HeadModule(pl.LightningModule):
             return rows
         decoded = self.codec(rows)
         # The gradient to the rows passes the codec straight and so takes itself away here.
-        self._distortion = (rows - decoded).square().sum(1).mean()
+        self._distortion = (rows - decoded).square().sum(1)
         return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch, the mean over widths."""
-        teacher, students = self._similarities(batch)
-        query, document = batch.relevant.unbind(1)
-        teacher[query, document] = teacher[query].amax(1) + self.label_margin
-        b, self_mask = len(batch.queries), _self_mask(batch)
-        nothing = self_mask.new_zeros(b, len(batch.documents))
         if self.global_step == 0:
-            fit_temperatures(self.losses, students, teacher, torch.cat([nothing, self_mask]))
+            self._fit_temperatures(batch)
+        number, world = self._processes
+        total, distortion = self.loss_of_part(batch, number, world)
+        if distortion is not None:
+            self.log("train/distortion", distortion, batch_size=1, sync_dist=world > 1)
+        self.log("train/loss", total, batch_size=1, sync_dist=world > 1)
+        return total
+
+    def loss_of_part(self, whole: Batch, number: int = 0, world: int = 1) -> tuple[Tensor, Tensor | None]:
+        """Return the loss of one process of several, and the distortion in it, None without a codec.
+
+        Each takes a part of the queries and anchors, and weighs its losses so that their mean over processes, which is
+        what gradients become, is the loss of the whole batch.
+        """
+        batch = part_of(whole, number, world)
+        teacher, students = self._similarities(batch)
+        self._correct(teacher, batch)
+        b, self_mask = len(batch.queries), _self_mask(batch)
+        of_documents = self.document_weight * world * len(batch.anchors) / len(whole.anchors)
+        of_queries = self.query_weight * world * b / max(len(whole.queries), 1)
         total = teacher.new_zeros(())
         for loss, student in zip(self.losses, students, strict=True):
-            total = total + self.document_weight * loss(student[b:], teacher[b:], self_mask)
+            total = total + of_documents * loss(student[b:], teacher[b:], self_mask)
             if b:
-                total = total + self.query_weight * loss(student[:b], teacher[:b], nothing)
+                total = total + of_queries * loss(student[:b], teacher[:b], self_mask.new_zeros(teacher[:b].shape))
         total = total / len(students)
-        if self.codec is not None:
-            total = total + self.distortion_weight * self._distortion
-            self.log("train/distortion", self._distortion, batch_size=1)
-        self.log("train/loss", total, batch_size=1)
-        return total
+        if self.codec is None:
+            return total, None
+        # Queries are a part, documents are with every process.
+        rows = len(whole.queries) + len(whole.documents)
+        distortion = (world * self._distortion[:b].sum() + self._distortion[b:].sum()) / rows
+        return total + self.distortion_weight * distortion, distortion
+
+    @property
+    def _processes(self) -> tuple[int, int]:
+        """Which of how many processes this is."""
+        return (self._trainer.global_rank, self._trainer.world_size) if self._trainer else (0, 1)
+
+    @torch.no_grad()
+    def _fit_temperatures(self, batch: Batch) -> None:
+        """Fit the temperatures of losses that have one to the similarities that training starts from."""
+        if not any(hasattr(loss, "fit_temperature") for loss in self.losses):
+            return
+        teacher, students = self._similarities(batch)
+        self._correct(teacher, batch)
+        of_queries = torch.zeros(len(batch.queries), len(batch.documents), dtype=torch.bool, device=teacher.device)
+        fit_temperatures(self.losses, students, teacher, torch.cat([of_queries, _self_mask(batch)]))
+
+    def _correct(self, teacher: Tensor, batch: Batch) -> None:
+        """Put the similarities of judged pairs above the query's others."""
+        query, document = batch.relevant.unbind(1)
+        teacher[query, document] = teacher[query].amax(1) + self.label_margin
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Log the share of the teacher's nearest documents that the student keeps, the mean over widths."""
@@ -126,7 +161,7 @@ class HeadModule(pl.LightningModule):
             similarities[len(batch.queries) :].masked_fill_(_self_mask(batch), -torch.inf)
         nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
         kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
-        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1)
+        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1, sync_dist=self._processes[1] > 1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""
