@@ -37,7 +37,7 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str, made: Sequen
         "## Use",
         "",
         "```python",
-        f'folder = "path/to/this/folder"\n{_given(exporter)}{exporter.usage.rstrip()}',
+        f'folder = "path/to/this/folder"\n{exporter.usage.strip()}',
         "```",
         "",
         "## Parity",
@@ -73,15 +73,6 @@ def _measured_on(exporter: Exporter, record: dict[str, Any]) -> str:
     return "rows of texts, from the shortest to the longest" + (
         ", each as a query and as a document" if record.get("prompts") else ""
     )
-
-
-def _given(exporter: Exporter) -> str:
-    """Return what the usage snippet starts from."""
-    if exporter.encoder:
-        return 'texts = ["a text", "another"]\n'
-    if "(texts)" in exporter.usage:
-        return 'teacher = "the teacher"\ntexts = ["a text", "another"]\n'
-    return "vectors = ...  # the teacher's, float32 (n, d)\n"
 
 
 def _front_matter(record: dict[str, Any], teacher: str) -> list[str]:

@@ -19,7 +19,6 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from projhead.as_rows import as_rows
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
@@ -32,6 +31,7 @@ from projhead.reducers.ready import ready_folder
 from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
+from projhead.vectors.as_rows import as_rows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,6 +77,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     kind: str
     #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
     role = "subject"
+    #: Smaller widths at which the first components serve alone.
+    nested: Sequence[int] = ()
     teacher_: EncoderIdentity | None = None
     store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
