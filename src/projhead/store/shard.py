@@ -44,13 +44,14 @@ def _parts(document: Document) -> Iterator[str]:
 
 def write_shard(
     folder: Path,
+    number: int,
     manifest: Manifest,
     documents: Sequence[Document],
     stored: NDArray[Any],
     clipped: int,
     kinds: Mapping[str, pa.DataType] | None = None,
 ) -> Shard:
-    """Write the next shard as one Arrow record batch.
+    """Write the shard of a number as one Arrow record batch, of which it depends on no other.
 
     `stored` are rows or codes (n, items) in the manifest's dtype, `kinds` the types of the documents' other columns.
     """
@@ -61,7 +62,7 @@ def write_shard(
         columns[name] = _values(name, kind, documents)
     columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(stored.ravel()), stored.shape[1])
     batch = pa.record_batch(columns)
-    path = folder / f"data-{len(manifest.shards):05d}.arrow"
+    path = folder / f"data-{number:05d}.arrow"
     with (
         atomic_file(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,

@@ -23,7 +23,7 @@ from projhead.codecs.base import BaseCodec
 from projhead.data import Document
 from projhead.persistence.files import locked, write_json
 from projhead.persistence.identity import EncoderIdentity, expect_same
-from projhead.persistence.leftovers import leftover, remove
+from projhead.persistence.leftovers import clear, leftover
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import is_whole, renewed, spec_of
 from projhead.progress import progress
@@ -305,7 +305,8 @@ def write_store(
             encoded = _encoded(encoder, wanted.side, stream, shard_rows, bar)
             settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
             for shard_documents, rows in encoded:
-                manifest.shards.append(_stored(folder, manifest, shard_documents, rows, settled, columns))
+                number = len(manifest.shards)
+                manifest.shards.append(_stored(folder, number, manifest, shard_documents, rows, settled, columns))
                 manifest.write(folder)
                 for document in [] if known else shard_documents:
                     add_text(digest, document.text)
@@ -369,6 +370,7 @@ def _encoded(
 
 def _stored(
     folder: Path,
+    number: int,
     manifest: Manifest,
     documents: Sequence[Document],
     rows: Vectors,
@@ -377,10 +379,10 @@ def _stored(
 ) -> Shard:
     """Write one shard, as floats or codes."""
     if codec is None:
-        return write_shard(folder, manifest, documents, rows.astype(manifest.dtype, copy=False), 0, columns)
+        return write_shard(folder, number, manifest, documents, rows.astype(manifest.dtype, copy=False), 0, columns)
     before = codec.clipped
     codes = codec.encode(rows)
-    return write_shard(folder, manifest, documents, codes, codec.clipped - before, columns)
+    return write_shard(folder, number, manifest, documents, codes, codec.clipped - before, columns)
 
 
 def _begun(folder: Path, wanted: Manifest) -> Manifest:
@@ -390,9 +392,7 @@ def _begun(folder: Path, wanted: Manifest) -> Manifest:
         strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{FOLDER}|{_LEFTOVER}", name)]
         if strangers:
             raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
-    for name in names:
-        if re.fullmatch(_LEFTOVER, name):
-            remove(folder / name)
+    clear(folder)
     if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)
