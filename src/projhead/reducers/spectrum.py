@@ -165,9 +165,9 @@ class Spectrum:
 
     def _across(self, rows: NDArray[Any], weights: NDArray[Any], center: bool) -> tuple[Matrix, Matrix]:
         """Return energies (k,) and axes (d, k) from weights (n, k) of rows (n, d)."""
-        across = np.ascontiguousarray(weights.T, dtype=self._dtype)
+        across: NDArray[Any] = np.ascontiguousarray(weights.T, dtype=self._dtype)
         if center:
-            across -= across.mean(1, keepdims=True)
+            across = across - across.mean(1, keepdims=True)
         axes: Matrix = (across @ rows).T.astype(np.float64, copy=False)
         if self._dtype == np.float64:
             energy: Matrix = np.einsum("ij,ij->j", axes, axes)
