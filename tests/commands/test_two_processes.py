@@ -33,7 +33,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "one").mkdir()
     run(composed("train", settings, tmp_path / "one"))
     capsys.readouterr()
-    printed, errors = two.communicate(timeout=120)
+    printed, errors = two.communicate(timeout=600)
     assert two.returncode == 0, errors
     assert printed.count("fit learned") == printed.count("artifact: ") == 1, "the first process alone prints"
     alone, shared = (load_reducer(tmp_path / folder / "artifact") for folder in ("one", "two"))
