@@ -1,24 +1,18 @@
-"""The one LightningModule: a head, a loss, and how near the student's neighbors are to the teacher's."""
+"""The LightningModule of heads: rows, the head over them, and how near its neighbors are to the teacher's."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from projhead.codecs._fake_quantize import FakeQuantized
+from projhead.training.distillation import DistillationModule
 from projhead.training.samplers import Batch, part_of
-from projhead.training.schedule import distillation_optimizer
-
-#: Validation looks at this many neighbors.
-TOP_K = 10
 
 
-class HeadModule(pl.LightningModule):
+class HeadModule(DistillationModule):
     """Train a head so that its unit rows keep the teacher's similarities.
 
     Parameters
@@ -31,7 +25,8 @@ class HeadModule(pl.LightningModule):
         From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
-        2022): each has the loss, with what it learns, for itself, and their mean is minimized.
+        2022): each has the loss, with what it learns, for itself. Their mean is minimized, each divided by the root of
+        what it is at the start: a few columns begin far from the teacher, and would else bend what serves many.
     codec : FakeQuantized, optional
         What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
         distance of a row to what its code says, moves the codec and not the head (van den Oord et al., "Neural discrete
@@ -63,13 +58,13 @@ class HeadModule(pl.LightningModule):
         document_weight: float,
         label_margin: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.head, self._optimizer = head, optimizer
+        super().__init__(loss, optimizer, [int(head.out_features), *nested])  # type: ignore[arg-type]
+        self.head = head
         self.codec, self.raw_codes, self.distortion_weight = codec, raw_codes, distortion_weight
-        self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
-        self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
         self.label_margin = label_margin
+        self.shares: Tensor
+        self.register_buffer("shares", torch.full((len(self.widths),), 1 / len(self.widths)))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Reduce teacher rows (n, d) to unit rows (n, k)."""
@@ -98,9 +93,9 @@ class HeadModule(pl.LightningModule):
         return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch, the mean over widths."""
+        """Return the loss of one batch, the weighted mean over widths."""
         if self.global_step == 0:
-            self._fit_temperatures(batch)
+            self._begin(batch)
         number, world = self._processes
         total, distortion = self.loss_of_part(batch, number, world)
         if distortion is not None:
@@ -115,67 +110,64 @@ class HeadModule(pl.LightningModule):
         what gradients become, is the loss of the whole batch.
         """
         batch = part_of(whole, number, world)
-        teacher, students = self._similarities(batch)
-        self._correct(teacher, batch)
-        b, self_mask = len(batch.queries), _self_mask(batch)
-        of_documents = self.document_weight * world * len(batch.anchors) / len(whole.anchors)
-        of_queries = self.query_weight * world * b / max(len(whole.queries), 1)
-        total = teacher.new_zeros(())
-        for loss, student in zip(self.losses, students, strict=True):
-            total = total + of_documents * loss(student[b:], teacher[b:], self_mask)
-            if b:
-                total = total + of_queries * loss(student[:b], teacher[:b], self_mask.new_zeros(teacher[:b].shape))
-        total = total / len(students)
+        of_queries = world * len(batch.queries) / max(len(whole.queries), 1)
+        of_documents = world * len(batch.anchors) / len(whole.anchors)
+        total = self.shares @ self._losses(batch, *self._compared(batch), of_queries, of_documents)
         if self.codec is None:
             return total, None
         # Queries are a part, documents are with every process.
-        rows = len(whole.queries) + len(whole.documents)
+        b, rows = len(batch.queries), len(whole.queries) + len(whole.documents)
         distortion = (world * self._distortion[:b].sum() + self._distortion[b:].sum()) / rows
         return total + self.distortion_weight * distortion, distortion
+
+    @torch.no_grad()
+    def _begin(self, batch: Batch) -> None:
+        """Fit temperatures, and what each width counts, to the whole first batch."""
+        teacher, students = self._compared(batch)
+        of_queries = torch.zeros(len(batch.queries), len(batch.documents), dtype=torch.bool, device=teacher.device)
+        self._fit_temperatures(students, teacher, torch.cat([of_queries, _self_mask(batch)]))
+        found = self._losses(batch, teacher, students)
+        # A full width begins at nothing, and is not all that counts.
+        self.shares = found.clamp(min=float(found.max()) / 100 + 1e-9).rsqrt()
+        self.shares /= self.shares.sum()
+
+    def _compared(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Return the similarities of a batch, with those of judged pairs above the query's others."""
+        teacher, students = self._similarities(batch)
+        query, document = batch.relevant.unbind(1)
+        teacher[query, document] = teacher[query].amax(1) + self.label_margin
+        return teacher, students
+
+    def _losses(
+        self,
+        batch: Batch,
+        teacher: Tensor,
+        students: Sequence[Tensor],
+        of_queries: float = 1.0,
+        of_documents: float = 1.0,
+    ) -> Tensor:
+        """Return the loss (widths,) of each width, over queries and over anchors."""
+        b, self_mask = len(batch.queries), _self_mask(batch)
+        found = []
+        for loss, student in zip(self.losses, students, strict=True):
+            total: Tensor = of_documents * self.document_weight * loss(student[b:], teacher[b:], self_mask)
+            if b:
+                nothing = torch.zeros_like(teacher[:b], dtype=torch.bool)
+                total = total + of_queries * self.query_weight * loss(student[:b], teacher[:b], nothing)
+            found.append(total)
+        return torch.stack(found)
 
     @property
     def _processes(self) -> tuple[int, int]:
         """Which of how many processes this is."""
         return (self._trainer.global_rank, self._trainer.world_size) if self._trainer else (0, 1)
 
-    @torch.no_grad()
-    def _fit_temperatures(self, batch: Batch) -> None:
-        """Fit the temperatures of losses that have one to the similarities that training starts from."""
-        if not any(hasattr(loss, "fit_temperature") for loss in self.losses):
-            return
-        teacher, students = self._similarities(batch)
-        self._correct(teacher, batch)
-        of_queries = torch.zeros(len(batch.queries), len(batch.documents), dtype=torch.bool, device=teacher.device)
-        fit_temperatures(self.losses, students, teacher, torch.cat([of_queries, _self_mask(batch)]))
-
-    def _correct(self, teacher: Tensor, batch: Batch) -> None:
-        """Put the similarities of judged pairs above the query's others."""
-        query, document = batch.relevant.unbind(1)
-        teacher[query, document] = teacher[query].amax(1) + self.label_margin
-
     def validation_step(self, batch: Batch, index: int) -> None:
         """Log the share of the teacher's nearest documents that the student keeps, the mean over widths."""
         teacher, students = self._similarities(batch)
-        top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
         for similarities in (teacher, *students):
             similarities[len(batch.queries) :].masked_fill_(_self_mask(batch), -torch.inf)
-        nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
-        kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
-        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1, sync_dist=self._processes[1] > 1)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimizer and its schedule over the trainer's steps."""
-        steps = int(self.trainer.estimated_stepping_batches)
-        return distillation_optimizer(self._optimizer, self, self.losses, steps)
-
-
-def fit_temperatures(
-    losses: Iterable[nn.Module], students: Sequence[Tensor], teacher: Tensor, self_mask: Tensor
-) -> None:
-    """Fit the temperatures of losses that have one to the similarities (b, m) that training starts from."""
-    for loss, student in zip(losses, students, strict=True):
-        if hasattr(loss, "fit_temperature"):
-            loss.fit_temperature(student.detach(), teacher, self_mask)  # type: ignore[operator]
+        self._log_overlap(teacher, students, batch_size=1)
 
 
 def _halves(rows: Tensor) -> bool:
