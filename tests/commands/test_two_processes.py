@@ -13,12 +13,13 @@ import pytest
 from projhead.commands.compose import composed
 from projhead.commands.train import run
 from projhead.reducers.base import load_reducer
+from projhead.vectors import unit_rows
 
 
 def test_two_processes_train_what_one_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(400, 12)) @ generator.normal(size=(12, 48)) + 0.2 * generator.normal(size=(400, 48))
-    np.save(tmp_path / "vectors.npy", rows.astype(np.float32))
+    np.save(tmp_path / "vectors.npy", unit_rows(rows))
     settings = [
         "encoder=precomputed", f"encoder.path={tmp_path / 'vectors.npy'}", "n_components=8", "trainer.max_steps=4",
         "codec=int8", "reducer.n_documents=64", "reducer.n_anchors=32", "reducer.n_queries=1",
