@@ -15,6 +15,7 @@ from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.parity import both_sides
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
+from projhead.quantization.blocks import SCORES, SCORES_OF_GPUS, in_blocks
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.quantization.network import MOST_BYTES
 from projhead.vectors import Vectors
@@ -102,7 +103,8 @@ rows = session.run(["sentence_embedding"], feed)[0]
         network = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
         network = in_dtype(network, self.quantization, calibration(network, tokenizer, subject, items))
-        network = serve_pooling_tools(network)
+        scores = SCORES_OF_GPUS if self.quantization == "float16" else SCORES
+        network = serve_pooling_tools(in_blocks(network, scores))
         for entry, prompt in prompts.items():
             network.model.metadata_props.add(key=entry, value=prompt)
         path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look

@@ -10,12 +10,13 @@ from typing import Literal
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from projhead.encoders.graph import Unrecorded
+from projhead.encoders.graph import ATTENTION, Unrecorded
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.parity import both_sides
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import serve_pooling_tools, whole_graph
+from projhead.quantization.blocks import attention_of, in_blocks
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
@@ -99,6 +100,7 @@ rows = compiled(feed)["sentence_embedding"]
             model = openvino.Core().read_model(graph)
             for entry, prompt in prompts.items():
                 model.set_rt_info(prompt, ["projhead", entry])
+            model.set_rt_info(attention_of(in_blocks(network)), ["projhead", ATTENTION])
             if self.quantization == "int8_bf16":
                 model.set_rt_info("bf16", ["projhead", PRECISION])
             openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
