@@ -70,7 +70,7 @@ def facts_of(student: Any, form: str) -> Facts | None:
     if isinstance(first, StaticEmbedding):
         form = "table" if form == "modules" and foldable(student) else f"table_{form}"
     if isinstance(first, Router):
-        form = "routes"
+        form = "routes" if form == "modules" else f"routes_{form}"
     denses = [module for module in student if isinstance(module, Dense)]
     pooling = next((str(module.pooling_mode) for module in student if isinstance(module, Pooling)), "")
     return Facts(
