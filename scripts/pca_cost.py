@@ -1,17 +1,18 @@
 """Time PCA against scikit-learn's ``PCA(svd_solver="auto")``, and how far each is from PCA by a full decomposition.
 
     python scripts/pca_cost.py                     few rows of wide vectors, many rows of narrow ones
-    python scripts/pca_cost.py 300x4096 10000x2048 --n-components 64 128 --spectrum flat
+    python scripts/pca_cost.py 300x4096 10000x2048 --n-components 64 128 --spectrum flat --threads 2
 
-A table row per shape and width: seconds of processor time (the least of some tries), their ratio, and by how much the
-axes of each miss the exact ones: one minus the smallest cosine, up to sign. Axes of nearly equal variance are hard to
-tell apart; those of ``flat``, which is noise, all are. From 3,000 on of the shorter side there is no full decomposition
-to compare with.
+A table row per shape and width: ratios of processor time and of wall time, medians of fits that take turns; the same of
+the centered, uncentered and whitened forms together, which share their work; and what the axes of each miss of the
+variance that the best keep. From 3,000 on of the shorter side there is no full decomposition to compare with. Shapes
+whose rows take more than ``--most`` GiB with scikit-learn's copy of them are left out, and named.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +20,16 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import sklearn.decomposition
+from threadpoolctl import threadpool_limits
 
 from projhead.reducers.pca import PCA
+from projhead.reducers.spectrum import one_pass
 from projhead.vectors import Vectors, unit_rows
 
 _SHAPES = (
-    *("300x384", "300x2048", "300x4096", "2000x384", "2000x1024", "2000x2048", "2000x4096", "10000x384"),
-    *("10000x768", "10000x1024", "10000x2048", "10000x4096", "100000x384", "100000x768", "1000000x384"),
+    *("300x384", "300x1024", "300x2048", "300x4096", "2000x384", "2000x768", "2000x1024", "2000x2048", "2000x4096"),
+    *("10000x384", "10000x768", "10000x1024", "10000x2048", "10000x4096", "100000x384", "100000x768", "100000x1024"),
+    *("100000x2048", "100000x4096", "1000000x384", "1000000x768", "1000000x1024", "1000000x2048", "1000000x4096"),
 )
 _FULL = 3000
 
@@ -34,24 +38,63 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shapes", nargs="*", default=_SHAPES)
-    parser.add_argument("--n-components", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--n-components", type=int, nargs="+", default=[16, 128, 256])
     parser.add_argument("--spectrum", choices=["falling", "flat"], default="falling")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--fits", type=int, default=3)
+    parser.add_argument("--most", type=float, default=12)
     given = parser.parse_args()
-    print("| rows x width | to | projhead, s | scikit-learn, s | its solver | ratio | ours misses by | its misses by |")
-    print("|---|---|---|---|---|---|---|---|")
-    for shape in given.shapes:
-        n, d = map(int, shape.split("x"))
-        rows = made_up(n, d, falling=given.spectrum == "falling")
-        for k in given.n_components:
-            own, ours = timed(lambda k=k, rows=rows: PCA(k).fit(rows))
-            other, its = timed(lambda k=k, rows=rows: sklearn.decomposition.PCA(k, random_state=0).fit(rows))
-            missed = ["", ""]
-            if min(n, d) < _FULL:
-                exact = full(rows, k)
-                cosines = [np.abs((fitted.components_ * exact).sum(1)).min() for fitted in (ours, its)]
-                missed = [f"{max(1 - cosine, 0):.0e}" for cosine in cosines]
-            row = [f"{n:,} x {d:,}", str(k), f"{own:.2f}", f"{other:.2f}", its._fit_svd_solver, f"{own / other:.2f}"]
-            print("| " + " | ".join([*row, *missed]) + " |", flush=True)
+    print("| rows x width | to | projhead, s | scikit-learn, s | its solver | ratio | wall | 3 forms | misses | its |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    with threadpool_limits(given.threads):
+        for shape in given.shapes:
+            n, d = map(int, shape.split("x"))
+            if 2 * 4 * n * d > given.most * 2**30:
+                print(f"| {n:,} x {d:,} | | left out: over {given.most:g} GiB |" + " |" * 7)
+                continue
+            rows = made_up(n, d, falling=given.spectrum == "falling")
+            for k in given.n_components:
+                print("| " + " | ".join(compared(rows, k, given.fits)) + " |", flush=True)
+
+
+def compared(rows: Vectors, k: int, fits: int) -> list[str]:
+    """Return the cells of one table row."""
+    (n, d), short = rows.shape, min(rows.shape)
+    ways = {
+        "ours": lambda: PCA(k).fit(rows),
+        "its": lambda: sklearn.decomposition.PCA(k, random_state=0).fit(rows),
+        "all": lambda: three_forms(rows, k),
+    }
+    times, fitted = in_turns(ways, fits)
+    missed = ["", ""]
+    if short < _FULL:
+        exact = rows.astype(np.float64) - rows.mean(0, dtype=np.float64)
+        best = scipy.linalg.eigvalsh(exact.T @ exact if d <= n else exact @ exact.T)[::-1][:k].sum()
+        kept = [np.square(exact @ fitted[way].components_.T).sum() / best for way in ("ours", "its")]
+        missed = [f"{max(1 - share, 0):.0e}" for share in kept]
+    (own, own_wall), (other, other_wall), (forms, _) = times.values()
+    ratios = [f"{own / other:.2f}", f"{own_wall / other_wall:.2f}", f"{forms / other:.2f}"]
+    solver = fitted["its"]._fit_svd_solver
+    return [f"{n:,} x {d:,}", str(k), f"{own:.3f}", f"{other:.3f}", solver, *ratios, *missed]
+
+
+def three_forms(rows: Vectors, k: int) -> None:
+    """Fit PCA centered, uncentered and whitened, as a comparison does."""
+    with one_pass():
+        for form in (PCA(k), PCA(k, center=False), PCA(k, whiten=True)):
+            form.fit(rows)
+
+
+def in_turns(ways: dict[str, Callable[[], Any]], fits: int) -> tuple[dict[str, tuple[float, float]], dict[str, Any]]:
+    """Return median seconds of processor and wall of each way, and what each fitted."""
+    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    fitted = {}
+    for _ in range(fits):
+        for way, fit in ways.items():
+            wall, start = time.perf_counter(), time.process_time()
+            fitted[way] = fit()
+            times[way].append((time.process_time() - start, time.perf_counter() - wall))
+    return {way: tuple(map(statistics.median, zip(*all_, strict=True))) for way, all_ in times.items()}, fitted  # type: ignore[misc]
 
 
 def made_up(n: int, d: int, *, falling: bool) -> Vectors:
@@ -62,24 +105,6 @@ def made_up(n: int, d: int, *, falling: bool) -> Vectors:
         rows *= (np.arange(1, d + 1) ** -0.45).astype(np.float32)
         rows += generator.standard_normal(d, dtype=np.float32) * np.float32(0.5 / d**0.5)
     return unit_rows(rows)
-
-
-def timed(fit: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the least processor time of up to five fits, within some seconds, and what was fitted."""
-    times: list[float] = []
-    while len(times) < 5 and sum(times) < 4:
-        start = time.process_time()
-        fitted = fit()
-        times.append(time.process_time() - start)
-    return min(times), fitted
-
-
-def full(rows: Vectors, k: int) -> np.ndarray:
-    """Return the k principal axes by a full decomposition in float64."""
-    exact = rows.astype(np.float64) - rows.mean(0, dtype=np.float64)
-    if len(exact) <= exact.shape[1]:
-        return scipy.linalg.svd(exact, full_matrices=False, lapack_driver="gesdd")[2][:k]
-    return np.linalg.eigh(exact.T @ exact)[1].T[::-1][:k]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
+from projhead.data import Document
 from projhead.encoders import sentence_transformer
 from projhead.encoders.load import load_encoder
 from projhead.encoders.minilm import MiniLM
@@ -26,7 +27,8 @@ from projhead.persistence import files
 from projhead.protocols import Exporter
 from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
-from projhead.store import shard, store
+from projhead.store import fingerprint
+from projhead.store.write import write_store
 from projhead.students.assemble import assemble
 from projhead.tasks import retrieval
 from projhead.tasks.retrieval import Retrieval
@@ -67,7 +69,7 @@ def test_an_evaluation_hashes_each_text_once_and_loads_its_data_once(
     rows = teacher.encode(documents)
     reducers = [RandomProjection(8, random_state=seed).fit(rows) for seed in range(4)]
     forms = [PCA(8, center=center, whiten=whiten).fit(rows) for center in (False, True) for whiten in (False, True)]
-    hashed = counted(monkeypatch, "add_text", shard, store, of=lambda _, text: text)
+    hashed = counted(monkeypatch, "add_text", fingerprint, of=lambda _, text: text)
     loaded = counted(monkeypatch, "load_beir", retrieval, of=lambda path, _: Path(path).name)
     for _ in range(2):  # the second finds the stores of the first
         found = compare(
@@ -119,3 +121,13 @@ def test_weights_of_a_published_model_are_hashed_once(minilm: MiniLM, monkeypatc
     assert MiniLM(device="cpu", max_seq_length=64).identity == minilm.identity
     assert not read
     assert not tensors
+
+
+def test_a_streamed_encode_hashes_each_text_once(
+    teacher: SentenceTransformerEncoder, few_words: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = list(dict.fromkeys(few_words(60, 4, 9)))
+    hashed = counted(monkeypatch, "add_text", fingerprint, of=lambda _, text: text)
+    for times in (1, 2):  # the second finds the store and compares
+        write_store(tmp_path / "store", teacher, (Document(f"id-{text}", text) for text in texts), shard_rows=16)
+        assert {text: hashed[text] for text in texts} == dict.fromkeys(texts, times)

@@ -37,7 +37,7 @@ MANDATORY = {
 #: Groups that write over others.
 OVERRIDING = {verb: {"experiment", "sweep", "debug"} if verb == "train" else set() for verb in VERBS}
 #: Groups that not `train` but another verb has.
-HOMES = {"database": "load", "task": "evaluate", "index": "index", "export": "export"}
+HOMES = {"database": "load", "target": "plan", "task": "evaluate", "index": "index", "export": "export"}
 
 
 def _compose(verb: str, *overrides: str) -> DictConfig:

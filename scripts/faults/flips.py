@@ -33,7 +33,8 @@ from projhead.persistence.registry import build
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.settings.options import option
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 
 #: Kinds of index, and those that need a package of their own.
 INDEXES = ("exact", "faiss", "faiss_binary", "rescore")

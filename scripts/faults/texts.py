@@ -25,12 +25,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
+from projhead.console.printable import printable
 from projhead.corpora.files import TextFiles
 from projhead.data import Document
 from projhead.errors import mendable
 from projhead.persistence.identity import EncoderIdentity
-from projhead.printable import printable
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 
 COLUMNS = ("examples", "other answers", "tracebacks")
 Table = list[tuple[str, str]]

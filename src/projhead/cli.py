@@ -24,9 +24,10 @@ VERBS = {
     "export": "write the encoder with the head inside: sentence-transformers, ONNX, int8",
     "encode": "encode a corpus into a store of vectors, resumable",
     "index": "build a search index over a store, add to it, delete from it",
-    "budget": "say what so many vectors take in memory and on disk, and what each form keeps",
+    "plan": "say whether vectors need nothing, bits, PCA or a head where they are searched",
     "search": "answer typed queries with texts and scores",
     "load": "load a store into PostgreSQL, LanceDB, Milvus or Qdrant, resumable, checked against exact search",
+    "budget": "older than plan, for one more release: every form under FAISS, with queries/s",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from projhead.printable import printable
+from projhead.console.printable import printable
 
 _PACKAGE = Path(__file__).resolve().parent
 

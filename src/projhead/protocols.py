@@ -286,7 +286,7 @@ class Exporter(Protocol):
     Attributes
     ----------
     title, usage : str
-        What it is and a snippet that loads it, for the card.
+        What it is, for the card, and a snippet that uses the written `folder`.
     encoder : type or None
         The class of `projhead.encoders` that runs the written folder; None where it takes a reducer and vectors, for
         the head alone, instead of a student and texts.

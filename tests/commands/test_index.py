@@ -14,7 +14,8 @@ from projhead.commands.compose import composed
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.indexes.base import load_index
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.vectors import Vectors
 
 TEXTS = [f"text {number}" for number in range(600)]

@@ -12,7 +12,7 @@ from projhead.commands.load import run
 from projhead.data import Document
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 from projhead.vectors import unit_rows
 
 

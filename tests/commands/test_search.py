@@ -17,7 +17,7 @@ from projhead.commands.conf import help_of
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 from projhead.vectors import Vectors
 
 TEXTS = [f"{number}" for number in range(200)]

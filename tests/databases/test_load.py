@@ -16,7 +16,8 @@ from projhead.databases.address import checked_address, place
 from projhead.databases.load import Loaded, database_at, load
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 N, WIDTH = 240, 32

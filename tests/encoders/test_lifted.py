@@ -15,7 +15,7 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.indexes.exact import ExactIndex
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 from projhead.students.assemble import assemble
 from projhead.vectors import exact_top_k
 

@@ -23,7 +23,7 @@ from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.reducers.truncation import Truncation
 from projhead.store.embed import embed
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, unit_rows
 
 

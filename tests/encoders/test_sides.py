@@ -22,7 +22,8 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.persistence.registry import build, spec_of
 from projhead.reducers.pca import PCA
 from projhead.store.cached import Cached
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.students.assemble import assemble
 from projhead.vectors import unit_rows
 

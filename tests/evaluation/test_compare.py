@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 from projhead.codecs.binary import Binary
-from projhead.commands.train import _one_codec
+from projhead.codecs.pq import ProductQuantizer
 from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.compare import compare
+from projhead.evaluation.train import expect_trained
 from projhead.heads.linear import Linear
 from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
@@ -77,10 +77,9 @@ def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_i
 
 
 def test_only_a_learned_head_is_trained_through_a_codec() -> None:
-    pq = {"_target_": "projhead.codecs.pq.ProductQuantizer", "n_bytes": 4}
-    head = LearnedReducer(16)
-    assert _one_codec(OmegaConf.create({"codec": None}), head) is None
-    assert _one_codec(OmegaConf.create({"codec": pq}), head) is head.codec
-    assert head.codec.name == "pq_4"
+    expect_trained(LearnedReducer(16), ProductQuantizer(4), Path("last.ckpt"))
+    expect_trained(PCA(16), None, None)
     with pytest.raises(ValueError, match="expected reducer=learned to train through pq_4, got pca"):
-        _one_codec(OmegaConf.create({"codec": pq}), PCA(16))
+        expect_trained(PCA(16), ProductQuantizer(4), None)
+    with pytest.raises(ValueError, match="expected reducer=learned to go on with a checkpoint, got pca"):
+        expect_trained(PCA(16), None, Path("last.ckpt"))

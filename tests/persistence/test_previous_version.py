@@ -20,7 +20,8 @@ from projhead.indexes.base import load_index
 from projhead.indexes.rescore import RescoreIndex
 from projhead.persistence.registry import build
 from projhead.reducers.base import load_reducer
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.vectors import unit_rows
 
 V3 = Path(__file__).parents[1] / "fixtures" / "v3"

@@ -15,7 +15,7 @@ from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, unit_rows
 
 

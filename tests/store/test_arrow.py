@@ -15,7 +15,8 @@ from projhead.data import Document
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
 from projhead.store.arrow import Form
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 N, WIDTH = 1500, 64

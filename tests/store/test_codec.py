@@ -23,7 +23,8 @@ from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import CodedRows, OneSided
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 WIDTH = 16

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -19,9 +20,10 @@ from projhead.encoders.minilm import MiniLM
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build
 from projhead.protocols import OneSided
+from projhead.store.fingerprint import digest_of, fingerprint
 from projhead.store.manifest import Manifest
-from projhead.store.shard import fingerprint
-from projhead.store.store import EmbeddingStore, store_path, write_store
+from projhead.store.store import EmbeddingStore, store_path
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, unit_rows
 
 WIDTH = 16
@@ -361,3 +363,17 @@ def test_a_gpus_cache_is_given_back_when_a_store_is_whole(tmp_path: Path, monkey
     monkeypatch.setattr("torch.cuda.empty_cache", lambda: freed.append((tmp_path / "b" / "state.json").exists()))
     _write(tmp_path / "b")
     assert freed == [True]
+
+
+def test_shards_that_an_older_version_marked_are_gone_on_with(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="interrupted"):
+        _write(tmp_path / "s", Hashing(fail_after=40))
+    manifest = Manifest.read(tmp_path / "s")
+    parts = [DOCUMENTS[:20], DOCUMENTS[20:40]]
+    marks = [digest_of(part) for part in parts]
+    assert [shard.documents[:3] for shard in manifest.shards] == ["to:", "to:"]
+    manifest.shards = [replace(shard, documents=mark) for shard, mark in zip(manifest.shards, marks, strict=True)]
+    manifest.write(tmp_path / "s")
+    with pytest.raises(ValueError, match="made from other ids or texts"):
+        _write(tmp_path / "s", documents=[*DOCUMENTS[:30], Document("id 30", "another"), *DOCUMENTS[31:]])
+    assert _write(tmp_path / "s").texts == TEXTS

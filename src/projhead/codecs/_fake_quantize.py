@@ -10,6 +10,10 @@ class FakeQuantized(nn.Module):
 
     Where a code is a step function of its row the gradient passes it straight (Bengio et al., "Estimating or
     propagating gradients through stochastic neurons", 2013).
+
+    References
+    ----------
+    - https://arxiv.org/abs/1308.3432
     """
 
     def state(self) -> dict[str, Tensor]:

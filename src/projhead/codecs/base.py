@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from projhead.as_rows import as_rows
 from projhead.persistence.folder import in_place
 from projhead.persistence.names import trusting
 from projhead.persistence.record import Record, read_record
 from projhead.persistence.registry import build, spec_of
 from projhead.protocols import Codec
 from projhead.vectors import Vectors, unit_rows
+from projhead.vectors.as_rows import as_rows
 
 if TYPE_CHECKING:
     from projhead.codecs._fake_quantize import FakeQuantized
@@ -68,6 +68,11 @@ class BaseCodec(ABC):
     suits: tuple[str, ...] = ()
     dimension: int
     state: State
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether `fit` was called, or a fitted one was loaded."""
+        return hasattr(self, "dimension")
 
     @abstractmethod
     def _shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
@@ -212,7 +217,7 @@ class BaseCodec(ABC):
         return self
 
     def _fitted(self) -> int:
-        if not hasattr(self, "dimension"):
+        if not self.is_fitted:
             raise ValueError(f"{self.name} is not fitted: call fit with rows first")
         return self.dimension
 

@@ -30,6 +30,10 @@ class Binary(BaseCodec):
         Bits of a code, after a random rotation. Where not given, one for each dimension, not rotated.
     random_state : int
         Seed of the rotation.
+
+    References
+    ----------
+    - https://doi.org/10.1145/509907.509965
     """
 
     def __init__(self, n_bits: Count | None = None, random_state: Seed = 0) -> None:
@@ -112,6 +116,11 @@ class FakeQuantizedBinary(FakeQuantized):
         What a bit of 0 and a bit of 1 stand for.
     rotation : Tensor of shape (bits, k), optional
         Directions whose values are compared; the dimensions themselves where not given.
+
+    References
+    ----------
+    - https://arxiv.org/abs/1308.3432
+    - https://arxiv.org/abs/1602.02830
     """
 
     def __init__(self, median: Tensor, levels: Tensor, rotation: Tensor | None = None) -> None:

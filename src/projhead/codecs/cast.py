@@ -41,6 +41,10 @@ class Cast(BaseCodec):
     ----------
     dtype : str
         ``"float32"``, ``"float16"``, ``"bfloat16"`` or ``"float8"``.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2209.05433
     """
 
     learns = False

@@ -31,6 +31,10 @@ class Integer(BaseCodec):
         8, or 4 (two values in a byte, the earlier in the low half).
     quantile : float
         The share of a dimension's absolute values that are inside; those outside take the nearest end.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2004.09602
     """
 
     def __init__(self, bits: Literal[4, 8] = 8, quantile: Share = 0.9999) -> None:
@@ -99,6 +103,10 @@ class FakeQuantizedInteger(FakeQuantized):
         Where to start.
     top : int
         The largest multiple, on either side of zero.
+
+    References
+    ----------
+    - https://arxiv.org/abs/1902.08153
     """
 
     def __init__(self, step: Tensor, top: int) -> None:

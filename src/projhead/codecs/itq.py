@@ -21,6 +21,10 @@ class ITQ(Binary):
     ----------
     n_bits : int
         Bits of a code, at most the width.
+
+    References
+    ----------
+    - https://doi.org/10.1109/TPAMI.2012.193
     """
 
     n_bits: int

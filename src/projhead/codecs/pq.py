@@ -31,6 +31,11 @@ class ProductQuantizer(BaseCodec):
         Length of a code; the width must be a multiple of it.
     rotate : bool
         Learn a rotation: OPQ, some twenty times slower to fit.
+
+    References
+    ----------
+    - https://doi.org/10.1109/TPAMI.2010.57
+    - https://doi.org/10.1109/TPAMI.2013.240
     """
 
     def __init__(self, n_bytes: Count = 32, rotate: bool = False) -> None:
@@ -118,6 +123,11 @@ class FakeQuantizedSums(FakeQuantized):
         Where to start; k is groups times e.
     rotation : Tensor of shape (k, k), optional
         Applied to rows first, and undone.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2108.00644
+    - https://arxiv.org/abs/1711.00937
     """
 
     def __init__(self, centroids: Tensor, rotation: Tensor | None = None) -> None:

@@ -24,6 +24,10 @@ class RaBitQ(BaseCodec):
     ----------
     random_state : int
         Seed of the rotation.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2405.12497
     """
 
     name = "rabitq"

@@ -37,6 +37,11 @@ class ResidualQuantizer(BaseCodec):
         Groups of neighboring dimensions, each with as many stages; the width and `n_bytes` must be multiples of it.
     beam : int
         Candidates that the choice of centroids keeps from stage to stage.
+
+    References
+    ----------
+    - https://doi.org/10.3390/s101211259
+    - https://doi.org/10.1109/CVPR.2015.7299052
     """
 
     def __init__(self, n_bytes: Count = 16, n_splits: Count = 1, beam: Count = 5) -> None:

@@ -24,6 +24,11 @@ class Sparse(BaseCodec):
     ----------
     n_bytes : int
         Of a code: four for each entry kept.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2107.05720
+    - https://arxiv.org/abs/2503.01776
     """
 
     learns = False

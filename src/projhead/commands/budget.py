@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -15,6 +17,7 @@ from projhead.store.store import EmbeddingStore
 
 def run(cfg: DictConfig) -> float:
     """Print the table, the recommended form on top; return what it is estimated to keep."""
+    print("budget is now plan, which also weighs PCA and heads; budget goes with the next release", file=sys.stderr)
     folder = run_folder()
     expect_ours(folder, "a budget", ours=(folder / "budget.md").is_file())
     sample = sample_of(

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from projhead.commands.compose import composed
 from projhead.commands.run_folder import run_folder
+from projhead.report.findings import retention_at
 from projhead.report.results import read_results
 
 _QUERIES = (
@@ -57,7 +58,7 @@ def run(cfg: DictConfig) -> float:
     _verb(folder / "search", "search", f"index={index}", f"query=[{queries}]", "top_k=3")
     _say("Put it all on one page")
     _verb(folder / "report-run", "report", f"results={folder}", f"out={folder / 'report'}")
-    kept = _retention(folder / "evaluate" / "results.jsonl", middle)
+    kept = retention_at(read_results(folder / "evaluate" / "results.jsonl"), middle)
     seconds = time.perf_counter() - started
     print(
         f"\nDone in {seconds:.0f} s. At {middle} dimensions the head keeps {kept['subject']:.1%} of the teacher's "
@@ -76,11 +77,3 @@ def _verb(folder: Path, verb: str, *overrides: str) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     cfg = composed(verb, overrides, folder)
     return importlib.import_module(f"projhead.commands.{verb}").run(cfg)
-
-
-def _retention(results: Path, width: int) -> dict[str, float]:
-    """Return the share of the teacher's nDCG@10 that the head, and the best baseline, keep at one width."""
-    rows = [row for row in read_results(results) if row.metric == "ndcg@10" and not row.baseline]
-    full = next(row.value for row in rows if row.role == "reference")
-    at_width = [row for row in rows if row.n_components == width]
-    return {role: max(row.value / full for row in at_width if row.role == role) for role in ("subject", "baseline")}

@@ -21,8 +21,6 @@ def run(cfg: DictConfig) -> int:
     corpus: Corpus = encoder if _own_rows(encoder) else instantiate(cfg.corpus)
     if cfg.artifact:
         encoder = Reduced(encoder, str(cfg.artifact))
-    again = cfg.count and getattr(corpus, "path", "") != "-"
-    total = sum(1 for _ in corpus.documents(cfg.split)) if again else None
     store = embed(
         encoder,
         corpus,
@@ -34,15 +32,14 @@ def run(cfg: DictConfig) -> int:
         shard_rows=cfg.shard_rows,
         keep_texts=cfg.keep_texts,
         side=cfg.side,
-        total=total,
+        count=cfg.count,
     )
-    size = sum((store.folder / shard.file).stat().st_size for shard in store.manifest.shards)
     codec, stored = store.manifest.codec, str(cfg.store_dtype)
     if codec:
         stored, clipped = codec["name"], store.manifest.clipped
         print(f"{stored} fitted to {codec['fitted_to']}; {clipped:,} values lay outside its range")
     print(
-        f"{len(store):,} rows of {store.dimension} {stored} in {store.folder} ({size / 1e6:,.1f} MB)\n"
+        f"{len(store):,} rows of {store.dimension} {stored} in {store.folder} ({store.disk_bytes / 1e6:,.1f} MB)\n"
         f"search it: projhead index store={store.folder} out=<index>"
     )
     return len(store)

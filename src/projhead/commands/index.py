@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from pathlib import Path
-from typing import Any
 
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.collection import Collection
-from projhead.commands.search import ids_of
+from projhead.commands.ids import ids_of
 from projhead.store.store import EmbeddingStore
 
 
@@ -24,33 +22,19 @@ def run(cfg: DictConfig) -> int:
             f"expected store=... to build {path}, or add=... or delete=... to change it, got "
             + ("both" if changes else "none of them")
         )
-    collection = Collection.open(path) if changes else _built(cfg)
+    if changes:
+        collection = Collection.open(path)
+    else:
+        codec = instantiate(cfg.get("codec"))  # absent where the group is null
+        collection = Collection.build(EmbeddingStore.open(cfg.store), instantiate(cfg.index), codec=codec)
     if cfg.delete is not None:
         print(f"deleted {collection.delete(ids_of(cfg.delete)):,} rows")
     if cfg.add is not None:
         collection.add(EmbeddingStore.open(cfg.add))
     seconds, index = time.perf_counter() - started, collection.index
     collection.save(path)
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(
-        f"{len(index):,} rows of {index.dimension} in {path}: {size / 1e6:,.1f} MB on disk, {index.nbytes / 1e6:,.1f} "
-        f"in memory ({seconds:.1f} s)\nask it: projhead search index={path} \"query='...'\""
+        f"{len(index):,} rows of {index.dimension} in {path}: {collection.disk_bytes / 1e6:,.1f} MB on disk, "
+        f"{index.nbytes / 1e6:,.1f} in memory ({seconds:.1f} s)\nask it: projhead search index={path} \"query='...'\""
     )
     return len(index)
-
-
-def _built(cfg: DictConfig) -> Collection:
-    return Collection.build(EmbeddingStore.open(cfg.store), instantiate(cfg.index, **_codec(cfg)))
-
-
-def _codec(cfg: DictConfig) -> dict[str, Any]:
-    """Return the codec asked for as an argument of the index."""
-    if cfg.get("codec") is None:  # absent where the group is null
-        return {}
-    codec = instantiate(cfg.codec)
-    if "codec" not in inspect.signature(get_class(cfg.index._target_)).parameters:
-        raise ValueError(
-            f"{cfg.index._target_} stores rows in its own way, got codec={codec.name}: leave the codec out, "
-            "or choose index=exact or index=rescore"
-        )
-    return {"codec": codec}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,10 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from projhead.collection import Collection, Hit
+from projhead.commands.ids import ids_of
+from projhead.console.printable import printable
 from projhead.evaluation.measurements import paths_of
 from projhead.persistence.arrays import read_array
-from projhead.printable import printable
 from projhead.vectors import Vectors
 
 
@@ -86,10 +87,3 @@ def _lines(one: Asked, hits: list[Hit]) -> str:
         for rank, hit in enumerate(hits, start=1)
     ]
     return "\n".join([f"\n{printable(one.name)}", *rows])
-
-
-def ids_of(given: str | Iterable[Any]) -> list[str]:
-    """Return ids from a list, or from a file with one a line."""
-    if not isinstance(given, str):
-        return [str(one) for one in given]
-    return Path(given).read_text(encoding="utf-8").splitlines()

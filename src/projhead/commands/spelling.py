@@ -45,6 +45,7 @@ _SHORT = {
     ("search", "index"): "index.path",
     ("search", "queries"): "queries.path",
     ("budget", "queries"): "queries.path",
+    ("plan", "queries"): "queries.path",
     ("export", "quantization"): "export.quantization",
 }
 #: Verbs that take a list of codecs.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from projhead.settings.ranges import Count, CountOrNone, Part, Seed, Share
+from projhead.settings.ranges import Count, CountOrNone, Part, Seed, Share, Weight
 
 #: A group's choice: what its ``_target_`` takes is checked by itself.
 Node = Mapping[str, Any]
@@ -188,6 +188,26 @@ class Budget(_Loading):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan(_Loading):
+    """``projhead plan``."""
+
+    encoder: Node
+    corpus: Node
+    target: Node
+    rows: Count
+    memory: str
+    recall: Part
+    price_per_dimension: Weight | None
+    price_per_gb: Weight | None
+    store: str | None
+    queries: MaybePlace
+    widths: Sequence[Count]
+    artifact: Names
+    max_rows: Count
+    n_queries: Count
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report(_Run):
     """``projhead report``."""
 
@@ -206,5 +226,6 @@ class Demo(_Run):
 
 
 VERBS: dict[str, type[_Run]] = {
-    one.__name__.lower(): one for one in (Train, Evaluate, Export, Encode, Index, Search, Load, Budget, Report, Demo)
+    one.__name__.lower(): one
+    for one in (Train, Evaluate, Export, Encode, Index, Search, Load, Plan, Budget, Report, Demo)
 }

@@ -47,7 +47,12 @@ class TextFiles:
         self.path, self.column, self.id_column = str(path), column, id_column
         self.test_fraction, self.max_documents, self.skip_bad = test_fraction, max_documents, skip_bad
         self.encoding = encoding
-        self.name = "stdin" if self.path == "-" else Path(self.path).stem
+        self.name = "stdin" if self.once else Path(self.path).stem
+
+    @property
+    def once(self) -> bool:
+        """Whether the texts can be read only once, as those of standard input."""
+        return self.path == "-"
 
     def documents(self, split: str) -> Iterator[Document]:
         """Stream the documents of split "train", "test" or "all".
@@ -60,7 +65,7 @@ class TextFiles:
             If a file cannot be read or holds no or bad texts, a column is missing, or standard input is to be
             split, which can be read only once.
         """
-        if self.path == "-" and split != "all":
+        if self.once and split != "all":
             raise ValueError(f"standard input can be read only once: expected split=all, got {split!r}; use a file")
         columns = [self.column] if self.id_column is None else [self.column, self.id_column]
         rows = read_rows(self.path, columns, self.encoding)

@@ -17,12 +17,12 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
 from projhead.encoders.sides import SIDES, Side
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record
-from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
 
 OUTPUT = "sentence_embedding"

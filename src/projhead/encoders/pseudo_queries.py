@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from projhead.corpora.queries import central
+from projhead.corpora.queries import Queries, central
 from projhead.corpora.queries import pseudo_queries as sentences_of
 from projhead.encoders.load import encoder_of
 from projhead.store.embed import embed
@@ -53,6 +53,13 @@ def pseudo_queries(
     queries = sentences_of(store.texts, per_text=per_text, keep=keep, seed=random_state)
     if not queries.texts:
         raise ValueError(f"{store.folder}: expected documents of several sentences to take queries from, got none")
+    return encoded(store, queries, out=out, show_progress=show_progress)
+
+
+def encoded(
+    store: EmbeddingStore, queries: Queries, *, out: str | Path | None = None, show_progress: bool = True
+) -> Vectors:
+    """Return the vectors (q, d) of sentences of a store's documents, those of each document that are nearest to it."""
     folder = store.folder.with_name(f"{store.folder.name}-queries") if out is None else Path(out)
     settings: dict[str, Any] = {"side": "query", "keep_texts": False, "show_progress": show_progress}
     rows = embed(encoder_of(store), queries.texts, out=folder, **settings)

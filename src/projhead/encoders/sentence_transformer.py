@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
 from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted
 from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import holds, read_record
-from projhead.progress import progress
 from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from projhead.as_rows import as_rows, of_arrow
 from projhead.corpora.readers import read_rows
 from projhead.persistence.arrays import read_array
+from projhead.vectors.as_rows import as_rows, of_arrow
 
 #: What vectors are called where nobody says.
 _COLUMN = "embedding"

@@ -11,6 +11,7 @@ from projhead.codecs.base import BaseCodec
 from projhead.evaluation.held_out import held_out
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
+from projhead.reducers.learned import LearnedReducer
 from projhead.report.comparison import Comparison
 from projhead.vectors import Vectors
 
@@ -60,7 +61,7 @@ def compare_and_save(
     """
     for baseline in baselines.values():
         baseline.fit(train)
-    widths = [*getattr(reducer, "nested", ()), reducer.n_components]
+    widths = [*reducer.nested, reducer.n_components]
     cut = {width: (reducer.prefix(width), {n: one.prefix(width) for n, one in baselines.items()}) for width in widths}
     searched = train if student_rows is None and reducer.training_.get("purpose") == "index" else None
     measured = partial(
@@ -85,8 +86,8 @@ def compare_and_save(
         for name, baseline in others.items():
             baseline.save(part / "baselines" / name, teacher=teacher)
         card = f"# projhead artifact: {head.kind}, {teacher.name}, {train.shape[1]} -> {width}\n\n"
-        if summary := getattr(head, "summary_", ""):
-            card += f"Trained {summary}.\n\n"
+        if isinstance(head, LearnedReducer):
+            card += f"Trained {head.summary_}.\n\n"
         card += _JUDGED["rows" if searched is None else "index"]
         head.save(part / "artifact", teacher=teacher, card=f"{card}{found}")
     return found

@@ -37,7 +37,7 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str, made: Sequen
         "## Use",
         "",
         "```python",
-        f'folder = "path/to/this/folder"\n{_given(exporter)}{_usage(exporter, record)}',
+        f'folder = "path/to/this/folder"\n{_usage(exporter, record)}',
         "```",
         "",
         "## Parity",
@@ -77,19 +77,10 @@ def _measured_on(exporter: Exporter, record: dict[str, Any]) -> str:
 
 def _usage(exporter: Exporter, record: dict[str, Any]) -> str:
     """Return the usage snippet; of two networks that for documents."""
-    usage = exporter.usage.rstrip()
+    usage = exporter.usage.strip()
     if not record.get("routes"):
         return usage
     return usage.replace("{folder}/", "{folder}/document/") + "\n# Queries have a network of their own: query/"
-
-
-def _given(exporter: Exporter) -> str:
-    """Return what the usage snippet starts from."""
-    if exporter.encoder:
-        return 'texts = ["a text", "another"]\n'
-    if "(texts)" in exporter.usage:
-        return 'teacher = "the teacher"\ntexts = ["a text", "another"]\n'
-    return "vectors = ...  # the teacher's, float32 (n, d)\n"
 
 
 def _front_matter(record: dict[str, Any], teacher: str) -> list[str]:

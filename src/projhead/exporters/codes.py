@@ -21,11 +21,13 @@ class FaissCodes:
 
     title = "A projection head and the codes it was trained through, as one FAISS index"
     usage = """
+documents, queries = ..., ...  # the teacher's vectors, float32 (n, d), (q, d)
+
 import faiss
 
 index = faiss.read_index(f"{folder}/codes.index")
-index.add(documents)  # float32 (n, d), the teacher's vectors
-scores, numbers = index.search(queries, 10)  # float32 (q, d)
+index.add(documents)
+scores, numbers = index.search(queries, 10)
 """
     encoder = None
     form = None

@@ -33,6 +33,8 @@ class HeadOnnx:
 
     title = "The projection head alone, as ONNX"
     usage = """
+vectors = ...  # the teacher's, float32 (n, d)
+
 import onnxruntime
 
 session = onnxruntime.InferenceSession(f"{folder}/head.onnx")
@@ -60,6 +62,9 @@ class HeadDense:
 
     title = "The projection head alone, as sentence-transformers Dense modules"
     usage = """
+teacher = "the teacher"
+texts = ["a text", "another"]
+
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
@@ -95,6 +100,8 @@ class HeadFaiss:
 
     title = "The projection head alone, as a FAISS transform"
     usage = """
+vectors = ...  # the teacher's, float32 (n, d)
+
 import faiss
 
 transform = faiss.read_VectorTransform(f"{folder}/head.vt")

@@ -62,6 +62,8 @@ class Onnx:
 
     title = "One ONNX graph from token ids to unit rows, the projection head inside"
     usage = """
+texts = ["a text", "another"]
+
 import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer

@@ -54,6 +54,8 @@ class OpenVino:
 
     title = "One OpenVINO graph from token ids to unit rows, the projection head inside"
     usage = """
+texts = ["a text", "another"]
+
 import numpy as np
 import openvino
 from tokenizers import Tokenizer

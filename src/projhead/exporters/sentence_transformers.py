@@ -44,6 +44,8 @@ class SentenceTransformersFolder:
 
     title = "A sentence-transformers model with the projection head inside, as stock Dense modules"
     usage = """
+texts = ["a text", "another"]
+
 from sentence_transformers import SentenceTransformer
 
 model = SentenceTransformer(folder)

@@ -12,11 +12,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import nn
 
+from projhead.console.quiet import quiet
 from projhead.encoders.graph import OUTPUT
 from projhead.errors import UserError
 from projhead.exporters.table import TokenMean, token_example
 from projhead.quantization.network import SMALL, Network
-from projhead.quiet import quiet
 
 #: What tools that pool by themselves read of a graph.
 _POOLED_BY_OTHERS = "last_hidden_state"

@@ -8,12 +8,19 @@ from torch import Tensor, nn
 class Linear(nn.Module):
     """Affine projection ``W x + b``.
 
+    PCA is one with closed-form weights; as a trained layer behind a teacher it is Zhao et al., "Compressing Sentence
+    Representation for Semantic Retrieval via Homomorphic Projective Distillation", 2022.
+
     Parameters
     ----------
     in_features, out_features : int
         Teacher width d and reduced width k.
     bias : bool
         Whether there is a ``b``.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2203.07687
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = False) -> None:

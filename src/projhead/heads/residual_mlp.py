@@ -27,6 +27,11 @@ class ResidualMLP(nn.Module):
         Width h of the network beside the linear map; four times d where not given.
     activation : {"relu", "gelu"}
         "gelu" (Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", 2016) has a bias before it.
+
+    References
+    ----------
+    - https://arxiv.org/abs/1512.03385
+    - https://proceedings.mlr.press/v15/glorot11a.html
     """
 
     def __init__(

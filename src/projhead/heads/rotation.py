@@ -19,6 +19,10 @@ class Rotation(nn.Module):
     ----------
     in_features, out_features : int
         Teacher width d and reduced width k, at most d.
+
+    References
+    ----------
+    - https://doi.org/10.1145/320941.320947
     """
 
     def __init__(self, in_features: int, out_features: int) -> None:

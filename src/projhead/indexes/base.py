@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from projhead.codecs.base import BaseCodec
 from projhead.data import Footprint
 from projhead.indexes.ids import Ids, Places
 from projhead.indexes.rows import rows_of, unit_blocks
@@ -43,6 +44,19 @@ class BaseIndex(ABC):
     ids: Ids
     metadata: dict[str, Any]
     _loaded: tuple[Path, str] | None = None
+
+    def coded(self, codec: BaseCodec) -> Self:
+        """Return this index, not built yet, with rows stored by a codec.
+
+        Raises
+        ------
+        ValueError
+            If this kind stores rows in its own way.
+        """
+        raise ValueError(
+            f"{type(self).__name__} stores rows in its own way, got codec={codec.name}: leave the codec out, "
+            "or choose index=exact or index=rescore"
+        )
 
     @abstractmethod
     def _build(self, rows: Rows) -> None: ...

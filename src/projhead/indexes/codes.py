@@ -30,7 +30,7 @@ def codec_for(rows: Rows, codec: BaseCodec, *, given: bool) -> Any:
         if given:
             raise ValueError(f"the store holds codes of {rows.codec.name} already, got codec {codec.name}: give none")
         return rows.codec
-    return codec if hasattr(codec, "dimension") else copy(codec).fit(sample(rows, _FIT_ROWS))
+    return codec if codec.is_fitted else copy(codec).fit(sample(rows, _FIT_ROWS))
 
 
 def read_codes(file: Path, codec: BaseCodec, n: int, *, mapped: bool = False) -> NDArray[Any]:

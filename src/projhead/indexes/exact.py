@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -45,6 +45,11 @@ class ExactIndex(BaseIndex):
 
     def __init__(self, codec: BaseCodec | None = None) -> None:
         self.codec = codec
+
+    def coded(self, codec: BaseCodec) -> Self:
+        """Return this index with rows stored by a codec."""
+        self.codec = codec
+        return self
 
     def _build(self, rows: Rows) -> None:
         stored = codec_for(rows, self.codec or Cast("float32"), given=self.codec is not None)

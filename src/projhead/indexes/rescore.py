@@ -6,7 +6,7 @@ import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,11 @@ class RescoreIndex(BaseIndex):
         if not 0 < self.first_width <= rows.dimension:
             raise ValueError(f"first_width: expected 1 to {rows.dimension}, the width of rows, got {self.first_width}")
         return _Prefix(rows, self.first_width)
+
+    def coded(self, codec: BaseCodec) -> Self:
+        """Return this index with rows stored by a codec."""
+        self.codec = codec
+        return self
 
     def _build(self, rows: Rows) -> None:
         stored = codec_for(rows, self.codec or Cast("float16"), given=self.codec is not None)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from projhead.as_rows import as_rows
 from projhead.protocols import Rows
 from projhead.vectors import Vectors, unit_rows
+from projhead.vectors.as_rows import as_rows
 
 #: Values held at once as float32: 64 MB.
 _BLOCK = 1 << 24

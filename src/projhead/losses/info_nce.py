@@ -25,6 +25,11 @@ class InfoNCE(nn.Module):
         What similarities are divided by; where not given it is fitted to the start and learned.
     max_share : float
         Candidates above this share of the positive's teacher similarity are left out.
+
+    References
+    ----------
+    - https://arxiv.org/abs/1807.03748
+    - https://arxiv.org/abs/2407.15831
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class MarginMSE(nn.Module):
     """Mean squared error between student's and teacher's margins.
 
-    Hofstätter et al., "Improving Efficient Neural Ranking Models with Cross-Architecture Knowledge HeadModule",
+    Hofstätter et al., "Improving Efficient Neural Ranking Models with Cross-Architecture Knowledge Distillation",
     2020, with the candidate that the teacher finds nearest as the positive and all others as negatives: the order
     counts and how far apart, not the similarities themselves.
 
@@ -20,6 +20,10 @@ class MarginMSE(nn.Module):
     ----------
     top_k : int
         How many negatives of each anchor count, the nearest by the teacher.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2010.02666
     """
 
     def __init__(self, top_k: Annotated[int, Ge(1)] = 64) -> None:

@@ -23,6 +23,10 @@ class MatryoshkaAdaptor(nn.Module):
         How many nearest candidates the first part looks at.
     pairwise_weight : float
         What the second part counts beside the first.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2407.20243
     """
 
     def __init__(self, top_k: Annotated[int, Ge(1)] = 10, pairwise_weight: Annotated[float, Ge(0)] = 1.0) -> None:

@@ -18,7 +18,7 @@ class NeighborKL(nn.Module):
 
     Each anchor's similarities become a distribution over the candidates by a softmax at a low temperature, so
     near neighbors weigh most. The form of Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
-    over in-batch similarities as in Fang et al., "SEED: Self-supervised HeadModule for Visual Representation",
+    over in-batch similarities as in Fang et al., "SEED: Self-supervised Distillation for Visual Representation",
     2021. Several teacher temperatures look at near and wide neighborhoods at once, their divergences summed.
 
     Parameters
@@ -34,6 +34,11 @@ class NeighborKL(nn.Module):
     ------
     ValueError
         If there are not as many weights as temperatures.
+
+    References
+    ----------
+    - https://arxiv.org/abs/1503.02531
+    - https://arxiv.org/abs/2101.04731
     """
 
     def __init__(

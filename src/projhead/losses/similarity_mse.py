@@ -20,6 +20,11 @@ class SimilarityMSE(nn.Module):
     ----------
     sharpness : float
         0 weighs all pairs alike; larger looks more at near neighbors.
+
+    References
+    ----------
+    - https://doi.org/10.1007/BF02288367
+    - https://doi.org/10.1109/T-C.1969.222678
     """
 
     def __init__(self, sharpness: Annotated[float, Ge(0)] = 8.0) -> None:

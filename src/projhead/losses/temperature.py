@@ -24,6 +24,10 @@ class Temperature(nn.Module):
         Where it begins.
     learned : bool
         Whether it is fitted and learned; otherwise it stays.
+
+    References
+    ----------
+    - https://arxiv.org/abs/2103.00020
     """
 
     def __init__(self, value: float, learned: bool = True) -> None:

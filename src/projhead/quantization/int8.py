@@ -4,6 +4,11 @@ Activations' scales are found as the graph runs (as in Yao et al., "ZeroQuant", 
 row does not depend on what else is in its batch. Channels in which activations are large are made smaller beforehand,
 and their weights larger (Xiao et al., "SmoothQuant", 2023), by what activations are on calibration texts. Only standard
 ONNX operators are used.
+
+References
+----------
+- https://arxiv.org/abs/2206.01861
+- https://arxiv.org/abs/2211.10438
 """
 
 from __future__ import annotations

@@ -5,6 +5,12 @@ middle of it, as in Wei et al., "Outlier Suppression+" (2023). What is divided o
 and what is added behind the product, together with the mean error of the rounded weights (Nagel et al., "Data-Free
 Quantization", 2019). Only standard ONNX operators are used: QuantizeLinear and DequantizeLinear around each product,
 which runtimes replace by int8 products of their own.
+
+References
+----------
+- https://arxiv.org/abs/2211.10438
+- https://arxiv.org/abs/2304.09145
+- https://arxiv.org/abs/1906.04721
 """
 
 from __future__ import annotations

@@ -1,6 +1,12 @@
 """ONNX Runtime's own quantizers, for comparison and for smaller files: onnxruntime.quantization does the work.
 
-Their operators are ONNX Runtime's (domain com.microsoft) or are replaced by those when a model is loaded.
+Their operators are ONNX Runtime's (domain com.microsoft) or are replaced by those when a model is loaded. The scheme is
+that of Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+2018.
+
+References
+----------
+- https://arxiv.org/abs/1712.05877
 """
 
 from __future__ import annotations
@@ -8,9 +14,9 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from projhead.console.quiet import quiet
 from projhead.quantization.network import MOST_BYTES, Network
 from projhead.quantization.tables import tables_in_int8
-from projhead.quiet import quiet
 
 #: Weights of a column that share a scale, of 4 or 8 bits.
 _BLOCK = 32

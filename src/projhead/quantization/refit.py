@@ -5,6 +5,10 @@ texts. The affine map back to the float32 network's rows, found by ridge regress
 Kennard, "Ridge Regression", 1970), goes into the head's first layer: the graph stays as large and as fast as it was.
 What is gained is likeness: quantized rows find float32 rows, and the other way, better than before. Among themselves
 they find the same neighbors as before, for what all rows have in common decides none.
+
+References
+----------
+- https://doi.org/10.1080/00401706.1970.10488634
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from projhead.as_rows import as_rows
 from projhead.codecs.base import BaseCodec, load_codec
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
@@ -32,6 +31,7 @@ from projhead.reducers.ready import ready_folder
 from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
+from projhead.vectors.as_rows import as_rows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,6 +77,8 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     kind: str
     #: Whether it is what a comparison asks about (``"subject"``), or what that is compared with (``"baseline"``).
     role = "subject"
+    #: Smaller widths at which the first components serve alone.
+    nested: Sequence[int] = ()
     teacher_: EncoderIdentity | None = None
     store_: EmbeddingStore | None = None
     codec_: BaseCodec | None = None
@@ -131,8 +133,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         given = self.get_params(deep=False)
         check({key: one.tolist() if isinstance(one, np.ndarray) else one for key, one in given.items()}, type(self))
 
-    def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool) -> NDArray[Any]:
+    def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool, finite: bool = True) -> NDArray[Any]:
         """Validate `X` without copying: float16 and memory-mapped rows stay what they are.
+
+        Callers that make all rows unit length, which finds values that are not finite, leave that check out.
 
         A store says whose rows it holds: a fit keeps that, and another teacher's rows are refused from then on.
         """
@@ -155,6 +159,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 reset=reset,
                 dtype=[np.float32, np.float64, np.float16],
                 ensure_min_samples=2 if reset else 1,
+                ensure_all_finite=finite,
             )
         if reset and isinstance(self.n_components, int | np.integer) and not 1 <= self.n_components <= rows.shape[1]:
             raise ValueError(
@@ -191,7 +196,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             If the width is not that of the fit, or values are not finite.
         """
         check_is_fitted(self)
-        rows = self._checked(X, reset=False)
+        rows = self._checked(X, reset=False, finite=False)
         reduced = np.empty((len(rows), self._n_features_out), np.float32)
         for block, part in blocks(rows):
             reduced[block] = self._head(part)
@@ -268,6 +273,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         shorter.n_components = n_components
         shorter.head_ = self.head_.prefix(n_components)  # type: ignore[operator]
         shorter._drop_decoder()
+        shorter.__dict__.pop("shortfall_", None)  # is of all components together
         for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
             if hasattr(self, name):
                 setattr(shorter, name, getattr(self, name)[:n_components])

@@ -13,11 +13,13 @@ from projhead.settings.ranges import Count, Fraction
 
 
 class PCA(Reducer):
-    """Principal components of unit rows, by one pass over the smaller of their two Gram matrices.
+    """Principal components of unit rows, in the time of scikit-learn's or less.
 
-    Equal to full PCA, in memory that does not grow with n. Centered is what scikit-learn and FAISS do; uncentered
-    (Eckart and Young, 1936) is sentence-transformers' recipe; whitening (Su et al., "Whitening Sentence
-    Representations for Better Semantics and Faster Retrieval", 2021) divides each component by its standard deviation.
+    Up to width 512, and where many components are asked for, equal to full PCA. Of wider rows the axes keep at least
+    99.9% of the variance that the best keep (97% of noise, whose axes are all alike): see `shortfall_`. Memory does not
+    grow with n. Centered is what scikit-learn and FAISS do; uncentered (Eckart and Young, 1936) is
+    sentence-transformers' recipe; whitening (Su et al., "Whitening Sentence Representations for Better Semantics and
+    Faster Retrieval", 2021) divides each component by its standard deviation.
 
     Parameters
     ----------
@@ -38,6 +40,9 @@ class PCA(Reducer):
         Variance along each axis (mean square where uncentered), with n - 1 degrees of freedom where centered.
     explained_variance_ratio_ : ndarray of shape (k,), float64
         The same as a share of the whole.
+    shortfall_ : float
+        Of the variance along the components, the share that the best axes may have beyond it, by the residuals. 0 where
+        all was decomposed.
     n_components_ : int
         The width k that was taken.
     """
@@ -64,13 +69,14 @@ class PCA(Reducer):
         ValueError
             If there are fewer rows or columns than components, or values are not finite.
         """
-        rows = self._checked(X, reset=True)
+        rows = self._checked(X, reset=True, finite=False)
         n = len(rows)
         if isinstance(self.n_components, int | np.integer) and n < self.n_components:
             raise ValueError(f"n_components: expected at most n_samples = {n} rows, got {self.n_components}")
         known = spectrum(rows)
         k = _width(self.n_components, known, self.center)
         self.explained_variance_, components = known.principal(k, center=self.center)
+        self.shortfall_ = known.missed[self.center]
         total = known.variance(center=self.center)
         self.explained_variance_ratio_ = self.explained_variance_ / (total or 1.0)
         if self.whiten:
@@ -84,7 +90,7 @@ def _width(asked: int | float | None, known: Spectrum, center: bool) -> int:
     """Return the number of components that is asked for: itself, all, or what explains a share of the variance."""
     if isinstance(asked, int | np.integer):
         return int(asked)
-    most: int = min(known.n, len(known.mean))
+    most: int = min(known.n, known.d)
     if asked is None:
         return most
     if asked >= 1:

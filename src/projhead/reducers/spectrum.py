@@ -5,86 +5,189 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.reducers.base import blocks
-from projhead.reducers.eigen import Matrix, leading
-from projhead.vectors import unit_rows
+from projhead.reducers.eigen import Matrix, leading, orthonormal
+from projhead.reducers.krylov import Krylov, first_look
+from projhead.vectors import Vectors, unit_rows
 
-#: Rows of one product: they stay in the processor's cache while they are made unit length.
-_BLOCK = 4096
+#: Rows of one product.
+_BLOCK = 16_384
 #: Products of fewer multiplications than this are made in float64; in longer ones float32's errors average out.
-_EXACT = 4e8
+_EXACT = 3e7
+#: Up to this shorter side all is decomposed, by one pass over the rows.
+_SMALL = 512
 
 
 class Spectrum:
-    """Sum and Gram matrix of unit rows, of the shorter side, and the principal axes that follow.
+    """Mean and principal axes of unit rows, found once for all forms of PCA.
+
+    What is cheapest of three is done: the Gram matrix of the shorter side (with n < d the n x n one; Turk and Pentland,
+    "Eigenfaces for Recognition", 1991) and LAPACK; its Krylov space; or the Krylov space of the rows themselves, whose
+    Gram matrix is never formed.
 
     Parameters
     ----------
     rows : ndarray of shape (n, d), float
-        Perhaps memory-mapped. With n < d they are kept, and their n x n products take the place of the d x d Gram
-        matrix (Turk and Pentland, "Eigenfaces for Recognition", 1991).
+        Perhaps memory-mapped. With n < d they are kept.
     """
 
     def __init__(self, rows: NDArray[Any]) -> None:
-        self.n, d = rows.shape
-        dtype = np.float64 if self.n * d * min(self.n, d) < _EXACT else np.float32
-        self.rows: NDArray[Any] | None = unit_rows(rows, "X").astype(dtype, copy=False) if self.n < d else None
-        if self.rows is not None:
-            total = self.rows.sum(0, dtype=np.float64)
-            self.gram: Matrix = np.matmul(self.rows, self.rows.T).astype(np.float64, copy=False)
-        else:
-            total, self.gram = np.zeros(d), np.zeros((d, d))
-            for _, part in blocks(rows, _BLOCK):
-                part = part.astype(dtype, copy=False)
-                total += part.sum(0, dtype=np.float64)
-                self.gram += part.T @ part
-        self.mean: Matrix = total / self.n
+        self.n, self.d = rows.shape
         self.source = rows  # held, so that no other array comes to lie in its place in `one_pass`
+        exact = self.n * self.d * min(self.n, self.d) < _EXACT
+        self._dtype = np.float64 if exact else np.float32
+        self._wide: NDArray[Any] | None = _unit(rows).astype(self._dtype, copy=False) if self.n < self.d else None
+        self._krylov: Krylov | None = None
         self._known: dict[bool, tuple[Matrix, Matrix]] = {}
+        #: By centering: of the variance along the axes that were found, the share that the best may have beyond it.
+        self.missed: dict[bool, float] = {}
+
+    @cached_property
+    def _sums(self) -> tuple[Matrix, float]:
+        """The sum of the rows (d,), and of their squares: how many have a direction."""
+        total, squares = np.zeros(self.d), 0.0
+        for part in self._blocks():
+            total += np.ones(len(part), part.dtype) @ part
+            squares += float(np.vecdot(part, part).sum(dtype=np.float64))
+        return total, squares
+
+    @cached_property
+    def gram(self) -> Matrix:
+        """The Gram matrix of the shorter side."""
+        if self._wide is not None:
+            product: Matrix = np.matmul(self._wide, self._wide.T).astype(np.float64, copy=False)
+            return product
+        gram, total = np.zeros((self.d, self.d)), np.zeros(self.d)
+        for part in self._blocks():
+            total += np.ones(len(part), part.dtype) @ part
+            gram += part.T @ part
+        vars(self).setdefault("_sums", (total, float(np.trace(gram))))
+        return gram
+
+    @property
+    def mean(self) -> Matrix:
+        """The mean (d,)."""
+        return np.divide(self._sums[0], self.n, dtype=np.float64)
 
     @property
     def second_moment(self) -> Matrix:
         """The mean (d, d) of the rows' outer products."""
-        gram: Matrix = self.gram if self.rows is None else np.matmul(self.rows.T, self.rows)
+        gram: Matrix = self.gram if self._wide is None else np.matmul(self._wide.T, self._wide)
         return np.divide(gram, self.n)
 
     def variance(self, *, center: bool) -> float:
         """Return the variance of all directions together."""
-        squares, middle = float(np.trace(self.gram)), float(self.mean @ self.mean)
+        squares, middle = self._sums[1], float(self.mean @ self.mean)
         total: float = (squares - self.n * middle) / max(self.n - 1, 1) if center else squares / self.n
         return total
 
     def principal(self, k: int, *, center: bool) -> tuple[Matrix, Matrix]:
         """Return variances (k,), falling, and axes (k, d), the largest entry of each positive."""
         if center not in self._known or len(self._known[center][0]) < k:
-            variance, axes = self._wide(k, center) if self.rows is not None else self._tall(k, center)
+            energy, vectors = self._leading(k, center)
+            if self._wide is not None:
+                energy, vectors = self._across(self._wide, vectors, center)
+            axes = vectors.T
             largest = np.take_along_axis(axes, np.abs(axes).argmax(1, keepdims=True), axis=1)
             degrees = max(self.n - 1, 1) if center else self.n
-            self._known[center] = variance.clip(min=0) / degrees, axes * np.where(largest < 0, -1.0, 1.0)
+            self._known[center] = energy.clip(min=0) / degrees, axes * np.where(largest < 0, -1.0, 1.0)
         variance, axes = self._known[center]
         return variance[:k], axes[:k]
 
-    def _tall(self, k: int, center: bool) -> tuple[Matrix, Matrix]:
-        gram = self.gram - self.n * np.outer(self.mean, self.mean) if center else self.gram
-        energy, axes = leading(gram, k)
-        return energy, axes.T
+    def _leading(self, k: int, center: bool) -> tuple[Matrix, Matrix]:
+        """Return the leading pairs of the shorter side."""
+        if min(self.n, self.d) > max(_SMALL, 2 * first_look(k) - 1):
+            self._krylov = self._krylov or self._space(k)
+            found = self._krylov.pairs(k, self._centered_inside if center else lambda inner: inner)
+            if found is not None:
+                values, vectors, self.missed[center] = found
+                return values, vectors
+        self.missed[center] = 0.0
+        matrix = self._centered() if center else self.gram
+        return leading(matrix.astype(self._dtype, copy=False), k)
 
-    def _wide(self, k: int, center: bool) -> tuple[Matrix, Matrix]:
-        gram, rows = self.gram, self.rows
-        if center:
-            each = gram.mean(0)
-            gram = gram - each - each[:, None] + each.mean()
-        _, weights = leading(gram, k)  # (n, k)
+    def _space(self, k: int) -> Krylov:
+        """Return the Krylov space of the rows, or of their Gram matrix where that is cheaper."""
+        n, d, m = self.n, self.d, min(self.n, self.d)
+        direct, formed = 6 * first_look(k) * n * d, n * d * m + 2 * first_look(k) * m * m
+        first = self.mean if self._wide is None else np.ones(n)
+        if not np.any(first):
+            first = np.ones(m)
+        if direct < formed and "gram" not in vars(self):
+            return Krylov(self._times, first, k)
+        gram = self.gram.astype(np.float32)
+        return Krylov(lambda block: gram @ block, first, k)
+
+    def _times(self, block: Vectors) -> NDArray[Any]:
+        """Return the Gram matrix of the shorter side times a block (m, b)."""
+        if self._wide is not None:
+            product: NDArray[Any] = self._wide @ (self._wide.T @ block)
+            return product
+        product = np.zeros(block.shape)
+        for start in range(0, self.n, _BLOCK):
+            part = self.source[start : start + _BLOCK].astype(np.float32, copy=False)
+            product += part.T @ ((part @ block) * self._weights[start : start + _BLOCK])
+        return product
+
+    @cached_property
+    def _weights(self) -> Vectors:
+        """One over the square of each row's length (n, 1): what makes products of given rows those of unit rows."""
+        squares = np.empty((self.n, 1), np.float32)
+        for start in range(0, self.n, _BLOCK):
+            part = self.source[start : start + _BLOCK].astype(np.float32, copy=False)
+            squares[start : start + _BLOCK, 0] = np.vecdot(part, part)
+        squares[squares == 0] = 1
+        return np.divide(1, squares, dtype=np.float32)
+
+    def _centered(self) -> Matrix:
+        each = self.gram.mean(0)
+        matrix: Matrix = (
+            self.gram - self.n * np.outer(self.mean, self.mean)
+            if self._wide is None
+            else self.gram - each - each[:, None] + each.mean()
+        )
+        return matrix
+
+    def _centered_inside(self, inner: Matrix) -> Matrix:
+        """Center within a Krylov space, whose first direction is the mean's, or that of a one for each row."""
+        if self._wide is None:
+            inner[0, 0] -= self.n * (self.mean @ self.mean)
+        else:
+            inner[0] = 0
+        return inner
+
+    def _across(self, rows: NDArray[Any], weights: Matrix, center: bool) -> tuple[Matrix, Matrix]:
+        """Return energies (k,) and axes (d, k) from weights (n, k) of rows (n, d)."""
         if center:
             weights = weights - weights.mean(0)
+        axes: Matrix = (weights.T.astype(self._dtype) @ rows).T.astype(np.float64, copy=False)
+        energy: Matrix = np.einsum("ij,ij->j", axes, axes)
+        if self._dtype == np.float64 and energy.min() > 1e-6 * energy.max():
+            return energy, axes / np.sqrt(energy)  # orthogonal to 1e-10
         # A direction without variance becomes one at right angles to the others.
-        axes, triangle = np.linalg.qr(rows.T.astype(np.float64, copy=False) @ weights)  # type: ignore[union-attr]
-        return np.diagonal(triangle) ** 2, axes.T
+        axes, triangle = orthonormal(axes)
+        return np.diagonal(triangle) ** 2, axes
+
+    def _blocks(self) -> Iterator[NDArray[Any]]:
+        """Yield unit rows."""
+        if self._wide is not None:
+            yield self._wide
+            return
+        for start in range(0, self.n, _BLOCK):
+            yield _unit(self.source[start : start + _BLOCK]).astype(self._dtype, copy=False)
+
+
+def _unit(rows: NDArray[Any]) -> Vectors:
+    """Return unit rows: the same array where they are so already."""
+    with np.errstate(all="ignore"):  # `unit_rows` tells what is not finite
+        if rows.dtype == np.float32 and np.abs(np.vecdot(rows, rows) - 1).max() < 2e-6:
+            return rows
+    return unit_rows(rows, "X")
 
 
 _shared: ContextVar[dict[Any, Spectrum] | None] = ContextVar("spectra", default=None)

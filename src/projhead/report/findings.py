@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
+from projhead.report.results import Result
 from projhead.report.rows import leading, metric_name
 
 _SAME = ["n_components", "reducer", "codec", "index"]
@@ -86,3 +87,11 @@ def _verdict(differences: pd.DataFrame) -> str:
     if (differences["low"] > 0).all():
         return "gain"
     return "loss" if (differences["high"] < 0).all() else "level"
+
+
+def retention_at(rows: Sequence[Result], width: int, metric: str = "ndcg@10") -> dict[str, float]:
+    """Return the share of the teacher's metric that the best subject, and the best baseline, keep at one width."""
+    values = [row for row in rows if row.metric == metric and not row.baseline]
+    full = next(row.value for row in values if row.role == "reference")
+    at_width = [row for row in values if row.n_components == width]
+    return {role: max(row.value / full for row in at_width if row.role == role) for role in ("subject", "baseline")}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from projhead.printable import printable
+from projhead.console.printable import printable
 from projhead.report.results import Result
 from projhead.report.rows import frame_of, is_export, is_overlap, leading, metric_name, roles_of
 

@@ -149,6 +149,7 @@ def _adapters(takes: Callable[..., Any]) -> dict[str, tuple[TypeAdapter[Any] | N
     return adapters
 
 
+@cache
 def annotations_of(takes: Callable[..., Any]) -> dict[str, Any]:
     """Return the annotation of every parameter; Any where there is none, or only type checkers can read it."""
     try:

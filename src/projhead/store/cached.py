@@ -7,9 +7,10 @@ from pathlib import Path
 
 from projhead.data import Document
 from projhead.protocols import Encoder
-from projhead.store.shard import fingerprint
+from projhead.store.fingerprint import fingerprint
 from projhead.store.side import Side, side_of, way_of
-from projhead.store.store import EmbeddingStore, store_path, write_store
+from projhead.store.store import EmbeddingStore, store_path
+from projhead.store.write import write_store
 from projhead.vectors import Vectors, unit_rows
 
 

@@ -35,7 +35,7 @@ def fit_or_open_codec(
     stream = iter(parts)
     if codec is None or manifest.codec is None:
         return None, stream
-    fitted, width = hasattr(codec, "dimension"), manifest.encoder.dimension
+    fitted, width = codec.is_fitted, manifest.encoder.dimension
     if fitted and codec.dimension != width:
         raise ValueError(f"{codec.name} was fitted to rows of width {codec.dimension}, the encoder's have {width}")
     if manifest.shards:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from projhead.codecs.base import BaseCodec
+from projhead.corpora.files import TextFiles
 from projhead.data import Document
 from projhead.persistence.registry import build
 from projhead.protocols import Corpus, Encoder
 from projhead.settings.options import option
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 
 
 def embed(
@@ -21,6 +23,7 @@ def embed(
     out: str | Path,
     split: str = "all",
     codec: str | BaseCodec | None = None,
+    count: bool = False,
     show_progress: bool = True,
     **options: Any,
 ) -> EmbeddingStore:
@@ -38,6 +41,8 @@ def embed(
         Of a corpus.
     codec : str or BaseCodec, optional
         Store codes of fewer bytes: ``"int8"``, ``"pq:32"``, or a codec of `projhead.codecs`.
+    count : bool
+        Read a corpus that can be read twice once more, so that the bar knows its end.
     show_progress : bool
     **options
         As `write_store` takes them: `name`, `dtype`, `calibration_rows`, `shard_rows`, `keep_texts`, `side`, `columns`,
@@ -57,6 +62,8 @@ def embed(
         raise ValueError(f"documents: expected texts for {encoder.name} to encode, got none")
     if hasattr(source, "documents"):
         options = {"name": source.name, "columns": getattr(source, "columns", None), **options}
+        if count and not (isinstance(source, TextFiles) and source.once):
+            options = {"total": sum(1 for _ in source.documents(split)), **options}
         source = source.documents(split)
     elif isinstance(source, Sized):
         options = {"total": len(source), **options}

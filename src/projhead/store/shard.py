@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +15,19 @@ from projhead.persistence.files import atomic_file, sha256_of
 from projhead.store.manifest import Manifest, Shard
 
 
-def add_text(digest: Any, text: str) -> None:
-    """Add a text with its length, so that no two lists of texts read alike."""
-    encoded = text.encode("utf-8", "surrogatepass")
-    digest.update(len(encoded).to_bytes(8, "big") + encoded)
-
-
-def fingerprint(texts: Iterable[str]) -> str:
-    """Return the digest of texts in order, 64 hex digits."""
-    digest = hashlib.sha256()
-    for text in texts:
-        add_text(digest, text)
-    return digest.hexdigest()
-
-
-def digest_of(documents: Sequence[Document]) -> str:
-    """Return the digest of ids, texts and, where there are any, other columns."""
-    return fingerprint(part for document in documents for part in _parts(document))
-
-
-def _parts(document: Document) -> Iterator[str]:
-    yield document.id
-    yield document.text
-    if document.columns:
-        yield repr(sorted(document.columns.items()))
-
-
 def write_shard(
     folder: Path,
     manifest: Manifest,
     documents: Sequence[Document],
     stored: NDArray[Any],
     clipped: int,
+    mark: str,
     kinds: Mapping[str, pa.DataType] | None = None,
 ) -> Shard:
     """Write the next shard as one Arrow record batch.
 
-    `stored` are rows or codes (n, items) in the manifest's dtype, `kinds` the types of the documents' other columns.
+    `stored` are rows or codes (n, items) in the manifest's dtype, `mark` says of which documents, `kinds` the types of
+    their other columns.
     """
     columns: dict[str, pa.Array] = {"id": pa.array([_id(document) for document in documents], pa.string())}
     if manifest.keep_texts:  # large: a shard of long texts may pass 2 GB
@@ -68,9 +43,7 @@ def write_shard(
         pa.ipc.new_stream(sink, batch.schema) as out,
     ):
         out.write_batch(batch)
-    known = bool(manifest.corpus["fingerprint"])  # of all texts, before the first was written
-    said = "" if known else digest_of(documents)
-    return Shard(path.name, len(documents), path.stat().st_size, sha256_of(path, done=True), said, clipped)
+    return Shard(path.name, len(documents), path.stat().st_size, sha256_of(path, done=True), mark, clipped)
 
 
 def _values(name: str, kind: pa.DataType, documents: Sequence[Document]) -> pa.Array:

@@ -9,9 +9,9 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformer
 
-from projhead.corpora.queries import pseudo_queries as sentences_of
+from projhead.corpora.queries import pseudo_queries
 from projhead.data import Document
-from projhead.encoders.pseudo_queries import pseudo_queries
+from projhead.encoders.pseudo_queries import encoded
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.reducers.learned import LearnedReducer
 from projhead.store.embed import embed
@@ -49,7 +49,7 @@ def distill(
     """
     with tempfile.TemporaryDirectory() as folder:
         store = embed(teacher, texts, out=out or Path(folder) / "documents", show_progress=show_progress)
-        asking = sentences_of(store.texts).texts
-        queries = pseudo_queries(store, show_progress=show_progress) if asking else None
+        sentences = pseudo_queries(store.texts)
+        queries = encoded(store, sentences, show_progress=show_progress) if sentences.texts else None
         head = LearnedReducer(n_components, **parameters).fit(store, queries=queries)
         return assemble(teacher, head)

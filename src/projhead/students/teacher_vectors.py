@@ -15,7 +15,7 @@ from projhead.corpora.split import in_test
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Corpus, Encoder
 from projhead.store.embed import embed
-from projhead.store.shard import fingerprint
+from projhead.store.fingerprint import fingerprint
 from projhead.store.side import Side
 from projhead.store.store import EmbeddingStore, store_path
 from projhead.students.distill import Texts

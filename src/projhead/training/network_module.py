@@ -24,7 +24,7 @@ class NetworkModule(pl.LightningModule):
     learns the teacher's reduced space; at inference it reads documents too. Where the network starts from the
     teacher's, its full-width rows are drawn to the teacher's as well: the two ideas are those of Vujanic and
     Rueckstiess, "LEAF", 2025 (a student in the teacher's space, by rows alone), and Zhao et al., "Compressing Sentence
-    Representation for Semantic Retrieval via Homomorphic Projective HeadModule", 2022 (a small network that learns
+    Representation for Semantic Retrieval via Homomorphic Projective Distillation", 2022 (a small network that learns
     reduced rows of a large one).
 
     Parameters

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from projhead.quiet import quiet
+from projhead.console.quiet import quiet
 
 # What Lightning says of every small fit and a user of `fit` cannot act on.
 _CHATTER = (

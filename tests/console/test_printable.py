@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from projhead.printable import printable
+from projhead.console.printable import printable
 
 
 @pytest.mark.parametrize(

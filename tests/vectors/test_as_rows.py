@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from projhead.as_rows import as_rows
 from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors, unit_rows
+from projhead.vectors.as_rows import as_rows
 
 #: Numbers that bfloat16 and float16 hold too.
 ROWS = np.random.default_rng(0).integers(-8, 8, (12, 4)).astype(np.float32) + 0.5

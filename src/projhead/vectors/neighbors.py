@@ -1,7 +1,4 @@
-"""Unit rows, exact nearest neighbors and their overlap.
-
-Rows are unit length everywhere in projhead, so the inner product is the cosine and higher is better.
-"""
+"""Exact nearest neighbors, and how many of them two spaces share."""
 
 from __future__ import annotations
 
@@ -10,51 +7,17 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from projhead.as_rows import as_rows
+from projhead.vectors.unit import Vectors
 
 if TYPE_CHECKING:
     import torch
-
-Vectors = NDArray[np.float32]
 
 #: Similarities held at once; bounds a block to 256 MB of float32.
 _BLOCK = 1 << 26
 #: Similarities closer than this are ties: float32 inner products of unit rows are no more exact.
 _TIE = 1e-6
-
-
-def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
-    """Return `x` as float32 rows of unit length.
-
-    Parameters
-    ----------
-    x : array-like of shape (n, d), any float or integer dtype
-        Tensors and columns of lists too, see `projhead.as_rows`.
-    name : str
-        What the rows are, for the error.
-
-    Returns
-    -------
-    ndarray of shape (n, d), float32
-        Rows that are all zero stay zero: they have no direction.
-
-    Raises
-    ------
-    ValueError
-        If `x` is not two-dimensional or holds NaN or infinity.
-    """
-    rows = np.asarray(as_rows(x, name), dtype=np.float32)
-    if rows.ndim != 2:
-        raise ValueError(f"{name}: expected 2 dimensions (n, d), got shape {rows.shape}")
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not np.isfinite(norms).all():
-        bad = int(np.flatnonzero(~np.isfinite(norms[:, 0]))[0])
-        raise ValueError(f"{name}: expected finite values, got NaN or infinity (first in row {bad}); drop such rows")
-    norms[norms == 0] = 1
-    unit: Vectors = rows / norms
-    return unit
 
 
 def _tensor(rows: Vectors) -> torch.Tensor:

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from projhead import vectors
-from projhead.vectors import exact_top_k, neighbor_overlap, unit_rows
+from projhead.vectors import exact_top_k, neighbor_overlap, neighbors, unit_rows
 
 
 def random_rows(n, d, seed=0):
@@ -27,9 +26,9 @@ def test_unit_rows_refuse_one_dimension():
         unit_rows([1.0, 2.0, 3.0])
 
 
-@pytest.mark.parametrize("block", [vectors._BLOCK, 700])
+@pytest.mark.parametrize("block", [neighbors._BLOCK, 700])
 def test_exact_top_k_agrees_with_scikit_learn(monkeypatch, block):
-    monkeypatch.setattr(vectors, "_BLOCK", block)  # 700 similarities: several blocks of 7 queries
+    monkeypatch.setattr(neighbors, "_BLOCK", block)  # 700 similarities: several blocks of 7 queries
     queries, rows = random_rows(50, 8, seed=1), random_rows(100, 8)
     scores, indices = exact_top_k(queries, rows, 5)
     distances, expected = NearestNeighbors(n_neighbors=5, metric="cosine").fit(rows).kneighbors(queries)
@@ -61,9 +60,9 @@ def naive_overlap(reference, reduced, k):
     return [len(a & b) / k for a, b in zip(nearest(reference), nearest(reduced), strict=True)]
 
 
-@pytest.mark.parametrize("block", [vectors._BLOCK, 900])
+@pytest.mark.parametrize("block", [neighbors._BLOCK, 900])
 def test_overlap_without_ties_is_the_share_of_common_neighbors(monkeypatch, block):
-    monkeypatch.setattr(vectors, "_BLOCK", block)
+    monkeypatch.setattr(neighbors, "_BLOCK", block)
     reference = random_rows(90, 16)
     reduced = unit_rows(reference[:, :5])
     overlap = neighbor_overlap(reference, reduced, [1, 10, 40])

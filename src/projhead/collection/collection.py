@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.as_rows import as_rows
+from projhead.codecs.base import BaseCodec
+from projhead.collection.hit import Hit
+from projhead.collection.places import opened, place_of, told_of
 from projhead.data import Document
 from projhead.encoders.load import encoder_of
 from projhead.indexes.base import BaseIndex, load_index
@@ -22,25 +22,7 @@ from projhead.protocols import Encoder
 from projhead.settings.options import option, options_of
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors
-
-
-class Hit(NamedTuple):
-    """A document that was found.
-
-    Attributes
-    ----------
-    id, text : str
-        The text is empty where the store keeps none.
-    score : float
-        Inner product with the query.
-    columns : mapping of str to object
-        What else the store keeps of it.
-    """
-
-    id: str
-    score: float
-    text: str
-    columns: Mapping[str, Any] = MappingProxyType({})
+from projhead.vectors.as_rows import as_rows
 
 
 class Collection:
@@ -62,7 +44,14 @@ class Collection:
         self.path = None if path is None else Path(path)
 
     @classmethod
-    def build(cls, store: EmbeddingStore, index: str | BaseIndex = "Flat", *, out: str | Path | None = None) -> Self:
+    def build(
+        cls,
+        store: EmbeddingStore,
+        index: str | BaseIndex = "Flat",
+        *,
+        codec: BaseCodec | None = None,
+        out: str | Path | None = None,
+    ) -> Self:
         """Index the rows of a store.
 
         Parameters
@@ -71,10 +60,13 @@ class Collection:
         index : str or BaseIndex
             A FAISS factory string such as ``"IVF256,Flat"``, the name of a kind of index such as ``"exact"``, or an
             index of `projhead.indexes`.
+        codec : BaseCodec, optional
+            How the index stores rows, where that is to be chosen.
         out : path, optional
             Write it to this folder; `save` does so later.
         """
         made = _index_named(index) if isinstance(index, str) else index
+        made = made if codec is None else made.coded(codec)
         collection = cls(made.build(store), [store])
         if out is not None:
             collection.save(out)
@@ -101,14 +93,16 @@ class Collection:
         told = index.metadata.get("stores")
         if not told:
             raise ValueError(f"{path} does not say which stores it is of: 'projhead index' writes one that does")
-        places = [_place(Path(path), one["path"]) for one in told] if stores is None else [Path(one) for one in stores]
+        places = (
+            [place_of(Path(path), one["path"]) for one in told] if stores is None else [Path(one) for one in stores]
+        )
         if len(places) != len(told):
             raise ValueError(f"stores: expected {len(told)}, those of the index {path}, got {len(places)}")
-        opened = [_opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
+        held = [opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
         encoder = EncoderIdentity.of_record(index.metadata.get("encoder"))
-        for store in opened:
+        for store in held:
             expect_same(encoder, store.identity, str(store.folder), f"it was written again: build {path} again")
-        return cls(index, opened, path)
+        return cls(index, held, path)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -242,9 +236,15 @@ class Collection:
         assert self.path is not None
         self.index.metadata = {
             "encoder": self.stores[0].identity.record,
-            "stores": [_told(store, self.path) for store in self.stores],
+            "stores": [told_of(store, self.path) for store in self.stores],
         }
         self.index.save(self.path)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the folder of the index takes, in bytes; 0 before it is saved."""
+        files = [] if self.path is None else [file for file in self.path.rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in files)
 
     @cached_property
     def _names(self) -> NDArray[np.str_]:
@@ -304,26 +304,3 @@ def _index_named(name: str) -> BaseIndex:
     spec = option("index", name) if name in options_of("index") else option("index", "faiss", factory=name)
     index: BaseIndex = build(spec, "index")
     return index
-
-
-def _told(store: EmbeddingStore, index: Path) -> dict[str, Any]:
-    """Describe a store by its place from the index's folder, so that both can be moved together."""
-    place = os.path.relpath(store.folder.resolve(), index.resolve())
-    return {"path": Path(place).as_posix(), "corpus": store.manifest.corpus, "rows": len(store)}
-
-
-def _place(index: Path, told: str) -> Path:
-    return Path(told) if Path(told).is_absolute() else Path(os.path.normpath(index.resolve() / told))
-
-
-def _opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[str]) -> EmbeddingStore:
-    try:
-        store = EmbeddingStore.open(place, trusted=trusted)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
-            "store=<folder>, Collection.open(..., stores=[<folder>]))"
-        ) from error
-    if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
-        raise ValueError(f"{place} was written again after the index {index}: build the index again")
-    return store

@@ -12,7 +12,8 @@ from projhead.collection import Collection
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.indexes.exact import ExactIndex
-from projhead.store.store import EmbeddingStore, write_store
+from projhead.store.store import EmbeddingStore
+from projhead.store.write import write_store
 
 TEXTS = [f"text {number}" for number in range(60)]
 

@@ -1,0 +1,43 @@
+"""Where the stores of an index are: by their place from its folder, so that both can be moved together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from projhead.store.store import EmbeddingStore
+
+
+def told_of(store: EmbeddingStore, index: Path) -> dict[str, Any]:
+    """Describe a store by its place from the index's folder, so that both can be moved together."""
+    place = os.path.relpath(store.folder.resolve(), index.resolve())
+    return {"path": Path(place).as_posix(), "corpus": store.manifest.corpus, "rows": len(store)}
+
+
+def place_of(index: Path, told: str) -> Path:
+    """Return the folder of a store that an index tells of."""
+    return Path(told) if Path(told).is_absolute() else Path(os.path.normpath(index.resolve() / told))
+
+
+def opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[str]) -> EmbeddingStore:
+    """Open a store of an index.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    ValueError
+        If it was written again meanwhile.
+    """
+    try:
+        store = EmbeddingStore.open(place, trusted=trusted)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
+            "store=<folder>, Collection.open(..., stores=[<folder>]))"
+        ) from error
+    if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
+        raise ValueError(f"{place} was written again after the index {index}: build the index again")
+    return store

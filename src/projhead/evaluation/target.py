@@ -1,0 +1,92 @@
+"""Where vectors are to be searched: which widths and codes it takes, what it does when left alone, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from projhead.errors import UserError
+from projhead.settings.ranges import CountOrNone, Weight
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way in which a target holds rows.
+
+    Attributes
+    ----------
+    codec : str
+        Of projhead, which stands for the target's own: ``"pq:32"``.
+    how : str
+        What its user says to have it.
+    from_width, to_width : int
+        Dimensions that it takes, ends included; `to_width` None for any.
+    rescored : int
+        So many times the neighbors asked for are compared again by rows as they were; 0 where none are.
+    """
+
+    codec: str
+    how: str
+    from_width: int = 1
+    to_width: int | None = None
+    rescored: int = 0
+
+    def takes(self, width: int) -> bool:
+        """Say whether rows of a width can be held so."""
+        return self.from_width <= width and (self.to_width is None or width <= self.to_width)
+
+
+class Target:
+    """A database, an index or a program that searches vectors.
+
+    Parameters
+    ----------
+    name : str
+    forms : mapping of str to mapping
+        What a `Form` has, by the name of its codec.
+    default : mapping of int to str
+        What it does when left alone: the codec from a width on.
+    overhead : int
+        Bytes of memory that a row takes beside its code.
+    hosted : bool
+        Whether memory is not counted.
+    price_per_dimension : float, optional
+        Money a month for a dimension of a row.
+
+    Raises
+    ------
+    UserError
+        If a form has another setting, or a default names no form.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forms: Mapping[str, Mapping[str, Any]],
+        default: Mapping[int, str],
+        overhead: CountOrNone = 0,
+        hosted: bool = False,
+        price_per_dimension: Weight | None = None,
+    ) -> None:
+        known = set(Form.__dataclass_fields__) - {"codec"}
+        for codec, form in forms.items():
+            if not {"how"} <= set(form) <= known:
+                raise UserError(
+                    f"target.forms.{codec}: expected how, and of {', '.join(sorted(known))}, got {list(form)}"
+                )
+        if unknown := set(default.values()) - set(forms):
+            raise UserError(f"target.default: expected of {', '.join(forms)}, got {', '.join(sorted(unknown))}")
+        self.name, self.overhead, self.hosted, self.price_per_dimension = name, overhead, hosted, price_per_dimension
+        self.forms = [Form(codec, **form) for codec, form in forms.items()]
+        self.default = {int(width): codec for width, codec in default.items()}
+
+    def alone(self, width: int) -> str:
+        """Return the codec of rows of a width that nobody says anything about."""
+        return self.default[max(start for start in self.default if start <= width)]
+
+    @property
+    def widest(self) -> int | None:
+        """The most dimensions that any form takes, None for any number."""
+        widths = [form.to_width for form in self.forms]
+        return None if None in widths else max(width for width in widths if width is not None)

@@ -1,0 +1,121 @@
+"""What lies in the folder of a store before anything is encoded: nothing, or a part of what is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from projhead.codecs.base import BaseCodec
+from projhead.data import Document
+from projhead.persistence.identity import expect_same
+from projhead.persistence.leftovers import leftover, remove
+from projhead.persistence.registry import is_whole, renewed, spec_of
+from projhead.protocols import Encoder
+from projhead.store.codec import FOLDER
+from projhead.store.fingerprint import MARK, Marks, digest_of
+from projhead.store.manifest import SHARD_FILE, Manifest, Shard
+from projhead.store.shard import read_shard
+
+#: What a process killed while writing may leave behind.
+_LEFTOVER = leftover(rf"{SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER}")
+
+
+def empty(
+    encoder: Encoder,
+    name: str,
+    dtype: str,
+    codec: BaseCodec | None,
+    shard_rows: int,
+    keep_texts: bool,
+    side: str,
+    columns: list[str],
+) -> Manifest:
+    """Return the manifest of a store that is still empty."""
+    record: dict[str, Any] | None = None
+    if codec is not None:
+        kind, items = codec.layout(encoder.dimension)
+        dtype, record = str(kind), {"name": codec.name, "items": items, "spec": spec_of(codec)}
+    return Manifest(
+        encoder.identity,
+        {"name": name, "fingerprint": ""},
+        dtype,
+        shard_rows,
+        keep_texts,
+        codec=record,
+        side=side,
+        columns=columns,
+        spec=_record(encoder),
+    )
+
+
+def begun(folder: Path, wanted: Manifest) -> Manifest:
+    """Return the manifest to go on with: that of the store in the folder, if it is what is wanted.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds something else, or a store with other settings.
+    """
+    names = [one.name for one in folder.iterdir()]
+    if "manifest.json" not in names:
+        strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{FOLDER}|{_LEFTOVER}", name)]
+        if strangers:
+            raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
+    for name in names:
+        if re.fullmatch(_LEFTOVER, name):
+            remove(folder / name)
+    if "manifest.json" not in names:
+        return wanted
+    found = Manifest.read(folder)
+    expect_same(found.encoder, wanted.encoder, str(folder), "encode with that, or choose another path")
+    pairs = {
+        "rows of": (found.encoder.key, wanted.encoder.key),
+        "side": (found.side, wanted.side),
+        "columns": (found.columns, wanted.columns),
+        "codec": (_settings(found), _settings(wanted)),
+        "dtype": (found.dtype, wanted.dtype),
+        "shard_rows": (found.shard_rows, wanted.shard_rows),
+        "keep_texts": (found.keep_texts, wanted.keep_texts),
+    }
+    for what, (old, new) in pairs.items():
+        if old != new:
+            raise ValueError(
+                f"{folder} was begun with {what} {old!r}, got {new!r}: give the same, or choose another path"
+            )
+    return found
+
+
+def _settings(manifest: Manifest) -> Any:
+    return manifest.codec and renewed(manifest.codec["spec"])
+
+
+def _record(encoder: Encoder) -> dict[str, Any] | None:
+    """Return what `build` needs to make the encoder again; None for one that holds more than a record can."""
+    record = spec_of(encoder)
+    return record if is_whole(record, "encoder") else None
+
+
+def compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document], marks: Marks | None) -> None:
+    """Check that a whole shard is still whole, and of these documents; with no `marks` texts are known to be the same.
+
+    Raises
+    ------
+    ValueError
+        If not.
+    """
+    if len(documents) < shard.rows:
+        raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
+    table = read_shard(folder, shard, manifest, verify=not manifest.complete)
+    # Where the corpus was known as a whole, the shard says nothing of its documents, and its ids are there to compare.
+    differ = not shard.documents and table["id"].to_pylist() != [document.id for document in documents]
+    if marks is not None:
+        found = marks.add(documents)
+        if not shard.documents.startswith(MARK):  # of an older version
+            found = digest_of(documents) if shard.documents else ""
+        differ = differ or bool(shard.documents and found != shard.documents)
+    if differ:
+        raise ValueError(
+            f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
+        )

@@ -1,0 +1,6 @@
+"""Vectors as people keep them, as unit rows, and their neighbors."""
+
+from projhead.vectors.neighbors import exact_top_k, neighbor_overlap
+from projhead.vectors.unit import Vectors, unit_rows
+
+__all__ = ["Vectors", "exact_top_k", "neighbor_overlap", "unit_rows"]
