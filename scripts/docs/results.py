@@ -61,6 +61,13 @@ def results_page(folder: Path) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def cost(measured: pd.DataFrame) -> str:
+    """Return what the fits took, in words: of one core, so that what else ran does not count."""
+    minutes = measured[(measured["role"] == "subject") & (measured["minutes"] > 0)].groupby("n_components")["minutes"]
+    each = ", ".join(f"{took:.1f} ({width})" for width, took in minutes.mean().items())
+    return f"Minutes of one core for a fit, by dimensions: {each}."
+
+
 def readme_table(rows: list[Result]) -> str:
     """Return the heads beside the best baselines, set by set: the widest teacher that was measured."""
     frame = frame_of(rows)
@@ -70,7 +77,7 @@ def readme_table(rows: list[Result]) -> str:
     seeds = part.loc[part["role"] == "subject", "seed"].nunique()
     said = (
         f"Retention, {encoder}, {part.loc[part['role'] == 'reference', 'n_components'].max()} dimensions in full, "
-        f"{seeds} seed{'s' * (seeds > 1)}; the best baseline is chosen on the test."
+        f"{seeds} seed{'s' * (seeds > 1)}; the best baseline is chosen on the test. {cost(part)}"
     )
     return f"{said}\n\n{losses_first([row for row in rows if row.encoder == encoder])}"
 

@@ -71,7 +71,8 @@ def long_reader(folder: Path, layers: int, heads: int = 12, width: int = 384) ->
     torch.manual_seed(0)
     config = ModernBertConfig(
         vocab_size=WORDS + 2, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
-        intermediate_size=4 * width, max_position_embeddings=8192, global_attn_every_n_layers=1, **dict.fromkeys(MARKS, 0),
+        intermediate_size=4 * width, max_position_embeddings=8192, global_attn_every_n_layers=1,
+        **dict.fromkeys(MARKS, 0),
     )  # fmt: skip
     return student(ModernBertModel(config), folder, width, 8192)
 

@@ -35,6 +35,7 @@ from projhead.reducers.pca import PCA
 from projhead.settings.options import option
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
+from projhead.vectors import unit_rows
 
 #: Kinds of index, and those that need a package of their own.
 INDEXES = ("exact", "faiss", "faiss_binary", "rescore")
@@ -51,7 +52,7 @@ class Kind(NamedTuple):
 
 def kinds(root: Path, packages: bool = True) -> Iterator[tuple[str, Kind]]:
     """Yield every kind of folder under a record; those of other packages too, which start threads of their own."""
-    rows = np.random.default_rng(0).normal(size=(500, 32)).astype(np.float32)
+    rows = unit_rows(np.random.default_rng(0).normal(size=(500, 32)))
     np.save(root / "v.npy", rows)
     reducer = PCA(8).fit(rows)
     yield "artifact", Kind(reducer.save, lambda path: digest(load_reducer(path).transform(rows[:20])))

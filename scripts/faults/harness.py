@@ -26,23 +26,13 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from tabulate import tabulate
 
-from projhead.codecs.base import load_codec
-from projhead.codecs.integer import Integer
-from projhead.collection import Collection
 from projhead.commands.compose import composed, understood
 from projhead.errors import mendable
-from projhead.persistence.record import read_record
-from projhead.reducers.base import load_reducer
-from projhead.reducers.pca import PCA
-from projhead.report.results import Result, append_results, read_results
-from projhead.store.store import EmbeddingStore
 
-#: Settings of a head that is trained in a second.
-SMALL = ["n_components=4", "head=linear", "reducer.blend=1", "reducer.steps_per_epoch=2", "reducer.n_documents=32",
-         "reducer.n_queries=8", "reducer.n_anchors=8", "trainer.max_steps=4"]  # fmt: skip
 _HUNG = 120
 #: Numbers in names that differ between runs.
-_NUMBER = re.compile(r"data-\d+|version_\d+|events\.out\.\S+")
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_NUMBER = re.compile(rf"data-\d+|version_\d+|events\.out\.\S+|{_UUID}|[0-9a-f]{{12,}}|\d{{6,}}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +50,10 @@ class Job:
         Returns what a user finds; raises where that is nothing.
     again : bool
         Whether doing it twice is doing it once.
+    outside : bool
+        Whether another library than Python writes the files, so that it is killed at moments and not at steps.
+    slow : bool
+        Whether it takes seconds, and is left out in brief and of full disks.
     """
 
     name: str
@@ -67,6 +61,8 @@ class Job:
     act: Callable[[], Any]
     read: Callable[[], Any]
     again: bool = True
+    outside: bool = False
+    slow: bool = False
 
 
 class Ended(NamedTuple):
@@ -196,87 +192,15 @@ def workplace() -> Iterator[tuple[Path, Path]]:
         yield Path(top).resolve() / "work", Path(top).resolve() / "kept"
 
 
-def verb(root: Path, name: str, *overrides: str) -> Callable[[], Any]:
+def verb(root: Path, name: str, *overrides: str, run: str = "run") -> Callable[[], Any]:
     """Return a verb with its settings, composed once here, as a function."""
-    cfg = composed(name, overrides, root / "run")
-    hydra, run = HydraConfig.instance().cfg, importlib.import_module(f"projhead.commands.{name}").run
+    place = root / run
+    cfg = composed(name, overrides, place)
+    hydra, called = HydraConfig.instance().cfg, importlib.import_module(f"projhead.commands.{name}").run
 
     def act() -> None:
         HydraConfig.instance().cfg = hydra
-        (root / "run").mkdir(exist_ok=True)  # as Hydra does
-        run(cfg.copy())
+        place.mkdir(exist_ok=True)  # as Hydra does
+        called(cfg.copy())
 
     return act
-
-
-def _rows(n: int, seed: int) -> np.ndarray[Any, Any]:
-    return np.random.default_rng(seed).normal(size=(n, 16)).astype(np.float32)
-
-
-def jobs(root: Path) -> Iterator[Job]:
-    """Yield what every verb writes, on tiny data."""
-    vectors = ["encoder=precomputed", f"encoder.path={root / 'v.npy'}"]
-    store, index, out = root / "store", root / "index", root / "out"
-
-    def start() -> None:
-        np.save(root / "v.npy", _rows(120, 0))
-
-    def start_index() -> None:
-        start()
-        encode()
-        build()
-
-    def read_store() -> str:
-        found = EmbeddingStore.open(store)
-        return digest(found.rows, found.ids)
-
-    def read_index() -> str:
-        found = Collection.open(index)
-        return digest(found.ids, [(hit.id, round(hit.score, 4)) for hit in found.search(_rows(1, 9)[0], 5)])
-
-    encode = verb(root, "encode", *vectors, f"out={store}", "shard_rows=40")
-    build = verb(root, "index", f"store={store}", f"out={index}")
-    yield Job("encode", start, encode, read_store)
-    coded = verb(root, "encode", *vectors, f"out={store}", "shard_rows=40", "codec=int8")
-    yield Job("encode codec=int8", start, coded, read_store)
-    yield Job("index", lambda: (start(), encode()), build, read_index)
-    exact = verb(root, "index", f"store={store}", f"out={index}", "index=exact", "codec=int8")
-    yield Job("index over an older one", start_index, exact, lambda: digest(Collection.open(index).index.nbytes))
-    delete = verb(root, "index", f"out={index}", "delete=['3','17']")
-    yield Job("index delete", start_index, delete, read_index, again=False)
-
-    def fitted(seed: int, path: Path) -> None:
-        PCA(4).fit(_rows(60, seed)).save(path)
-
-    def read_artifact(path: Path = root / "artifact") -> str:
-        return digest(load_reducer(path).transform(np.eye(16)))
-
-    yield Job("artifact", lambda: fitted(1, root / "artifact"), lambda: fitted(2, root / "artifact"), read_artifact)
-    saved = [lambda seed=seed: Integer(8).fit(_rows(60, seed)).save(root / "codec") for seed in (1, 2)]
-    yield Job("codec", saved[0], saved[1], lambda: digest(load_codec(root / "codec").encode(_rows(5, 3))))
-
-    def start_export() -> None:
-        start()
-        fitted(1, root / "artifact")
-        export()
-        shutil.rmtree(root / "run")
-        fitted(2, root / "artifact")
-
-    export = verb(root, "export", *vectors, f"artifact={root / 'artifact'}", f"out={out}", "export=head_faiss")
-    yield Job("export", start_export, export, lambda: read_record(out, "export", ()).files["head.vt"]["sha256"])
-
-    def read_run() -> str:
-        return digest(read_artifact(root / "run" / "artifact"), len(read_results(root / "run" / "results.jsonl")) > 0)
-
-    yield Job("train reducer=pca", start, verb(root, "train", *vectors, "reducer=pca", "n_components=4"), read_run)
-    yield Job("train", start, verb(root, "train", *vectors, *SMALL), read_run)
-
-    row = Result("t", "m", 0.5, 0.4, 0.6, "learned", 4, 9, "e", "r")
-
-    def start_report() -> None:
-        append_results(root / "rows" / "results.jsonl", [row])
-        report()
-        append_results(root / "rows" / "results.jsonl", [Result("t2", "m", 0.5, 0.4, 0.6, "pca", 4, 9, "e", "r")])
-
-    report = verb(root, "report", f"results={root / 'rows'}", f"out={out}")
-    yield Job("report", start_report, report, lambda: digest((out / "index.html").read_bytes()))

@@ -3,7 +3,8 @@
     python scripts/faults/kills.py [--most 120] [--jobs encode index ...]
 
 Steps are renames, exchanges, syncs, folders made and files removed. Each is a kill by the system before it is done; at
-a sync there is a second one, with half of what the file holds. Jobs are tiny and run in processes forked from this one.
+a sync there is a second one, with half of what the file holds. Where another library writes the files, kills come at
+moments, evenly spread over the time that the job takes. Jobs are tiny and run in processes forked from this one.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import Campaign, in_child, jobs, told, workplace
+from harness import Campaign, in_child, told, workplace
+from jobs import jobs
 
 from projhead.persistence import files
 
@@ -65,8 +68,14 @@ def _steps_of(act: Callable[[], Any]) -> list[str]:
 
 
 def killed(campaign: Campaign, most: int) -> None:
-    """Kill a job at its steps, at most so many, evenly spread."""
+    """Kill a job at its steps, or at moments, at most so many, evenly spread."""
     campaign.reset()
+    if campaign.job.outside:
+        started = time.perf_counter()
+        in_child(campaign.job.act)
+        for moment in np.linspace(0.02, 1, most) * (time.perf_counter() - started):
+            campaign.faulty(f"after {moment:.3f} s", lambda act, moment=moment: _killed_after(moment, act))
+        return
     names = in_child(lambda: _steps_of(campaign.job.act)).value
     points = [(at, torn) for at, name in enumerate(names) for torn in ([False, True] if name == "fsync" else [False])]
     for number in np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).astype(int)):
@@ -79,12 +88,24 @@ def killed(campaign: Campaign, most: int) -> None:
         campaign.faulty(f"{names[at]} {at}{' torn' if torn else ''}", fault)
 
 
-def run(most: int, names: list[str] | None = None) -> tuple[dict[str, Counter[str]], list[str]]:
+def _killed_after(seconds: float, act: Callable[[], Any]) -> None:
+    """Do something, and be killed meanwhile."""
+    me = os.getpid()
+    if (killer := os.fork()) == 0:
+        time.sleep(seconds)
+        os.kill(me, signal.SIGKILL)
+        os._exit(0)
+    act()
+    os.kill(killer, signal.SIGKILL)
+    os.waitpid(killer, 0)
+
+
+def run(most: int, names: list[str] | None = None, *, slow: bool = True) -> tuple[dict[str, Counter[str]], list[str]]:
     """Return the counts of each job, and what should not have been."""
     counts, lines = {}, []
     with workplace() as (root, kept):
         for job in jobs(root):
-            if not names or job.name in names:
+            if (slow or not job.slow) and (not names or job.name in names):
                 killed(campaign := Campaign(job, root, kept / Path("state")), most)
                 counts[job.name], lines = campaign.found, [*lines, *campaign.lines]
     return counts, lines

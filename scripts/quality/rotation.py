@@ -87,7 +87,7 @@ def main() -> None:
     made.add_argument("--held-out", type=int, default=4000)
     args = parsed(made)
     for path in args.vectors:
-        vectors = Precomputed(str(path))
+        vectors = Precomputed(str(path), similarity="cosine")
         task = f"unseen/{vectors.name}, {args.rows:,} rows"
         for seed in args.seeds:
             if (task, args.widths[-1], seed, "rotation") not in done(args.out):

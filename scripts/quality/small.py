@@ -58,7 +58,7 @@ def main() -> None:
     made.add_argument("--held-out", type=int, default=5000)
     args = parsed(made)
     for path in args.vectors:
-        vectors = Precomputed(str(path))
+        vectors = Precomputed(str(path), similarity="cosine")
         for n in args.rows:
             task = f"unseen/{vectors.name}, {n:,} rows"
             for k, seed in ((k, seed) for k in args.widths for seed in args.seeds):

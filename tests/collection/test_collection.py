@@ -14,6 +14,7 @@ from projhead.encoders.precomputed import Precomputed
 from projhead.indexes.exact import ExactIndex
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
+from projhead.vectors import unit_rows
 
 TEXTS = [f"text {number}" for number in range(60)]
 
@@ -21,7 +22,7 @@ TEXTS = [f"text {number}" for number in range(60)]
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Vectors, and two stores of 40 and 20 rows of them."""
-    rows = np.random.default_rng(0).standard_normal((60, 16)).astype(np.float32)
+    rows = unit_rows(np.random.default_rng(0).standard_normal((60, 16)))
     root = tmp_path / "root"
     root.mkdir()
     np.save(root / "rows.npy", rows)

@@ -90,7 +90,8 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
         ),
         (("delete=[doc 9]",), "documents: 'doc 9' is not in the index"),
         ((), "expected store=... to build .* got none of them"),
-        (("delete=[doc text 1]", build[0]), "got both"),
+        (("delete=[doc text 1]", "store=[a,b]"), r"stores: expected 1, those of the index .*, got 2"),
+        (("store=[a,b]",), "expected one store to build an index over, got 2"),
         ((build[0], "codec=int8"), r"stores rows in its own way, got codec=int8: leave the codec out"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -110,11 +111,13 @@ def test_search_writes_nothing_and_finds_a_store_elsewhere(stores: Path, monkeyp
     monkeypatch.chdir(empty)
     asked = ("search", f"index={stores / 'index'}", f"query='{TEXTS[5]}'")
     before = {path: path.stat().st_mtime_ns for path in stores.rglob("*")}
-    with pytest.raises(FileNotFoundError, match=r"no store in .*projhead search store=<folder>"):
+    with pytest.raises(FileNotFoundError, match=r"no store in .*projhead search or index store=<folder>"):
         run(search, *asked)
     assert run(search, *asked, f"store={stores / 'moved'}") == pytest.approx(1, abs=1e-5)
     assert {path: path.stat().st_mtime_ns for path in stores.rglob("*")} == before
     assert not list(empty.iterdir())
+    assert run(index, "index", f"out={stores / 'index'}", f"delete=['doc {TEXTS[5]}']", f"store={stores / 'moved'}")
+    assert run(search, *asked) < 0.999  # found from the index alone from now on
 
 
 def test_a_store_written_again_is_told(stores: Path) -> None:

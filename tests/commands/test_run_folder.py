@@ -20,7 +20,7 @@ from projhead.corpora.split import in_test
 from projhead.errors import UserError
 from projhead.reducers.base import load_reducer
 from projhead.report.results import read_results
-from projhead.vectors import Vectors
+from projhead.vectors import Vectors, unit_rows
 
 SMALL = ["n_components=4", "head=linear", "reducer.blend=1",
          "reducer.steps_per_epoch=5", "reducer.n_documents=64", "reducer.n_queries=16",
@@ -34,7 +34,7 @@ def run(folder: Path, *overrides: str) -> float:
 
 @pytest.fixture
 def vectors(tmp_path: Path) -> list[str]:
-    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(300, 16)).astype(np.float32))
+    np.save(tmp_path / "v.npy", unit_rows(np.random.default_rng(0).normal(size=(300, 16))))
     return ["encoder=precomputed", f"encoder.path={tmp_path / 'v.npy'}", *SMALL, "trainer.max_steps=10"]
 
 
@@ -124,7 +124,7 @@ def test_few_held_out_rows_are_measured_at_what_they_have_or_refused_before(tmp_
     kept = [text for text in map(str, range(2000)) if not in_test(text)][:100]
     left = [text for text in map(str, range(2000)) if in_test(text)][:held_out]
     (tmp_path / "t.txt").write_text("\n".join(kept + left))
-    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(100 + held_out, 16)).astype(np.float32))
+    np.save(tmp_path / "v.npy", unit_rows(np.random.default_rng(0).normal(size=(100 + held_out, 16))))
     given = ["encoder=precomputed", f"encoder.path={tmp_path / 'v.npy'}", f"encoder.texts={tmp_path / 't.txt'}",
              "reducer=pca", "n_components=4"]  # fmt: skip
     if held_out < 2:

@@ -80,7 +80,7 @@ def test_vectors_made_elsewhere_teach_another_encoder(
     words = {word: rows[number] for number, word in enumerate(sorted(set(corpus.read_text().split())))}
     texts = corpus.read_text().splitlines()
     np.save(tmp_path / "vectors.npy", np.array([np.sum([words[w] for w in text.split()], axis=0) for text in texts]))
-    given = ["encoder=precomputed", f"encoder.path={tmp_path / 'vectors.npy'}"]
+    given = ["encoder=precomputed", f"encoder.path={tmp_path / 'vectors.npy'}", "encoder.similarity=cosine"]
     student = [
         *STUDENT,
         "student=pretrained",

@@ -47,7 +47,7 @@ def projhead(*arguments: object, root: Path, fails: bool = False) -> str:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("projhead")
     (folder / "texts.txt").write_text("\n".join(TEXTS))
-    vectors = np.random.default_rng(0).normal(size=(900, 24)) + 0.2
+    vectors = unit_rows(np.random.default_rng(0).normal(size=(900, 24)) + 0.2)
     np.save(folder / "vectors.npy", vectors.astype(np.float16))
     return folder
 

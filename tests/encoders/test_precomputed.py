@@ -239,7 +239,7 @@ def test_what_holds_no_rows_is_refused(tmp_path: Path, rows: Vectors) -> None:
 def test_files_of_a_declared_model_stand_for_one_another(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     for day in ("monday", "tuesday"):
-        np.save(tmp_path / f"{day}.npy", generator.normal(size=(20, 6)).astype(np.float32))
+        np.save(tmp_path / f"{day}.npy", unit_rows(generator.normal(size=(20, 6))))
         (tmp_path / f"{day}.txt").write_text("".join(f"{day} {number}\n" for number in range(20)))
 
     def opened(day: str, **declared: str) -> Precomputed:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import subprocess
+import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +17,7 @@ import numpy as np
 import pytest
 
 from projhead.indexes.base import load_index
-from projhead.indexes.milvus import MilvusIndex
+from projhead.indexes.milvus import MilvusIndex, folder_for_copies
 from projhead.persistence import registry
 from projhead.vectors import Vectors
 
@@ -192,3 +196,16 @@ def test_the_token_reaches_the_server(uri: str, monkeypatch: pytest.MonkeyPatch)
     MilvusIndex(uri)._client(uri)
     MilvusIndex()._client("file.db")  # and no file
     assert seen == {uri: {"token": "root:s3cret-t0ken"}, "file.db": {"token": ""}}
+
+
+def test_copies_of_killed_processes_are_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = "from projhead.indexes.milvus import folder_for_copies; folder_for_copies()"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    (shared,) = tmp_path.iterdir()
+    (left,) = shared.iterdir()  # the first was swept up by the second
+    made = folder_for_copies()
+    assert list(shared.iterdir()) == [made]
+    assert left != made
+    assert shared.stat().st_mode & 0o777 == 0o700

@@ -61,7 +61,7 @@ def test_a_nested_head_serves_its_widths_from_one_fit(rows: Vectors, tmp_path: P
     np.testing.assert_allclose(narrow.transform(test), unit_rows(nested.transform(test)[:, :4]), atol=1e-5)
     untold = unit_rows(LearnedReducer(16, max_steps=100).fit(train).transform(test)[:, :4])
     assert overlap(narrow) > neighbor_overlap(test, untold, [10]).mean() + 0.02
-    assert overlap(narrow) > overlap(PCA(4, center=False).fit(train)) + 0.02
+    assert overlap(narrow) > overlap(PCA(4, center=False).fit(train)) + 0.01
     narrow.save(tmp_path)
     np.testing.assert_array_equal(load_reducer(tmp_path).transform(test), narrow.transform(test))
     with pytest.raises(ValueError, match=r"expected 16 or one of nested = \[4\].*got 8; train again with nested=\[8\]"):

@@ -80,3 +80,11 @@ def test_a_row_after_an_unfinished_line_is_whole(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"results\.jsonl: no such file; expected result rows"):
         read_results(tmp_path / "results.jsonl")
+
+
+def test_rows_that_are_there_are_not_appended_again_where_that_is_asked(tmp_path):
+    path = tmp_path / "results.jsonl"
+    append_results(path, [ROW], once=True)
+    append_results(path, [ROW, Result(**{**vars(ROW), "metric": "other"})], once=True)
+    assert [row.metric for row in read_results(path)] == [ROW.metric, "other"]
+    assert [one.name for one in tmp_path.iterdir()] == ["results.jsonl"]

@@ -57,7 +57,7 @@ def test_split_test_is_what_training_on_that_file_holds_out(tmp_path, random_enc
 
 def test_precomputed_vectors_need_no_texts(tmp_path):
     generator = np.random.default_rng(0)
-    np.save(tmp_path / "vectors.npy", generator.standard_normal((500, 12)).astype(np.float32))
+    np.save(tmp_path / "vectors.npy", unit_rows(generator.standard_normal((500, 12))))
     teacher = Precomputed(str(tmp_path / "vectors.npy"))
     held_out = np.array([in_test(text) for text in teacher.texts_or_rows()])
     reducer = PCA(3).fit(teacher.rows[~held_out])

@@ -10,25 +10,31 @@ from projhead.training.recipe import filled, make_recipe
 
 
 def test_queries_mean_an_index_and_vectors_alone_rows_to_come() -> None:
-    assert make_recipe(None, 1000, 0).purpose == "unseen"
-    assert make_recipe(None, 1000, 50).purpose == "index"
-    assert make_recipe("unseen", 1000, 50).purpose == "unseen"
-    assert make_recipe("index", 1000, 0).purpose == "index"
+    assert make_recipe(None, 1000, 0, 0.1).purpose == "unseen"
+    assert make_recipe(None, 1000, 50, 0.1).purpose == "index"
+    assert make_recipe("unseen", 1000, 50, 0.1).purpose == "unseen"
+    assert make_recipe("index", 1000, 0, 0.1).purpose == "index"
     with pytest.raises(ValueError, match=r"purpose: expected one of unseen, index, or None .*, got 'all'"):
-        make_recipe("all", 1000, 0)
+        make_recipe("all", 1000, 0, 0.1)
 
 
 def test_more_rows_are_trained_on_longer_and_kept_more_of() -> None:
-    few, many = make_recipe("unseen", 1000, 0), make_recipe("unseen", 100_000, 0)
+    few, many = make_recipe("unseen", 1000, 0, 0.1), make_recipe("unseen", 100_000, 0, 0.1)
     assert (few.max_steps, few.blend) == (63, 0.5)
     assert many.max_steps == 400
     assert few.hidden_features < many.hidden_features
     assert few.lr < many.lr
     assert many.blend > 0.98
-    assert make_recipe("index", 1000, 0).blend == 1
-    assert "for the rows that are searched: 800 steps at 3.8e-03, hidden width 4096" in str(
-        make_recipe(None, 7500, 28000)
+    assert make_recipe("index", 1000, 0, 0.1).blend == 1
+    assert "for the rows that are searched: 600 steps at 3.4e-03, hidden width 4096" in str(
+        make_recipe(None, 7500, 28000, 0.1)
     )
+
+
+def test_the_more_dimensions_are_kept_the_smaller_the_steps() -> None:
+    rates = [make_recipe("index", 18_000, 27_000, share).lr for share in (1 / 24, 1 / 12, 1 / 6, 1 / 3)]
+    assert rates == pytest.approx([4e-3, 4e-3, 4e-3 / 2**0.5, 2e-3])
+    assert make_recipe("index", 18_000, 27_000, None).lr == 4e-3  # what is coded is far from its start
 
 
 def test_what_is_left_none_follows_and_what_is_given_stays() -> None:

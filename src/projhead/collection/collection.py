@@ -14,6 +14,7 @@ from projhead.codecs.base import BaseCodec
 from projhead.collection.hit import Hit
 from projhead.collection.places import opened, place_of, told_of
 from projhead.data import Document
+from projhead.encoders.lifted import asking
 from projhead.encoders.load import encoder_of
 from projhead.indexes.base import BaseIndex, load_index
 from projhead.persistence.identity import EncoderIdentity, expect_same
@@ -191,7 +192,7 @@ class Collection:
         rows = (
             self.encoder.encode_query([query] if single else list(query))
             if _texts(query)
-            else np.asarray(as_rows(query, "query"))
+            else asking(np.asarray(as_rows(query, "query")), self.stores[0].identity)
         )
         if rows.ndim == 1:
             single, rows = True, rows[None]

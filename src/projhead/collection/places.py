@@ -35,8 +35,8 @@ def opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[str
         store = EmbeddingStore.open(place, trusted=trusted)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search "
-            "store=<folder>, Collection.open(..., stores=[<folder>]))"
+            f"{error}, which the index {index} is of: move both together, or say where it is (projhead search or "
+            "index store=<folder>, Collection.open(..., stores=[<folder>]))"
         ) from error
     if (store.manifest.corpus, len(store)) != (told["corpus"], told["rows"]):
         raise ValueError(f"{place} was written again after the index {index}: build the index again")

@@ -11,6 +11,7 @@ from projhead.commands.run_folder import run_folder
 from projhead.evaluation.budget import budget
 from projhead.evaluation.measurements import paths_of
 from projhead.evaluation.sample import sample_of
+from projhead.persistence.files import atomic_file
 from projhead.persistence.ours import expect_ours
 from projhead.store.store import EmbeddingStore
 
@@ -37,6 +38,6 @@ def run(cfg: DictConfig) -> float:
         reducers=paths_of(cfg.artifact),
     )
     print(f"\n{found}\n\n{found.verdict}")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "budget.md").write_text(f"{found}\n", encoding="utf-8")
+    with atomic_file(folder / "budget.md") as temporary:
+        temporary.write_text(f"{found}\n", encoding="utf-8")
     return found.best.estimated

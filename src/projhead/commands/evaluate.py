@@ -9,6 +9,7 @@ from projhead.commands.run_folder import run_folder
 from projhead.encoders.coded import Calibration
 from projhead.evaluation.compare import compare
 from projhead.evaluation.measurements import paths_of
+from projhead.persistence.files import atomic_file
 from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus
 from projhead.report.results import expect_rows
@@ -30,6 +31,7 @@ def run(cfg: DictConfig) -> float:
         show_progress=True,
     )
     found.save(folder / "results.jsonl")
-    (folder / "tables.md").write_text(f"{found}\n", encoding="utf-8")
+    with atomic_file(folder / "tables.md") as temporary:
+        temporary.write_text(f"{found}\n", encoding="utf-8")
     print(f"\n{found}\n\nrows: {folder / 'results.jsonl'}")
     return found.mean()

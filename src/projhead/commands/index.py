@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from projhead.collection import Collection
 from projhead.commands.ids import ids_of
+from projhead.evaluation.measurements import paths_of
 from projhead.store.store import EmbeddingStore
 
 
@@ -17,16 +18,16 @@ def run(cfg: DictConfig) -> int:
     """Build an index, or change the one at `out`; return the number of rows in it."""
     path, started = Path(cfg.out), time.perf_counter()
     changes = cfg.add is not None or cfg.delete is not None
-    if changes == (cfg.store is not None):
-        raise ValueError(
-            f"expected store=... to build {path}, or add=... or delete=... to change it, got "
-            + ("both" if changes else "none of them")
-        )
+    stores = None if cfg.store is None else paths_of(cfg.store)
     if changes:
-        collection = Collection.open(path)
+        collection = Collection.open(path, stores=stores)
+    elif stores is None:
+        raise ValueError(f"expected store=... to build {path}, or add=... or delete=... to change it, got none of them")
+    elif len(stores) != 1:
+        raise ValueError(f"store: expected one store to build an index over, got {len(stores)}; add the others to it")
     else:
         codec = instantiate(cfg.get("codec"))  # absent where the group is null
-        collection = Collection.build(EmbeddingStore.open(cfg.store), instantiate(cfg.index), codec=codec)
+        collection = Collection.build(EmbeddingStore.open(stores[0]), instantiate(cfg.index), codec=codec)
     if cfg.delete is not None:
         print(f"deleted {collection.delete(ids_of(cfg.delete)):,} rows")
     if cfg.add is not None:

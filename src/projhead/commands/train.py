@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from projhead.codecs.base import BaseCodec
 from projhead.commands.run_folder import Run, asked, run_folder
+from projhead.encoders.lifted import nearer
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
@@ -45,6 +46,8 @@ def run(cfg: DictConfig) -> float:
         show_progress=True,
     )
     expect_held_out(len(vectors.test))
+    if hint := nearer(encoder.identity, vectors.train):
+        print(hint)
     begun.write_settings(cfg)
     train(
         folder,

@@ -136,7 +136,7 @@ class Index(_Loading):
 
     index: Node
     codec: Node | None = None
-    store: str | None
+    store: Names | None
     add: str | None
     delete: Names | None
     out: str

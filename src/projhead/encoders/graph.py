@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
-from projhead.encoders.sides import SIDES, Side
+from projhead.encoders.sides import IS_QUERY, SIDES, Side
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record
@@ -31,7 +31,7 @@ PROMPTS: dict[Side | None, str] = {None: "prompt", "query": "query_prompt", "doc
 #: The entry that says whether attention is computed in blocks, which tokens and not their squares bound, or whole.
 ATTENTION = "attention"
 _TOKENIZER = "tokenizer.json"
-_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+_INPUTS = {"input_ids", "attention_mask", "token_type_ids", IS_QUERY}
 #: Texts that are tokenized at once, while the network runs on those before.
 _WINDOW = 512
 #: Tokens from which a text's square counts, where attention is held whole.
@@ -101,7 +101,7 @@ class GraphEncoder(ABC):
         self._squares = said.get(ATTENTION, "whole") == "whole"
         self._alone = Lock()
         self._prompts = {side: said.get(entry, plain) for side, entry in PROMPTS.items()}
-        self.two_sided = len(set(self._prompts.values())) > 1
+        self.two_sided = len(set(self._prompts.values())) > 1 or IS_QUERY in inputs
         if not set(inputs) <= _INPUTS or len(outputs.get(OUTPUT, [])) != 2:
             raise ValueError(
                 f"{folder}: expected a graph from {', '.join(sorted(_INPUTS))} to {OUTPUT} (b, k), "
@@ -154,7 +154,7 @@ class GraphEncoder(ABC):
             ThreadPoolExecutor(self._threads) as pool,
         ):
             running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()
-            for positions, batch in self._batches(clean, self._prompts[side]):
+            for positions, batch in self._batches(clean, side):
                 running.append((positions, pool.submit(self._bounded, batch)))
                 while len(running) > _WAITING * self._threads:
                     self._collect(running, rows, bar)
@@ -164,7 +164,7 @@ class GraphEncoder(ABC):
 
     def _bounded(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
         """Run a batch; of those that take more memory than the budget is meant for, one after the other."""
-        rows, length = next(iter(feed.values())).shape
+        rows, length = feed["input_ids"].shape
         with self._alone if self._squares and rows * self._cost(length) > self.token_budget else nullcontext():
             return self._run(feed)
 
@@ -179,23 +179,26 @@ class GraphEncoder(ABC):
         rows[positions] = batch.result()
         bar.update(len(positions))
 
-    def _batches(self, texts: Sequence[str], prompt: str) -> Iterator[tuple[NDArray[np.int64], dict[str, Tokens]]]:
+    def _batches(
+        self, texts: Sequence[str], side: Side | None
+    ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tokens]]]:
         """Yield the positions (b,) of texts and what the graph takes of them, the longest first."""
         # Characters order texts well enough to tokenize them window by window; tokens order each window.
+        prompt = self._prompts[side]
         order = np.argsort([-len(text) for text in texts], kind="stable")
         for start in range(0, len(texts), _WINDOW):
             window = order[start : start + _WINDOW]
             encoded = self._tokenizer.encode_batch([prompt + texts[position] for position in window])
             ids = [one.ids for one in encoded]
             for batch in token_batches([self._cost(self._room(len(one))) for one in ids], self.token_budget):
-                yield window[batch], self._padded([ids[position] for position in batch])
+                yield window[batch], self._padded([ids[position] for position in batch], side)
 
     def _room(self, length: int) -> int:
         """Return the tokens that a batch is padded to whose longest text has `length`."""
         return max(length, 1)
 
-    def _padded(self, ids: Sequence[Sequence[int]]) -> dict[str, Tokens]:
-        """Return what the graph takes, each (b, t)."""
+    def _padded(self, ids: Sequence[Sequence[int]], side: Side | None = None) -> dict[str, Tokens]:
+        """Return what the graph takes, each (b, t); of a side, where it asks, (b, 1)."""
         longest = self._room(max(map(len, ids)))
         tokens = np.full((len(ids), longest), self._pad_id, np.int64)
         mask = np.zeros_like(tokens)
@@ -203,6 +206,7 @@ class GraphEncoder(ABC):
             place = slice(longest - len(one), longest) if self._pad_left else slice(len(one))
             tokens[row, place], mask[row, place] = one, 1
         known = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
+        known[IS_QUERY] = np.full((len(ids), 1), side != "document", np.int64)
         return {name: known[name] for name in self._inputs}
 
 

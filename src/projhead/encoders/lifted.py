@@ -8,14 +8,24 @@ Inner Product Search", 2015). Heads, codecs, indexes and tasks take unit rows, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from projhead.persistence.identity import EncoderIdentity
 from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+#: How much longer than those looked at a document's row may be; where single tokens were looked at. Too much costs
+#: heads some neighbors, and exact search nothing.
+_MARGIN, _MARGIN_OF_TOKENS = 1.5, 1.25
+#: Tokens of a vocabulary that are looked at: one alone, of which nothing is averaged, makes a long row.
+_TOKENS = 256
+_BLOCK = 65_536
+_SENTENCES = ("A sentence.", "How are the lengths of rows kept, and where?", "1,234.5 €; 東京", "word " * 300)
 
 
 def lengths_matter(model: SentenceTransformer) -> bool:
@@ -23,27 +33,60 @@ def lengths_matter(model: SentenceTransformer) -> bool:
     return str(model.similarity_fn_name) == "dot" and not ends_in_unit_rows(model)
 
 
-def expect_none(encoder: object, what: str) -> None:
-    """Refuse a teacher whose rows' lengths matter.
-
-    Raises
-    ------
-    ValueError
-        If it is one; `what` is what cannot be.
-    """
-    if getattr(encoder, "longest", None) is not None:
-        raise ValueError(
-            f"{what}: expected a teacher of unit rows, got one whose lengths matter (longest={encoder.longest}): stock "  # type: ignore[attr-defined]
-            "tools do not keep them through a head. train, evaluate, encode, index and search do; or put a Normalize "
-            "behind the model and train anew"
-        )
-
-
 def ends_in_unit_rows(model: SentenceTransformer) -> bool:
     """Say whether the last thing that a model does is to make rows unit length."""
     from sentence_transformers.sentence_transformer.modules import Normalize
 
     return isinstance(list(model)[-1], Normalize)
+
+
+def longest_of(model: SentenceTransformer) -> float:
+    """Return a length that documents' rows of a model hardly exceed: a quarter more than tokens and sentences have.
+
+    It has two digits, so that machines agree.
+    """
+    tokenizer: Any = model.tokenizer
+    vocabulary = sorted(tokenizer.get_vocab()) if hasattr(tokenizer, "get_vocab") else []
+    texts = [*_SENTENCES, *vocabulary[:: max(len(vocabulary) // _TOKENS, 1)]]
+    rows = model.encode_document(texts, normalize_embeddings=False, show_progress_bar=False)
+    return longest_for(float(np.linalg.norm(rows, axis=1).max()), _MARGIN_OF_TOKENS)
+
+
+def longest_for(found: float, margin: float = _MARGIN) -> float:
+    """Return a length of two digits that rows hardly exceed where the longest of some is `found`."""
+    length = margin * found
+    unit = 10.0 ** (math.floor(math.log10(length)) - 1)
+    return float(f"{math.ceil(length / unit) * unit:.6g}")
+
+
+def nearer(encoder: EncoderIdentity, rows: Any) -> str:
+    """Say of documents far shorter than the longest length that a nearer one would do better; nothing of others.
+
+    Parameters
+    ----------
+    encoder : EncoderIdentity
+    rows : array of shape (n, d)
+        Its rows of documents.
+    """
+    if not encoder.longest or not len(rows):
+        return ""
+    shortest = min(float(np.asarray(rows[start : start + _BLOCK, -1]).min()) for start in range(0, len(rows), _BLOCK))
+    found = encoder.longest * math.sqrt(max(1 - shortest**2, 0))
+    if not 0 < found < encoder.longest / 2:
+        return ""
+    return (
+        f"the longest row here is {found:.3g}, and longest={encoder.longest:g}: if others are no longer, "
+        f"encoder.longest={longest_for(found, 1.1):g} lets heads keep more"
+    )
+
+
+def agree(encoder: Any, known: EncoderIdentity | None) -> None:
+    """Let an encoder whose longest length nobody said take the one that a record of it says.
+
+    Another file of a model's vectors has another longest row, and belongs to the same head nevertheless.
+    """
+    if known is not None and known.longest and getattr(encoder, "longest_found", False):
+        encoder.longest = known.longest
 
 
 def lifted(rows: Vectors, longest: float, *, documents: bool) -> Vectors:
@@ -69,8 +112,25 @@ def lifted(rows: Vectors, longest: float, *, documents: bool) -> Vectors:
         if (length > 1).any():
             raise ValueError(
                 f"longest: got {longest:g}, and a document's row of length {length.max() * longest:.4g}; set a length "
-                f"that none exceeds, such as encoder.longest={length.max() * longest * 1.25:.2g}, and encode again"
+                f"that none exceeds, such as encoder.longest={longest_for(length.max() * longest):g}, for all that is "
+                "trained, encoded and asked"
             )
         whole[:, :-1] *= length[:, None].astype(np.float32)
         whole[:, -1] = np.sqrt(1 - length**2)
     return whole
+
+
+def asking(rows: Vectors, encoder: EncoderIdentity) -> Vectors:
+    """Return an encoder's rows of documents as rows that ask: where lengths matter, without theirs.
+
+    Rows of the model itself, one coordinate narrower, are taken too.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d) or, of the model itself, (n, d - 1)
+    encoder : EncoderIdentity
+        Whose they are.
+    """
+    if not encoder.longest or rows.ndim != 2 or rows.shape[1] not in (encoder.dimension - 1, encoder.dimension):
+        return rows
+    return lifted(rows[:, : encoder.dimension - 1], encoder.longest, documents=False)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -19,19 +19,21 @@ from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
 from projhead.data import STORED, Document, RowText
+from projhead.encoders.lifted import lifted, longest_for
 from projhead.encoders.vector_files import VectorFile
 from projhead.persistence.files import sha256_of
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.vectors import Vectors, unit_rows
 
 #: Rows checked at once, and rows of a table that become Python's.
 _BLOCK, _BATCH = 65_536, 1024
+#: Lengths that differ by a smaller part than this are one length, rounded.
+_ROUNDING = 0.02
 #: What ids and texts are called where nobody says.
 _ID, _TEXT = "id", "text"
 
 
-class Precomputed(OneSided):
+class Precomputed:
     """Rows of a file as an encoder that knows only the texts they were made from, and as the corpus of those.
 
     A vector belongs to its row. A text that two rows have, with different vectors, is told apart by the row it comes
@@ -56,11 +58,20 @@ class Precomputed(OneSided):
     revision : str, optional
         Which version of it. Name and revision declare the model: another file of the same then serves wherever this one
         does. Where they are not given, this file is known by its bytes, and no other stands for it.
+    similarity : {"cosine", "dot"}, optional
+        What the model compares by. By ``"cosine"`` lengths mean nothing, and rows are made unit length. By ``"dot"``
+        documents keep theirs as one more coordinate (`projhead.encoders.lifted`), and are held in memory. Needed where
+        lengths differ.
+    longest : float, optional
+        By ``"dot"``, a length that no document's row exceeds, the same for all files of a model. Where not given half
+        as much again as the longest here, or what the artifact says that the rows are put through.
 
     Attributes
     ----------
     rows : ndarray of shape (n, d), float16, float32 or float64
-        As they are in the file, of any length but zero.
+        As they are in the file, of any length but zero; by ``"dot"`` as they are compared, (n, d + 1) float32.
+    longest_found : bool
+        Whether nobody said the longest length.
     columns : dict of str to pyarrow.DataType
         What else the table says of each row; documents bring it along.
 
@@ -69,7 +80,8 @@ class Precomputed(OneSided):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it holds something else than rows of finite floats, or a row is all zero.
+        If it holds something else than rows of finite floats, a row is all zero, or lengths differ and nobody said
+        what they mean.
     """
 
     def __init__(
@@ -82,6 +94,8 @@ class Precomputed(OneSided):
         column: str | None = None,
         name: str | None = None,
         revision: str | None = None,
+        similarity: Literal["cosine", "dot"] | None = None,
+        longest: float | None = None,
     ) -> None:
         if revision is not None and name is None:
             raise ValueError(
@@ -91,16 +105,43 @@ class Precomputed(OneSided):
         self.id_column, self.text_column, self.column = id_column, text_column, column
         self.name, self.revision = name or Path(path).stem, revision
         self._file = VectorFile(Path(path), column)
-        self.rows = self._file.rows
-        _check(self.rows, self.path)
-        self.dimension = int(self.rows.shape[1])
+        shortest, found = _lengths(self._file.rows, self.path)
+        self.similarity = _similarity(similarity, longest, shortest, found, self.path)
+        self.two_sided = self.similarity == "dot"
+        self.longest_found = self.two_sided and longest is None
+        self.longest = longest_for(found) if self.longest_found else longest
+        self.dimension = int(self._file.rows.shape[1]) + self.two_sided
 
-    @cached_property
+    @property
+    def rows(self) -> NDArray[Any]:
+        """The rows of documents."""
+        if self.longest is None:
+            return self._file.rows
+        if self._lifted is None or self._lifted[0] != self.longest:
+            self._lifted = self.longest, lifted(self._file.rows, self.longest, documents=True)
+        return self._lifted[1]
+
+    _lifted: tuple[float, Vectors] | None = None
+
+    @property
     def identity(self) -> EncoderIdentity:
         """The declared model; where none is declared, the file itself."""
         declared = f"{self.name}@{self.revision}" if self.revision is not None else ""
-        fingerprint = declared or sha256_of(Path(self.path))[:16]
-        return EncoderIdentity(self.name, fingerprint, self.dimension, of_file=not declared)
+        fingerprint = declared or self._digest
+        if self.longest is not None:
+            fingerprint += f" longest {float(self.longest)!r}"
+        return EncoderIdentity(
+            self.name,
+            fingerprint,
+            self.dimension,
+            similarity=self.similarity,
+            longest=float(self.longest or 0),
+            of_file=not declared,
+        )
+
+    @cached_property
+    def _digest(self) -> str:
+        return sha256_of(Path(self.path))[:16]
 
     @property
     def has_texts(self) -> bool:
@@ -149,7 +190,7 @@ class Precomputed(OneSided):
             assert self._others is not None
             names = self._others[own].to_pylist()
         else:
-            names = (hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows)
+            names = (hashlib.sha256(row.tobytes()).hexdigest() for row in self._file.rows)
         texts = [RowText(str(text or ""), self._source, number) for number, text in enumerate(names)]
         self._expect_all(len(texts), "texts", self._source)
         return texts
@@ -163,7 +204,7 @@ class Precomputed(OneSided):
             assert self._others is not None
             column, names = own, self._others[own].to_pylist()
         else:
-            return [str(number) for number in range(len(self.rows))]
+            return [str(number) for number in range(len(self._file.rows))]
         check = RowIds(self._source, column)
         ids = [check(one, number) for number, one in enumerate(names)]
         self._expect_all(len(ids), "ids", self._source)
@@ -174,8 +215,8 @@ class Precomputed(OneSided):
         return self.texts or self.path
 
     def _expect_all(self, found: int, what: str, file: str) -> None:
-        if found != len(self.rows):
-            raise ValueError(f"{file}: expected {len(self.rows):,} {what}, one per row of {self.path}, got {found:,}")
+        if found != (n := len(self._file.rows)):
+            raise ValueError(f"{file}: expected {n:,} {what}, one per row of {self.path}, got {found:,}")
 
     @cached_property
     def _rows_of(self) -> dict[str, list[int]]:
@@ -207,20 +248,32 @@ class Precomputed(OneSided):
     def _values(self) -> Iterator[dict[str, Any]]:
         """Yield the other columns of each row."""
         if not self.columns:
-            yield from repeat({}, len(self.rows))
+            yield from repeat({}, len(self._file.rows))
             return
         assert self._others is not None
         for batch in self._others.select(list(self.columns)).to_batches(max_chunksize=_BATCH):
             yield from batch.to_pylist()
 
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return the unit rows (n, dimension), float32, of texts that are searched; see `encode`."""
+        return unit_rows(self.rows[self._rows_named(texts)])
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        """Return the unit rows (n, dimension), float32, of texts that ask; see `encode`."""
+        return self.encode(texts)
+
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return the unit rows (n, d), float32, of texts that the file has vectors of.
+        """Return the unit rows (n, dimension), float32, of texts that the file has vectors of; lengths do not count.
 
         Raises
         ------
         ValueError
             If there is no vector of a text, as the encoder itself is not here, or there are several.
         """
+        rows = self._file.rows[self._rows_named(texts)]
+        return unit_rows(rows) if self.longest is None else lifted(rows, self.longest, documents=False)
+
+    def _rows_named(self, texts: Sequence[str]) -> list[int]:
         unknown = [text for text in texts if text not in self._rows_of]
         if unknown:
             hint = "" if self.has_texts else "; name the file of their texts with encoder.texts=<file>"
@@ -229,14 +282,14 @@ class Precomputed(OneSided):
                 f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts; ask for what "
                 f"is in that file, such as task=neighbor_overlap{hint}"
             )
-        return unit_rows(self.rows[[self._row_of(text) for text in texts]])
+        return [self._row_of(text) for text in texts]
 
     def _row_of(self, text: str) -> int:
         first, *others = rows = self._rows_of[text]
         if others and isinstance(text, RowText) and text.row in rows and os.path.abspath(text.source) == self._source:
             return text.row
         for other in others:
-            if not np.array_equal(self.rows[first], self.rows[other]):
+            if not np.array_equal(self._file.rows[first], self._file.rows[other]):
                 raise ValueError(
                     f"{self.path} has different vectors of the text {text[:80]!r}, in rows {first} and {other}: "
                     f"a vector belongs to its row; take the documents from {self._source}"
@@ -244,14 +297,40 @@ class Precomputed(OneSided):
         return first
 
 
-def _check(rows: NDArray[Any], path: str) -> None:
-    """Raise ValueError for what is not (n, d) finite floats with a direction."""
+def _lengths(rows: NDArray[Any], path: str) -> tuple[float, float]:
+    """Return the least and the largest length; refuse what is not (n, d) finite floats with a direction."""
     if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating) or not rows.size:
         raise ValueError(f"{path}: expected floats of shape (n, d), got {rows.dtype} of shape {rows.shape}")
+    least, largest = np.inf, 0.0
     for start in range(0, len(rows), _BLOCK):
-        directed = unit_rows(rows[start : start + _BLOCK], f"{path}, from row {start:,}").any(axis=1)
+        block = np.asarray(rows[start : start + _BLOCK], np.float32)
+        directed = unit_rows(block, f"{path}, from row {start:,}").any(axis=1)
         if not directed.all():
             raise ValueError(
                 f"{path}: expected rows with a direction, got one that is all zero (row "
                 f"{start + int(directed.argmin()):,}); drop or repair such rows"
             )
+        lengths = np.linalg.norm(block, axis=1)
+        least, largest = min(least, float(lengths.min())), max(largest, float(lengths.max()))
+    return least, largest
+
+
+def _similarity(
+    asked: Literal["cosine", "dot"] | None, longest: float | None, least: float, largest: float, path: str
+) -> Literal["cosine", "dot"]:
+    """Return what rows are compared by; lengths that differ mean something or nothing, which their user knows."""
+    if asked is None and largest - least > _ROUNDING * largest:
+        raise ValueError(
+            f"{path}: expected rows of one length, got lengths from {least:.3g} to {largest:.3g}; say what the model "
+            "compares by: encoder.similarity=cosine (lengths mean nothing) or encoder.similarity=dot (they count)"
+        )
+    if longest is not None and (asked != "dot" or not largest <= longest < np.inf):
+        raise ValueError(
+            f"longest: got {longest:g}, expected "
+            + (
+                f"at least {largest:.4g}, the longest row of {path}"
+                if asked == "dot"
+                else "none without similarity=dot"
+            )
+        )
+    return asked or "cosine"

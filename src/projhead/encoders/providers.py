@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from projhead.encoders.sides import IS_QUERY
+
 _CPU, _CUDA, _TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _CHAINS = {
     "cpu": (_CPU,),
@@ -61,7 +63,7 @@ class Buckets(NamedTuple):
             "max": (self.rows(shortest), longest),
         }
         return {
-            f"trt_profile_{name}_shapes": ",".join(f"{one}:{rows}x{length}" for one in inputs)
+            f"trt_profile_{name}_shapes": ",".join(f"{one}:{rows}x{1 if one == IS_QUERY else length}" for one in inputs)
             for name, (rows, length) in shapes.items()
         }
 

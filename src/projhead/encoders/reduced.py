@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from projhead.encoders.lifted import agree
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import spec_of
 from projhead.protocols import Encoder
@@ -45,6 +46,7 @@ class Reduced:
         # A folder is kept by its full path, so that a record of this encoder holds from everywhere.
         self.reducer = os.path.abspath(reducer) if isinstance(reducer, str | Path) else reducer
         self.fitted = load_reducer(self.reducer) if isinstance(self.reducer, str) else self.reducer
+        agree(encoder, self.fitted.teacher_)
         self.fitted.check_fits(encoder.identity)
         self.name = f"{encoder.name} + {self.fitted.kind}"
         self.dimension, self.two_sided = self.fitted.n_components_, encoder.two_sided
@@ -57,9 +59,8 @@ class Reduced:
         digest = hashlib.sha256(f"{teacher.fingerprint} {head}".encode())
         for name, tensor in self.fitted.head_.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
-        return replace(
-            teacher, name=self.name, fingerprint=digest.hexdigest()[:16], dimension=self.dimension, unit=True
-        )
+        own = replace(teacher, name=self.name, fingerprint=digest.hexdigest()[:16], dimension=self.dimension)
+        return replace(own, unit=True, longest=0.0)
 
     def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return unit rows (n, k), float32, of texts that ask."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
-from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted
+from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted, longest_of
 from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
@@ -70,21 +70,23 @@ class SentenceTransformerEncoder:
     query_prompt, document_prompt : str, optional
         What is put before every query, and every document; what the model says where not given.
     longest : float, optional
-        Of a model for inner products, whose rows are not unit length: a length that no document's row exceeds. Rows are
-        then d + 1 wide and rank as exact search with lengths does (`projhead.encoders.lifted`). Texts of no side are
-        compared by direction alone.
+        Of a model for inner products, whose rows are not unit length: a length that no document's row exceeds, found by
+        `longest_of` where not given. Rows are then d + 1 wide and rank as exact search with lengths does
+        (`projhead.encoders.lifted`). Texts of no side are compared by direction alone.
 
     Attributes
     ----------
     model : SentenceTransformer
         The stock model.
+    longest_found : bool
+        Whether nobody said the longest length.
 
     Raises
     ------
     FileNotFoundError
         If the folder does not exist, or the hub cannot give the model.
     ValueError
-        If the folder holds no model, a number is not positive, or lengths of rows matter and `longest` is not given.
+        If the folder holds no model, or a number is not positive.
     """
 
     #: The digest of the file that all weights come from, where it is known.
@@ -127,13 +129,15 @@ class SentenceTransformerEncoder:
         self.token_budget = self._fitting = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
         self._fingerprint, self._computes_in = fingerprint_of(self.model, self._weights), ""
+        found = longest_of(self.model) if longest is None and lengths_matter(self.model) else None
         if compute_dtype is not None and getattr(torch, compute_dtype) != self.model.dtype:
             self._computes_in = compute_dtype
             self.model.to(getattr(torch, compute_dtype))
-        self.longest = self._checked(longest)
+        self.longest_found = longest is None and lengths_matter(self.model)
+        self.longest = found if longest is None else self._checked(longest)
         self.width = _dimension(self.model)
-        self.dimension = self.width + (longest is not None)
-        self.two_sided = longest is not None or two_sided(self.model)
+        self.dimension = self.width + (self.longest is not None)
+        self.two_sided = self.longest is not None or two_sided(self.model)
 
     @staticmethod
     def upgrade(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -154,6 +158,7 @@ class SentenceTransformerEncoder:
             query_prompt=prompt_of(model, "query"),
             document_prompt=prompt_of(model, "document"),
             pooling="+".join(_poolings(model)),
+            longest=self.longest or 0.0,
         )
 
     def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
@@ -203,19 +208,12 @@ class SentenceTransformerEncoder:
             rows = lifted(rows, self.longest, documents=side == "document")
         return unit_rows(rows, f"vectors of {self.name}")
 
-    def _checked(self, longest: float | None) -> float | None:
-        """Refuse to drop lengths that matter, and to keep what there is not."""
-        if longest is None and lengths_matter(self.model):
-            found = np.linalg.norm(self.model.encode([_PROBE, "A sentence.", "word " * 300]), axis=1).max()
-            raise ValueError(
-                f"{self.name} is for inner products, and the lengths of its rows matter (of some texts the longest is "
-                f"{found:.3g}): say which length none exceeds, such as encoder.longest={found * 1.25:.2g}, or put "
-                "a Normalize behind its modules if lengths shall not count"
-            )
-        if longest is not None and (not 0 < longest < np.inf or ends_in_unit_rows(self.model)):
+    def _checked(self, longest: float) -> float:
+        """Refuse to keep lengths that there are not."""
+        if not 0 < longest < np.inf or ends_in_unit_rows(self.model):
             expected = "none, as its rows are of unit length" if longest > 0 else "a positive number"
             raise ValueError(f"longest: got {longest:g} for {self.name}, expected {expected}")
-        return longest
+        return float(longest)
 
     def _rows(self, texts: list[str], side: Side | None) -> NDArray[np.float32]:
         """Return the rows (b, d) of one batch."""
@@ -356,6 +354,8 @@ def _load(
 ) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
 
+    from projhead.encoders.lift import is_lifted, load_lifted
+
     local = Path(path).is_dir()
     if not local and (path.startswith((".", "/", "~")) or path.count("/") > 1):
         raise FileNotFoundError(f"{path}: expected the folder of a model; no such folder")
@@ -364,6 +364,8 @@ def _load(
     settings = {} if attention is None else {"attn_implementation": attention}
     try:
         with no_weight_bars():
+            if local and is_lifted(path):
+                return load_lifted(path, device, local_files_only=True, model_kwargs=settings)
             return SentenceTransformer(
                 path, revision=revision, device=device, local_files_only=kept, model_kwargs=settings
             )

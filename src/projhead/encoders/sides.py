@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Side = Literal["query", "document"]
+#: What a graph, which knows no sides, is told beside the tokens of texts: 1 for those that ask.
+IS_QUERY = "is_query"
 SIDES: tuple[Side, Side] = ("query", "document")
 
 #: The names that ``encode_query`` and ``encode_document`` look for among a model's prompts, in this order.
@@ -41,5 +43,9 @@ def route_of(model: SentenceTransformer, side: Side | None) -> list[nn.Module]:
 
 def two_sided(model: SentenceTransformer) -> bool:
     """Say whether queries, documents and texts of no side are encoded in different ways."""
+    from projhead.encoders.lift import Lift
+
+    if any(isinstance(module, Lift) for module in model):
+        return True
     ways = [(prompt_of(model, side), [id(module) for module in route_of(model, side)]) for side in (None, *SIDES)]
     return any(way != ways[0] for way in ways)

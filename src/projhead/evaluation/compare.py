@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from projhead.codecs.cast import Cast
 from projhead.encoders.coded import Calibration
+from projhead.encoders.lifted import agree
 from projhead.encoders.load import encoder_of, load_encoder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
@@ -75,14 +76,18 @@ def compare(
     flat = [one for one in candidates if not isinstance(one, str | Path)]
     store = _store_of([one for one in flat if isinstance(one, Reducer)])
     teacher, train = _teacher(teacher, store), store if train is None else train
+    paths = [Path(one) for one in candidates if isinstance(one, str | Path)]
+    runs = {path: load_run(path) for path in paths if not holds(path, "export")}
+    for reducer in [*flat, *(run[0] for run in runs.values())]:
+        agree(teacher, getattr(reducer, "teacher_", None))
     source = Remembered(_kept(teacher, stores, show_progress))
     entered = [Candidate("teacher", "reference", source), *_entered([_fitted(one, train) for one in flat], source)]
-    for path in (Path(one) for one in candidates if isinstance(one, str | Path)):
-        if holds(path, "export"):
+    for path in paths:
+        if path in runs:
+            entered += _entered(runs[path], source)
+        else:
             student = _kept(load_encoder(path), stores, show_progress)
             entered.append(Candidate(f"export:{path.name}", "subject", student))
-        else:
-            entered += _entered(load_run(path), source)
     trained = [one.codec for one in entered if one.codec is not None]
     found = measure(
         entered, tasks, source, [Cast("float32"), *codecs, *trained], calibration, show_progress=show_progress

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.evaluation.measurements import export_rows
@@ -80,7 +79,6 @@ def export_artifact(
     """
     if encoder is not None:
         Reduced(encoder, reducer)  # refuses another teacher's head
-    expect_none(encoder, "export")
     record = export(
         reducer if exporter.encoder is None else assemble(encoder, reducer),  # type: ignore[arg-type]  # it refuses
         folder,

@@ -13,6 +13,7 @@ from projhead.codecs.base import BaseCodec, sample_rows
 from projhead.codecs.cast import Cast
 from projhead.data import Scores
 from projhead.encoders.coded import Calibration
+from projhead.encoders.lifted import asking
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
@@ -31,11 +32,15 @@ SEARCHED, _SEARCHED = "neighbor_overlap/held-out among those trained on", 20_000
 
 
 class _Numbered(OneSided):
-    """Rows in memory as an encoder, whose texts are their numbers."""
+    """Rows of documents in memory as an encoder, whose texts are their numbers."""
 
     def __init__(self, teacher: EncoderIdentity, rows: Vectors) -> None:
         self.name, self.rows, self.dimension = teacher.name, rows, int(rows.shape[1])
         self.identity = replace(teacher, dimension=self.dimension)
+        self.two_sided = teacher.longest > 0
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        return asking(self.encode(texts), self.identity)
 
     def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         return self.rows[[int(text) for text in texts]]
@@ -49,8 +54,8 @@ class _Searched:
 
     def run(self, encoder: Encoder, teacher: Encoder) -> Iterator[Scores]:
         """Yield one value per query for each neighborhood size."""
-        asked, among = encoder.encode_document(self.queries), encoder.encode_document(self.documents)
-        own, searched = teacher.encode_document(self.queries), teacher.encode_document(self.documents)
+        asked, among = encoder.encode_query(self.queries), encoder.encode_document(self.documents)
+        own, searched = teacher.encode_query(self.queries), teacher.encode_document(self.documents)
         deepest = max(k for k in _TOP_K if k <= len(among))
         true, found = exact_top_k(own, searched, deepest)[1], exact_top_k(asked, stored(encoder, among), deepest)[1]
         for k in (k for k in _TOP_K if k <= deepest):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from projhead.encoders.lifted import asking
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.planning import TOP_K
 from projhead.persistence.identity import EncoderIdentity, expect_same
@@ -72,7 +73,7 @@ def sample_of(
     if len(rows) < 4 * TOP_K:
         raise ValueError(f"expected a sample of at least {4 * TOP_K} rows, got {len(rows)}")
     n_queries = min(n_queries, len(rows) // 4)
-    return TeacherSample(name, teacher, rows[np.sort(held[n_queries:])], rows[held[:n_queries]])
+    return TeacherSample(name, teacher, rows[np.sort(held[n_queries:])], asking(rows[held[:n_queries]], teacher))
 
 
 def _rows(

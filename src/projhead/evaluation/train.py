@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from projhead.codecs.base import BaseCodec
-from projhead.encoders.lifted import expect_none
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.trained import compare_and_save
 from projhead.persistence.record import read_record
@@ -79,6 +78,7 @@ def train_head(
             print(reducer.summary_)
         else:
             reducer.fit(vectors.train)
+        reducer.provenance_["corpus"] = dict(vectors.corpus)
         test = unit_rows(vectors.test[:max_test_rows])
         compare_and_save(
             folder, reducer, baselines, vectors.train, test, teacher=teacher.identity, codec=codec, seed=seed
@@ -108,7 +108,8 @@ def expect_student(reducer: Reducer, codec: BaseCodec | None, teacher: Encoder) 
     Raises
     ------
     ValueError
-        If the head is in closed form or trained through a codec, or there are no texts.
+        If the head is in closed form or trained through a codec, lengths of the teacher's rows matter, or there are no
+        texts.
     """
     if not isinstance(reducer, LearnedReducer) or codec is not None:
         got = f"{reducer.kind}{'' if codec is None else ' with one'}"
@@ -116,7 +117,11 @@ def expect_student(reducer: Reducer, codec: BaseCodec | None, teacher: Encoder) 
             f"student: expected reducer=learned without a codec, got {got}; "
             "train the student first, then what you like on it: encoder=sentence_transformer encoder.path=<run>/encoder"
         )
-    expect_none(teacher, "student")
+    if teacher.identity.longest:
+        raise ValueError(
+            f"student: expected a teacher of unit rows, got {teacher.name}, whose lengths matter: a smaller network "
+            "would encode queries as it does documents; train the head alone (leave student= out) and export that"
+        )
     if isinstance(teacher, Precomputed) and not teacher.has_texts:
         raise ValueError(
             "student: expected texts to train it on, got vectors without; name the column of the texts "

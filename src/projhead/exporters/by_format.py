@@ -91,6 +91,12 @@ def export(
     if exporter.encoder is None:
         if not isinstance(subject, Reducer):
             raise UserError(f"{title} exports a head alone: expected a reducer, got {type(subject).__name__}")
+        if subject.teacher_ is not None and subject.teacher_.longest:
+            raise UserError(
+                f"{title} exports a head alone, got one for rows that keep their lengths as one more coordinate, which "
+                "no tool but projhead makes; export the whole encoder (export=sentence_transformers, onnx, openvino), "
+                "or encode with it (projhead encode artifact=...)"
+            )
         items: Any = unit_rows(_spread(calibrate, max_items), "calibrate")
         teacher, reducer = subject.teacher_, subject.kind
         reference: Callable[[], Vectors] = partial(subject.transform, items)

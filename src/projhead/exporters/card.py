@@ -49,7 +49,7 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str, made: Sequen
         f"| {parity['mean_cosine']:.5f} | {parity['p1_cosine']:.5f} | {parity['worst_cosine']:.5f} "
         f"| {parity['overlap_at_10']:.4f} | {record['bytes'] / 1e6:.1f} MB |",
     ]
-    if record.get("prompts"):
+    if any((record.get("prompts") or {}).values()):
         lines += ["", "## Prompts", "", "Queries and documents are not encoded alike. Before each of them stands:", ""]
         lines += [f"- {side}: `{prompt!r}`" for side, prompt in record["prompts"].items()]
     if record.get("without_inner_normalize"):

@@ -6,8 +6,20 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 #: What a folder holds: modules of a transformer, or of one for each side; a table of tokens and modules; one table that
-#: took its head in; a graph of a transformer, of a table; either for OpenVINO.
-Form = Literal["modules", "routes", "table_modules", "table", "onnx", "table_onnx", "openvino", "table_openvino"]
+#: took its head in; a graph of a transformer, of a table; either for OpenVINO. With lifted_ before it, one that keeps
+#: lengths of rows, which needs to be told which texts ask.
+Form = Literal[
+    "modules",
+    "routes",
+    "table_modules",
+    "table",
+    "onnx",
+    "table_onnx",
+    "openvino",
+    "table_openvino",
+    "lifted_onnx",
+    "lifted_openvino",
+]
 
 
 class Reads(NamedTuple):
@@ -54,6 +66,7 @@ class Consumer(NamedTuple):
 
 
 _PLAIN = Reads()
+_ASKS = Reads("the input is_query: 1 for queries, 0 for documents")
 _MODULES = {form: _PLAIN for form in ("modules", "routes", "table_modules", "table")}
 _POOLINGS = frozenset({"cls", "mean", "lasttoken"})
 _TEI = Reads(
@@ -177,14 +190,14 @@ CONSUMERS: dict[str, Consumer] = {
     "onnxruntime": Consumer(
         "ONNX Runtime",
         "https://onnxruntime.ai/docs/api/python/api_summary.html",
-        {"onnx": _PLAIN, "table_onnx": _PLAIN},
+        {"onnx": _PLAIN, "table_onnx": _PLAIN, "lifted_onnx": _ASKS},
         prompts="query_prompt and document_prompt in the model's metadata",
         instead="export=onnx",
     ),
     "openvino": Consumer(
         "OpenVINO",
         "https://docs.openvino.ai/",
-        {"openvino": _PLAIN, "table_openvino": _PLAIN},
+        {"openvino": _PLAIN, "table_openvino": _PLAIN, "lifted_openvino": _ASKS},
         prompts="projhead/query_prompt and projhead/document_prompt in the model's information",
         instead="export=openvino",
     ),

@@ -15,7 +15,7 @@ from projhead.encoders.routed import RoutedOnnxEncoder
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.routes import write_each
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
-from projhead.exporters.tracing import OPSET, serve_pooling_tools, whole_graph
+from projhead.exporters.tracing import OPSET, asks_for_side, serve_pooling_tools, usage_with_side, whole_graph
 from projhead.quantization.blocks import SCORES, SCORES_OF_GPUS, in_blocks
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.quantization.network import MOST_BYTES
@@ -118,6 +118,8 @@ rows = session.run(["sentence_embedding"], feed)[0]
         path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
         path.parent.mkdir()
         network.write(path, self.most_bytes)
-        if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
+        if asks_for_side(subject):
+            self.usage = usage_with_side(self.usage)
+        elif not isinstance(subject[0], StaticEmbedding):  # no stock tool runs the graph of either
             write_graph_layout(subject, folder)
         return _Written(str(folder))

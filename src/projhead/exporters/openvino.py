@@ -16,7 +16,7 @@ from projhead.encoders.routed import RoutedOpenVinoEncoder
 from projhead.exporters.layout import write_graph_layout
 from projhead.exporters.routes import write_each
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
-from projhead.exporters.tracing import serve_pooling_tools, whole_graph
+from projhead.exporters.tracing import asks_for_side, serve_pooling_tools, usage_with_side, whole_graph
 from projhead.quantization.blocks import attention_of, in_blocks
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
@@ -111,6 +111,8 @@ rows = compiled(feed)["sentence_embedding"]
             if self.quantization == "int8_bf16":
                 model.set_rt_info("bf16", ["projhead", PRECISION])
             openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
-        if not isinstance(subject[0], StaticEmbedding):  # of which no stock tool runs a graph
+        if asks_for_side(subject):
+            self.usage = usage_with_side(self.usage)
+        elif not isinstance(subject[0], StaticEmbedding):  # no stock tool runs the graph of either
             write_graph_layout(subject, folder)
         return _Written(str(folder))

@@ -16,10 +16,19 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, n
 from projhead.exporters.folding import foldable, folded, hide_table, write_model2vec_layout
 from projhead.exporters.layout import write_long_lived
 from projhead.exporters.parity import both_sides
+from projhead.exporters.tracing import asks_for_side
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
 _DTYPES = {"float32": 0.99999, "float16": 0.9999, "bfloat16": 0.999}
+
+#: What a card says of a student that keeps lengths.
+_USAGE_OF_LIFTED = """
+from projhead import load_encoder  # pip install projhead: no stock module keeps the lengths of rows
+
+model = load_encoder(folder)
+rows = model.encode_document(texts)  # of queries: encode_query
+"""
 
 #: What the network's weights can be.
 Quantization = Literal["float32", "float16", "bfloat16"]
@@ -29,6 +38,8 @@ class SentenceTransformersFolder:
     """Transformer, Pooling, Normalize, Dense..., Normalize; safetensors, no code of projhead.
 
     A table of tokens with a linear head is folded to one table, which model2vec loads too.
+    Of a teacher whose lengths matter `projhead.encoders.lift.Lift` stands in place of the first Normalize, and projhead
+    loads the folder.
 
     Parameters
     ----------
@@ -73,6 +84,8 @@ rows = model.encode_document(texts)  # of queries: encode_query
         with no_weight_bars():
             student.save_pretrained(str(folder), create_model_card=False)
         write_long_lived(student, folder)
+        if asks_for_side(student):
+            self.usage = _USAGE_OF_LIFTED
         if self.quantization != "float32":
             _compute_in_float32(folder / "config.json")
         if table:

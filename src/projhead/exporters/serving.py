@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Router, StaticEmbedding
 
+from projhead.encoders.lift import Lift
 from projhead.encoders.sides import SIDES, prompt_of
 from projhead.errors import UserError, nearest
 from projhead.exporters.consumers import CONSUMERS, Reads
@@ -71,6 +72,8 @@ def facts_of(student: Any, form: str) -> Facts | None:
         form = "table" if form == "modules" and foldable(student) else f"table_{form}"
     if isinstance(first, Router):
         form = "routes" if form == "modules" else f"routes_{form}"
+    if any(isinstance(module, Lift) for module in student):
+        form = f"lifted_{form}"
     denses = [module for module in student if isinstance(module, Dense)]
     pooling = next((str(module.pooling_mode) for module in student if isinstance(module, Pooling)), "")
     return Facts(

@@ -14,6 +14,8 @@ from torch import nn
 
 from projhead.console.quiet import quiet
 from projhead.encoders.graph import OUTPUT
+from projhead.encoders.lift import Lift
+from projhead.encoders.sides import IS_QUERY
 from projhead.errors import UserError
 from projhead.exporters.table import TokenMean, token_example
 from projhead.quantization.network import SMALL, Network
@@ -59,15 +61,34 @@ def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
             "export=sentence_transformers keeps any model"
         )
     names = [name for name in _INPUTS if name in tensors]
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence")}
+    batch = torch.export.Dim("batch")
+    axes = [{0: batch, 1: torch.export.Dim("sequence")}] * len(names)
+    if asks_for_side(student):
+        tensors[IS_QUERY] = torch.zeros(len(tensors["input_ids"]), 1, dtype=torch.int64)
+        names, axes = [*names, IS_QUERY], [*axes, {0: batch}]
     return export_graph(
         _Stages(stages, names),
         tuple(tensors[name] for name in names),
         names,
-        (tuple(axes for _ in names),),  # once more in a tuple: they are one argument, *tensors
+        (tuple(axes),),  # once more in a tuple: they are one argument, *tensors
         OUTPUT,
         opset=opset,
     )
+
+
+def asks_for_side(student: SentenceTransformer) -> bool:
+    """Say whether a student's graph must be told which texts ask: no prompt tells it, and no other tool does."""
+    return any(isinstance(module, Lift) for module in student)
+
+
+def usage_with_side(usage: str) -> str:
+    """Return what a card says of a graph that is told which texts ask."""
+    if IS_QUERY in usage:
+        return usage
+    told = f'feed["{IS_QUERY}"] = np.zeros((len(texts), 1), np.int64)  # of queries: np.ones'
+    for name, inputs in (("i.name", "session.get_inputs()"), ("i.any_name", "model.inputs")):
+        usage = usage.replace(f"for i in {inputs}}}", f"for i in {inputs} if {name} in known}}")
+    return usage.replace("\nrows = ", f"\n{told}\nrows = ")
 
 
 def _apart_on_cpu(student: SentenceTransformer) -> SentenceTransformer:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import uuid
 import weakref
@@ -19,6 +20,7 @@ from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import unit_blocks
+from projhead.persistence.leftovers import sweep, temporary_of
 from projhead.protocols import Rows
 from projhead.vectors import Vectors
 
@@ -83,7 +85,7 @@ class MilvusIndex(BaseIndex):
     def _connect(self, folder: Path | None = None) -> None:
         """Open the server, or a folder of our own: empty, or a copy of what was saved in `folder`."""
         if self.uri is None:
-            self._path = str(Path(tempfile.mkdtemp(prefix="projhead-")) / _FILE)
+            self._path = str(folder_for_copies() / _FILE)
             weakref.finalize(self, _remove_copy, self._path)
             if folder is not None:
                 shutil.copytree(folder / _FILE, self._path)
@@ -258,6 +260,19 @@ def _record(folder: Path) -> dict[str, Any]:
     if not re.fullmatch(_OURS, record["collection"]) or not all(re.fullmatch(_MARK, one) for one in record["marks"]):
         raise ValueError(f"{folder}: expected a collection such as projhead_0123456789ab, got {record!r:.200}: refused")
     return record
+
+
+def folder_for_copies() -> Path:
+    """Return a new folder among the user's temporary files, and remove those that killed processes left there."""
+    shared = Path(tempfile.gettempdir()) / f"projhead-{os.getuid()}"
+    shared.mkdir(mode=0o700, exist_ok=True)
+    status = shared.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():  # another user took the name
+        return Path(tempfile.mkdtemp(prefix="projhead-"))
+    sweep(shared)
+    made = temporary_of(shared / uuid.uuid4().hex)
+    made.mkdir()
+    return made
 
 
 def _release(path: str) -> None:

@@ -38,6 +38,9 @@ class EncoderIdentity:
         What stands before a text of each side.
     pooling : str
         How tokens become a row.
+    longest : float
+        Of a model whose rows' lengths matter, the length that no document's row exceeds: rows are one coordinate wider,
+        which keeps it (`projhead.encoders.lifted`); zero of all others.
     of_file : bool
         Whether nobody declared the model, and the fingerprint is that of one file of vectors.
     """
@@ -51,10 +54,12 @@ class EncoderIdentity:
     query_prompt: str = field(default="", compare=False)
     document_prompt: str = field(default="", compare=False)
     pooling: str = field(default="", compare=False)
+    longest: float = field(default=0.0, compare=False)
     of_file: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         facts = [f"fingerprint {self.fingerprint}", f"width {self.dimension}"]
+        facts += [f"longest {self.longest:g}"] if self.longest else []
         facts += [f"{name} prompt {prompt!r}" for name, prompt in self._prompts.items() if prompt]
         return f"{self.name} ({', '.join(facts if self.unit else [*facts, 'rows of any length'])})"
 
@@ -89,7 +94,7 @@ class EncoderIdentity:
         if "revision" in record and "fingerprint" not in record:
             given |= _of_revision(str(record["revision"]))
         missing = {"name", "fingerprint", "dimension"} - set(given)
-        types = {"dimension": int, "unit": bool, "of_file": bool}
+        types = {"dimension": int, "unit": bool, "longest": float, "of_file": bool}
         sound = not missing and all(type(value) is types.get(name, str) for name, value in given.items())
         if not sound or not 0 < given["dimension"] <= _WIDEST:
             raise ValueError(f"expected an encoder with name, fingerprint and dimension, got {record!r:.200}")
@@ -111,6 +116,8 @@ def expect_same(expected: EncoderIdentity, got: EncoderIdentity, what: str, advi
         "encoder.name=<model> encoder.revision=<its version>"
     )
     hint = declare if expected.of_file or got.of_file else ""
+    if expected.longest and expected.longest != got.longest:
+        hint += f"; of the same model the longest length must be the same too: encoder.longest={expected.longest:g}"
     raise ValueError(f"{what}: expected vectors of {expected}, got those of {got}; {advice}{hint}")
 
 

@@ -111,7 +111,7 @@ def _size(graph: Any, heads: int, scores: int) -> list[Any]:
     names, first = _names(heads), "blocks_none" not in known
     make = helper.make_node
     shared = [
-        make("Shape", [graph.input[0].name], ["blocks_shape"]),
+        make("Shape", ["input_ids"], ["blocks_shape"]),
         make("ReduceProd", ["blocks_shape"], ["blocks_tokens"], keepdims=0),
         make("Gather", ["blocks_shape", "blocks_second"], ["blocks_t"]),
         make("Squeeze", ["blocks_t"], ["blocks_length"]),

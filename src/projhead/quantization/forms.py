@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
-from projhead.encoders.sides import SIDES, prompt_of
+from projhead.encoders.sides import IS_QUERY, SIDES, prompt_of
 from projhead.encoders.texts import clean_texts
 from projhead.quantization.float16 import to_float16
 from projhead.quantization.int8 import quantize
@@ -57,9 +57,10 @@ def calibration(
     network: Network, tokenizer: Tokenizer, student: SentenceTransformer, items: Sequence[str]
 ) -> Iterator[dict[str, NDArray[np.int64]]]:
     """Yield what a graph takes, each (1, t), for some of the texts, queries and documents by turns."""
-    prompts = cycle([prompt_of(student, side) for side in SIDES])
+    sides = cycle([(prompt_of(student, side), int(side == "query")) for side in SIDES])
     names = [node.name for node in network.model.graph.input]
-    for text, prompt in zip(clean_texts(items)[:: max(len(items) // _CALIBRATION, 1)], prompts, strict=False):
+    for text, (prompt, asks) in zip(clean_texts(items)[:: max(len(items) // _CALIBRATION, 1)], sides, strict=False):
         ids = np.array([tokenizer.encode(prompt + text).ids], np.int64)
         known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        known[IS_QUERY] = np.array([[asks]], np.int64)
         yield {name: known[name] for name in names}

@@ -63,6 +63,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The encoder whose vectors were seen, None for bare arrays.
     store_ : EmbeddingStore or None
         The store that was fitted to, where it was one; not saved.
+    provenance_ : dict
+        What the fit was made of, as JSON holds it: corpus, rows, queries, seed; of a trained head its loss, optimizer
+        and schedule as they were, with nothing left open. Artifacts of older versions say none of it.
     training_ : dict
         Numbers of the fit, for the card.
     sample_ : ndarray of shape (m, d), float16
@@ -120,6 +123,12 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return getattr(self, "_training", {})
 
     @property
+    def provenance_(self) -> dict[str, Any]:
+        """What the fit was made of."""
+        made: dict[str, Any] = self.__dict__.setdefault("_provenance", {})
+        return made
+
+    @property
     def n_components_(self) -> int:
         """The reduced width k, once fitted."""
         return len(self._linear.weight) if self._linear is not None else int(self.head_.out_features)  # type: ignore[arg-type]
@@ -169,6 +178,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if reset:
             chosen = np.unique(np.linspace(0, len(rows) - 1, _SAMPLED).astype(int))
             self.sample_ = unit_rows(rows[chosen]).astype(np.float16)
+            seed = self.get_params(deep=False).get("random_state")
+            self._provenance: dict[str, Any] = {"rows": len(rows), "seed": seed if isinstance(seed, int) else None}
+            if self.store_ is not None:
+                self._provenance["corpus"] = dict(self.store_.manifest.corpus)
         return rows
 
     def check_fits(self, encoder: EncoderIdentity, what: str = "the reducer") -> None:
@@ -332,6 +345,7 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "fitted": scalars,
             "teacher": self.teacher_ and self.teacher_.record,
             "training": self.training_,
+            "provenance": self.provenance_,
             "versions": {name: version(name) for name in _LIBRARIES},
         }
         write_artifact(Path(path), json.loads(json.dumps(config)), arrays, card, self.codec_)
@@ -383,6 +397,7 @@ def _loaded(path: str | Path) -> Reducer:
     if reducer.teacher_ is None:
         _tell_unknown(Path(path))
     reducer._training = config["training"]
+    reducer._provenance = config.get("provenance", {})
     reducer.codec_ = _codec(path, config.get("codec"), _named(arrays, "codec."), reducer.n_components_)
     return reducer
 

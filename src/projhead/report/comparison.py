@@ -72,8 +72,8 @@ class Comparison:
         return statistics.fmean(asked or [row.value for row in values])
 
     def save(self, path: str | Path) -> None:
-        """Append the rows to a jsonl file, of which ``projhead report`` makes a page."""
-        append_results(Path(path), self.rows)
+        """Append the rows that are not there yet to a jsonl file, of which ``projhead report`` makes a page."""
+        append_results(Path(path), self.rows, once=True)
 
 
 class Plot:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from projhead.persistence.files import atomic_file, locked
 
 #: Of what is compared: the full-width teacher, what is asked about, what that is compared with.
 ROLES = ("reference", "subject", "baseline")
@@ -77,24 +78,30 @@ def named(reducer: str, variant: int) -> str:
     return reducer if variant == 1 else f"{reducer} #{variant}"
 
 
-def append_results(path: Path, results: Iterable[Result]) -> None:
-    """Append rows and sync them to disk; a line that an interrupted write left unfinished stays by itself.
+def append_results(path: Path, results: Iterable[Result], *, once: bool = False) -> None:
+    """Append rows, all of them or none; a line that another writer left unfinished stays by itself.
+
+    Parameters
+    ----------
+    path : Path
+    results : iterable of Result
+    once : bool
+        Whether rows that stand there already, to the letter, are left out: whoever was interrupted may begin again.
 
     Raises
     ------
     FileExistsError
         If the file is none of result rows.
     """
-    expect_rows(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
-    with path.open("ab+") as file:
-        if file.tell() > 0:
-            file.seek(-1, os.SEEK_END)
-            lines = lines if file.read(1) == b"\n" else "\n" + lines
-        file.write(lines.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    rows = [json.dumps(asdict(result), allow_nan=False) for result in results]
+    with locked(path.parent):
+        expect_rows(path)
+        there = path.read_bytes() if path.is_file() else b""
+        known = set(there.decode("utf-8", "replace").split("\n")) if once else set()
+        lines = "".join(f"{row}\n" for row in rows if row not in known)
+        ended = not there or there.endswith(b"\n")
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(there + (b"" if ended else b"\n") + lines.encode())
 
 
 def expect_rows(path: Path) -> None:

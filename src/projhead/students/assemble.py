@@ -10,7 +10,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from torch import nn
 
-from projhead.encoders.lifted import expect_none, lengths_matter
+from projhead.encoders.lift import Lift
+from projhead.encoders.lifted import agree, lengths_matter
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
@@ -69,7 +70,8 @@ def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer:
     -------
     SentenceTransformer
         The teacher's modules, `Normalize` where it does not end in one, `Dense` modules, `Normalize`: its rows are
-        those of teacher and reducer to 1e-5. ``save_pretrained`` writes what stock sentence-transformers loads.
+        those of teacher and reducer to 1e-5. ``save_pretrained`` writes what stock sentence-transformers loads. Of a
+        teacher whose lengths matter `projhead.encoders.lift.Lift` stands in place of the first `Normalize`.
 
     Raises
     ------
@@ -84,13 +86,14 @@ def assemble(teacher: SentenceTransformerEncoder | SentenceTransformer, reducer:
             "teacher: expected a sentence-transformers model to put the head in, got "
             f"{getattr(teacher, 'name', teacher)}; export the head alone (export=head_onnx)"
         )
-    expect_none(teacher, "assemble")
-    if lengths_matter(model):
-        raise ValueError("assemble: expected a teacher of unit rows, got one for inner products without a Normalize")
-    _check(model, reducer, getattr(teacher, "identity", None))
+    agree(teacher, getattr(reducer, "teacher_", None))
+    longest = _longest(teacher, model, reducer)
+    _check(model, reducer, getattr(teacher, "identity", None), lifted=bool(longest))
     modules = OrderedDict(model.named_children())
     tail = [*dense_modules(reducer.head_), Normalize()]
-    if not isinstance(list(modules.values())[-1], Normalize):
+    if longest:
+        tail.insert(0, Lift(longest, int(reducer.n_features_in_) - 1))
+    elif not isinstance(list(modules.values())[-1], Normalize):
         tail.insert(0, Normalize())
     modules.update([(str(position), module) for position, module in enumerate(tail, start=len(modules))])
     student = SentenceTransformer(
@@ -114,7 +117,21 @@ def origin_of(student: Any) -> Origin:
     return found
 
 
-def _check(model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentity | None) -> None:
+def _longest(teacher: object, model: SentenceTransformer, reducer: Reducer) -> float | None:
+    """Return the longest length of a teacher whose lengths matter, as it or the reducer knows it."""
+    known = getattr(getattr(reducer, "teacher_", None), "longest", None)
+    longest: float | None = getattr(teacher, "longest", known if teacher is model else None)
+    if not longest and lengths_matter(model):
+        raise ValueError(
+            "teacher: expected a reducer that knows how long rows may be, as lengths matter here, got one fitted to a "
+            "bare array; fit it to a store, and give the encoder that load_encoder returns"
+        )
+    return longest
+
+
+def _check(
+    model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentity | None, *, lifted: bool = False
+) -> None:
     """Refuse a reducer that does not belong behind the model, and a model that takes none."""
     if not hasattr(reducer, "head_"):
         raise ValueError(f"expected a fitted reducer, got {reducer}; call fit, or load one with load_reducer")
@@ -122,7 +139,7 @@ def _check(model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentit
         reducer.check_fits(teacher)
     if model.truncate_dim is not None:
         raise ValueError(f"expected a model of full width, got truncate_dim={model.truncate_dim}; load it without")
-    if (width := model.get_embedding_dimension()) != reducer.n_features_in_:
+    if (width := (model.get_embedding_dimension() or 0) + lifted) != reducer.n_features_in_:
         raise ValueError(
             f"the reducer takes vectors of width {reducer.n_features_in_}, the model gives width {width}; "
             "choose the teacher that the reducer was fitted to"

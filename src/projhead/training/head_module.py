@@ -31,7 +31,8 @@ class HeadModule(pl.LightningModule):
         From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
-        2022): each has the loss, with what it learns, for itself, and their mean is minimized.
+        2022): each has the loss, with what it learns, for itself. Their mean is minimized, each divided by the root of
+        what it is at the start: a few columns begin far from the teacher, and would else bend what serves many.
     codec : FakeQuantized, optional
         What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
         distance of a row to what its code says, moves the codec and not the head (van den Oord et al., "Neural discrete
@@ -70,6 +71,8 @@ class HeadModule(pl.LightningModule):
         self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
         self.label_margin = label_margin
+        self.shares: Tensor
+        self.register_buffer("shares", torch.full((len(self.widths),), 1 / len(self.widths)))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Reduce teacher rows (n, d) to unit rows (n, k)."""
@@ -98,24 +101,37 @@ class HeadModule(pl.LightningModule):
         return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch, the mean over widths."""
+        """Return the loss of one batch, the weighted mean over widths."""
         teacher, students = self._similarities(batch)
         query, document = batch.relevant.unbind(1)
         teacher[query, document] = teacher[query].amax(1) + self.label_margin
-        b, self_mask = len(batch.queries), _self_mask(batch)
-        nothing = self_mask.new_zeros(b, len(batch.documents))
+        self_mask = _self_mask(batch)
         if self.global_step == 0:
+            nothing = self_mask.new_zeros(len(batch.queries), len(batch.documents))
             fit_temperatures(self.losses, students, teacher, torch.cat([nothing, self_mask]))
-        total = teacher.new_zeros(())
-        for loss, student in zip(self.losses, students, strict=True):
-            total = total + self.document_weight * loss(student[b:], teacher[b:], self_mask)
-            if b:
-                total = total + self.query_weight * loss(student[:b], teacher[:b], nothing)
-        total = total / len(students)
+        each = torch.stack(
+            [self._loss(loss, student, teacher, self_mask) for loss, student in zip(self.losses, students, strict=True)]
+        )  # (widths,)
+        if self.global_step == 0:
+            found = each.detach()
+            # A full width begins at nothing, and is not all that counts.
+            self.shares = found.clamp(min=float(found.max()) / 100 + 1e-9).rsqrt()
+            self.shares /= self.shares.sum()
+        total = self.shares @ each
         if self.codec is not None:
             total = total + self.distortion_weight * self._distortion
             self.log("train/distortion", self._distortion, batch_size=1)
         self.log("train/loss", total, batch_size=1)
+        return total
+
+    def _loss(self, loss: nn.Module, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
+        """Return the loss of one width, over queries and over anchors."""
+        b = len(teacher) - len(self_mask)
+        total: Tensor = self.document_weight * loss(student[b:], teacher[b:], self_mask)
+        if b:
+            total = total + self.query_weight * loss(
+                student[:b], teacher[:b], torch.zeros_like(teacher[:b], dtype=torch.bool)
+            )
         return total
 
     def validation_step(self, batch: Batch, index: int) -> None:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 #: What a head is for: rows that are yet to come, or those very rows, searched.
 PURPOSES = ("unseen", "index")
+#: Share of the dimensions up to which a head is learned at the full rate, from many documents and for long.
+_SMALL = 1 / 12
 
 
 class Recipe(NamedTuple):
@@ -48,11 +50,13 @@ class Recipe(NamedTuple):
         return f"for {what}: {self.max_steps} steps at {self.lr:.1e}{hidden}"
 
 
-def make_recipe(purpose: str | None, n: int, q: int) -> Recipe:
-    """Return the recipe for n rows and q query-like rows.
+def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Recipe:
+    """Return the recipe for n rows, q query-like rows and a share k / d of the dimensions; None where they are coded.
 
     Rows to come are met by what few rows cannot teach: the fewer there are, the nearer the head stays to its start, and
-    wide neighborhoods count too. Rows that are searched are learned as hard as pays.
+    wide neighborhoods count too. Rows that are searched are learned as hard as pays; the more dimensions are kept, the
+    nearer the start is to what is sought, and the fewer and smaller the steps that still come nearer. What is coded is
+    far from it at any width.
 
     Parameters
     ----------
@@ -73,8 +77,14 @@ def make_recipe(purpose: str | None, n: int, q: int) -> Recipe:
             [0.05, 0.2], [1.0, 10.0], n_queries=256, n_anchors=512, n_documents=2048, blend=n / (n + 1000),
         )  # fmt: skip
     root = (n + q) ** 0.5
+    lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)
+    if share is not None and share > _SMALL:
+        return Recipe(
+            "index", width, lr * (_SMALL / share) ** 0.5, round(_within(150, 3.2 * root, 600)),
+            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, blend=1.0,
+        )  # fmt: skip
     return Recipe(
-        "index", _hidden(22 * root), _within(1e-3, 2e-5 * root, 4e-3), round(_within(150, 4.3 * root, 800)),
+        "index", width, lr, round(_within(150, 4.3 * root, 800)),
         [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, blend=1.0,
     )  # fmt: skip
 
