@@ -20,7 +20,7 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.exporters.by_format import export
 from projhead.persistence.registry import build, spec_of
 from projhead.reducers.pca import PCA
-from projhead.store.store import write_store
+from projhead.store.write import write_store
 from projhead.students.assemble import assemble
 from projhead.vectors import Vectors
 
