@@ -149,18 +149,25 @@ class GraphEncoder(ABC):
     def _encode(self, texts: Sequence[str], side: Side | None, show_progress: bool) -> Vectors:
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.dimension), np.float32)
-        with (
-            progress(len(clean), self.name, shown=show_progress) as bar,
-            ThreadPoolExecutor(self._threads) as pool,
-        ):
+        with progress(len(clean), self.name, shown=show_progress) as bar:
+            if len(clean) == 1:  # a query: threads would cost more than they give
+                ids = self._tokenizer.encode(self._prompts[side] + clean[0]).ids
+                rows[:] = self._run(self._padded([ids], side))
+                bar.update(1)
+            else:
+                self._encode_batches(clean, side, rows, bar)
+        return unit_rows(rows, f"vectors of {self.name}")
+
+    def _encode_batches(self, texts: Sequence[str], side: Side | None, rows: Vectors, bar: Any) -> None:
+        """Fill `rows` with those of texts, batches running beside each other."""
+        with ThreadPoolExecutor(self._threads) as pool:
             running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()
-            for positions, batch in self._batches(clean, side):
+            for positions, batch in self._batches(texts, side):
                 running.append((positions, pool.submit(self._bounded, batch)))
                 while len(running) > _WAITING * self._threads:
                     self._collect(running, rows, bar)
             while running:
                 self._collect(running, rows, bar)
-        return unit_rows(rows, f"vectors of {self.name}")
 
     def _bounded(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
         """Run a batch; of those that take more memory than the budget is meant for, one after the other."""

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -20,6 +21,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from projhead.codecs.base import BaseCodec, load_codec
+from projhead.hub.fetch import folder_of
+from projhead.hub.send import push
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
@@ -350,15 +353,51 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         }
         write_artifact(Path(path), json.loads(json.dumps(config)), arrays, card, self.codec_)
 
+    def push_to_hub(self, repository: str, *, card: str = "", half: bool = False, **options: Any) -> str:
+        """Save the fitted reducer and send it to the model hub; return where it can be seen.
 
-def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
+        Parameters
+        ----------
+        repository : str
+            ``owner/name``.
+        card, half
+            As for `save`.
+        **options
+            As for `projhead.push`: ``private``, ``create_pr``, ``revision``, ``license``, ...
+        """
+        with TemporaryDirectory() as folder:
+            self.save(Path(folder) / "artifact", card=card, half=half)
+            return push(Path(folder) / "artifact", repository, **options)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> Self:
+        """Load a reducer of this class; see `load_reducer`.
+
+        Raises
+        ------
+        TypeError
+            If it is one of another class.
+        """
+        found = load_reducer(name, **options)
+        if not isinstance(found, cls):
+            raise TypeError(f"{name}: expected {cls.__name__}, got {type(found).__name__}; use load_reducer")
+        return found
+
+
+def load_reducer(
+    path: str | Path, *, revision: str | None = None, token: str | None = None, trusted: Sequence[str] = ()
+) -> Reducer:
     """Load a fitted reducer from an artifact folder.
 
     Parameters
     ----------
     path : path
-        Or the name of a ready head, such as ``"all-MiniLM-L6-v2-64"``, where no folder is called so: see
-        `projhead.reducers.ready`.
+        Or, where no folder is called so, the name of a ready head, such as ``"all-MiniLM-L6-v2-64"`` (see
+        `projhead.reducers.ready`), or of a repository of the hub, ``"owner/name"``.
+    revision : str, optional
+        A commit, tag or branch of that repository.
+    token : str, optional
+        Of the hub, as `projhead.hub.fetch.folder_of` takes it.
     trusted : sequence of str
         Packages of the user's own whose classes the record may name: their code is run.
 
@@ -370,7 +409,7 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
         If it is damaged, of another version, or names a class that is neither projhead's nor `trusted`.
     """
     with trusting(trusted):
-        return _loaded(ready_folder(path) or path)
+        return _loaded(ready_folder(path) or folder_of(path, "artifact", revision, token=token))
 
 
 def _loaded(path: str | Path) -> Reducer:
