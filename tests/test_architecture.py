@@ -19,7 +19,7 @@ FLOORS = [
     {"data"},
     {"protocols"},
     {"corpora", "report"},
-    {"codecs"},
+    {"codecs", "hub"},
     {"store", "indexes"},
     {"training"},
     {"reducers"},

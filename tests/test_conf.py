@@ -31,6 +31,7 @@ MANDATORY = {
     "load": ["store=x", "to=lance://x"],
     "encode": ["out=x"],
     "export": ["artifact=x"],
+    "push": ["folder=x", "repo=x/y"],
     "report": ["results=x"],
     "search": ["index=x", "query=x"],
 }

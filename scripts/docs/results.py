@@ -26,7 +26,8 @@ _MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
 
 def rows_of(folder: Path) -> dict[str, list[Result]]:
     """Return the rows of each benchmark by its name."""
-    return {path.stem: read_results(path) for path in sorted(folder.glob("*.jsonl"))}
+    files = [path for path in sorted(folder.glob("*.jsonl")) if path.stem != "consumers"]  # no numbers: yes or no
+    return {path.stem: read_results(path) for path in files}
 
 
 def losses_first(rows: list[Result]) -> str:

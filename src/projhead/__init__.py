@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from projhead.encoders.pseudo_queries import pseudo_queries
     from projhead.evaluation.compare import compare
     from projhead.exporters.by_format import export
+    from projhead.hub.send import push
     from projhead.reducers.base import load_reducer
     from projhead.reducers.learned import LearnedReducer
     from projhead.reducers.pca import PCA
@@ -35,6 +36,7 @@ __all__ = [
     "load_reducer",
     "pca_forms",
     "pseudo_queries",
+    "push",
     "read_texts",
 ]
 
@@ -54,6 +56,7 @@ _HOMES = {
     "load_reducer": "projhead.reducers.base",
     "pca_forms": "projhead.reducers.pca_forms",
     "pseudo_queries": "projhead.encoders.pseudo_queries",
+    "push": "projhead.hub.send",
     "read_texts": "projhead.corpora.texts",
 }
 

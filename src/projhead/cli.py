@@ -27,6 +27,7 @@ VERBS = {
     "plan": "say whether vectors need nothing, bits, PCA or a head where they are searched",
     "search": "answer typed queries with texts and scores",
     "load": "load a store into PostgreSQL, LanceDB, Milvus or Qdrant, resumable, checked against exact search",
+    "push": "send an artifact, an export or an encoder to the model hub",
     "budget": "older than plan, for one more release: every form under FAISS, with queries/s",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",

@@ -123,3 +123,22 @@ def test_what_is_told_names_every_consumer_once(bare: SentenceTransformer, few: 
     assert {one.name: one.said for one in prompted}["tei"].endswith(
         "prompt_name in each request, or --default-prompt-name"
     )
+
+
+def test_a_rotation_is_one_plain_layer_exact_at_full_width_and_cut_by_stock_settings(
+    bare: SentenceTransformer, few: list[str], tmp_path: Path
+) -> None:
+    reducer = PCA(32, center=False).fit(bare.encode(few))
+    head = Rotation(32, 32)
+    head.initialize(torch.from_numpy(reducer.components_).float())
+    reducer.head_ = head.requires_grad_(False).eval()
+    export(
+        assemble(bare, reducer), tmp_path / "st", format="sentence_transformers", calibrate=few, serve=["tei", "vllm"]
+    )
+    assert [path.parent.name for path in (tmp_path / "st").glob("*_Dense/model.safetensors")] == ["3_Dense"]
+    assert '"bias": false' in (tmp_path / "st" / "3_Dense" / "config.json").read_text()
+    teacher, rows = unit_rows(bare.encode(few)), SentenceTransformer(str(tmp_path / "st"), device="cpu").encode(few)
+    np.testing.assert_allclose(rows @ rows.T, teacher @ teacher.T, atol=1e-6)
+    cut = SentenceTransformer(str(tmp_path / "st"), device="cpu", truncate_dim=6)
+    expected = assemble(bare, reducer.prefix(6)).encode(few)
+    np.testing.assert_allclose(cut.encode(few, normalize_embeddings=True), expected, atol=1e-6)

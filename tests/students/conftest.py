@@ -44,8 +44,8 @@ def distilled() -> Callable[..., Distilled]:
                 pl.Trainer, max_steps=steps, accelerator="cpu", devices=1, enable_progress_bar=False,
                 enable_model_summary=False, enable_checkpointing="callbacks" in changed,
             ),
-            "row_weight": 1.0, "max_tokens": 16, "token_budget": 512, "n_documents": 128, "near": 4, "depth": 8,
-            "steps_per_epoch": 10, "validation_rows": 64,
+            "row_weight": 1.0, "max_tokens": 16, "token_budget": 512, "n_documents": 128,
+            "neighbors_per_query": 4, "neighbor_pool": 8, "steps_per_epoch": 10, "validation_rows": 64,
         }  # fmt: skip
         return Distilled(start, **(settings | changed))
 

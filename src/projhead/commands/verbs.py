@@ -171,6 +171,23 @@ class Load(_Loading):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Push(_Run):
+    """``projhead push``."""
+
+    folder: str
+    repo: str
+    private: bool | None
+    create_pr: bool
+    revision: str | None
+    message: str | None
+    license: str | None
+    language: Sequence[str]
+    datasets: Sequence[str]
+    base_model: str | None
+    results: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Budget(_Loading):
     """``projhead budget``."""
 
@@ -227,5 +244,5 @@ class Demo(_Run):
 
 VERBS: dict[str, type[_Run]] = {
     one.__name__.lower(): one
-    for one in (Train, Evaluate, Export, Encode, Index, Search, Load, Plan, Budget, Report, Demo)
+    for one in (Train, Evaluate, Export, Encode, Index, Search, Load, Push, Plan, Budget, Report, Demo)
 }

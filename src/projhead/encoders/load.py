@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from projhead.hub.fetch import folder_of, is_repository
 from projhead.persistence.identity import expect_same
 from projhead.persistence.names import class_named, name_of
 from projhead.persistence.record import file_name, read_record
@@ -39,6 +40,7 @@ def encoder_of(store: EmbeddingStore) -> Encoder:
 def load_encoder(
     path: str | Path,
     *,
+    revision: str | None = None,
     token_budget: int | None = None,
     threads: int | None = None,
     device: str | None = None,
@@ -52,7 +54,10 @@ def load_encoder(
     path : str or Path
         A folder that ``projhead export`` wrote (every file is checked against its record); the name of a published
         model that needs no hub, ``"all-MiniLM-L6-v2"`` or ``"all-mpnet-base-v2"``; any other sentence-transformers
-        model, a folder or a name on the hub; a file of vectors made elsewhere (.npy, .safetensors, .parquet).
+        model, a folder or a name on the hub; a repository there that holds an export; a file
+        of vectors made elsewhere (.npy, .safetensors, .parquet).
+    revision : str, optional
+        A commit, tag or branch, of what comes from the hub.
     token_budget : int, optional
         Padded tokens of a batch: bounds memory. The encoder's own where not given.
     threads : int, optional
@@ -86,10 +91,23 @@ def load_encoder(
         "device": device,
         "compute_dtype": compute_dtype,
     }
+    path = _exported(path, revision)
     kind, given = _kind(Path(path), str(path))
+    if revision is not None and not Path(path).is_dir():
+        given["revision_pin"] = revision
     spec = {"class": kind, "parameters": given | options | {k: v for k, v in settings.items() if v is not None}}
     encoder: Encoder = build(spec, "encoder")
     return encoder
+
+
+def _exported(path: str | Path, revision: str | None) -> str | Path:
+    """Return the folder of an export on the hub; the path as it is where that is something else."""
+    if not is_repository(path) or next(_published(str(path)), None) is not None:
+        return path
+    try:
+        return folder_of(path, "export", revision)
+    except FileNotFoundError:  # no export: a model, which its own loader takes or tells of
+        return path
 
 
 def _kind(place: Path, path: str) -> tuple[str, dict[str, Any]]:

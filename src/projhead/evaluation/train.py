@@ -78,6 +78,7 @@ def train_head(
             print(reducer.summary_)
         else:
             reducer.fit(vectors.train)
+        reducer.provenance_["corpus"] = dict(vectors.corpus)
         test = unit_rows(vectors.test[:max_test_rows])
         compare_and_save(
             folder, reducer, baselines, vectors.train, test, teacher=teacher.identity, codec=codec, seed=seed

@@ -6,20 +6,11 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 #: What a folder holds: modules of a transformer, or of one for each side; a table of tokens and modules; one table that
-#: took its head in; a graph of a transformer, of a table; either for OpenVINO. With lifted_ before it, one that keeps
-#: lengths of rows, which needs to be told which texts ask.
+#: took its head in; a graph of each of these but the last.
 Form = Literal[
-    "modules",
-    "routes",
-    "table_modules",
-    "table",
-    "onnx",
-    "table_onnx",
-    "openvino",
-    "table_openvino",
-    "lifted_onnx",
-    "lifted_openvino",
-]
+    "modules", "routes", "table_modules", "table",
+    "onnx", "routes_onnx", "table_onnx", "openvino", "routes_openvino", "table_openvino",
+]  # fmt: skip
 
 
 class Reads(NamedTuple):

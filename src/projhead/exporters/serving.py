@@ -71,7 +71,7 @@ def facts_of(student: Any, form: str) -> Facts | None:
     if isinstance(first, StaticEmbedding):
         form = "table" if form == "modules" and foldable(student) else f"table_{form}"
     if isinstance(first, Router):
-        form = "routes"
+        form = "routes" if form == "modules" else f"routes_{form}"
     if any(isinstance(module, Lift) for module in student):
         form = f"lifted_{form}"
     denses = [module for module in student if isinstance(module, Dense)]

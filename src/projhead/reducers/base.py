@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -20,6 +21,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from projhead.codecs.base import BaseCodec, load_codec
+from projhead.hub.fetch import folder_of
+from projhead.hub.send import push
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.names import trusting
 from projhead.persistence.registry import build, is_ours, spec_of
@@ -63,6 +66,9 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The encoder whose vectors were seen, None for bare arrays.
     store_ : EmbeddingStore or None
         The store that was fitted to, where it was one; not saved.
+    provenance_ : dict
+        What the fit was made of, as JSON holds it: corpus, rows, queries, seed; of a trained head its loss, optimizer
+        and schedule as they were, with nothing left open. Artifacts of older versions say none of it.
     training_ : dict
         Numbers of the fit, for the card.
     sample_ : ndarray of shape (m, d), float16
@@ -120,6 +126,12 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return getattr(self, "_training", {})
 
     @property
+    def provenance_(self) -> dict[str, Any]:
+        """What the fit was made of."""
+        made: dict[str, Any] = self.__dict__.setdefault("_provenance", {})
+        return made
+
+    @property
     def n_components_(self) -> int:
         """The reduced width k, once fitted."""
         return len(self._linear.weight) if self._linear is not None else int(self.head_.out_features)  # type: ignore[arg-type]
@@ -169,6 +181,10 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if reset:
             chosen = np.unique(np.linspace(0, len(rows) - 1, _SAMPLED).astype(int))
             self.sample_ = unit_rows(rows[chosen]).astype(np.float16)
+            seed = self.get_params(deep=False).get("random_state")
+            self._provenance: dict[str, Any] = {"rows": len(rows), "seed": seed if isinstance(seed, int) else None}
+            if self.store_ is not None:
+                self._provenance["corpus"] = dict(self.store_.manifest.corpus)
         return rows
 
     def check_fits(self, encoder: EncoderIdentity, what: str = "the reducer") -> None:
@@ -332,19 +348,56 @@ class Reducer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "fitted": scalars,
             "teacher": self.teacher_ and self.teacher_.record,
             "training": self.training_,
+            "provenance": self.provenance_,
             "versions": {name: version(name) for name in _LIBRARIES},
         }
         write_artifact(Path(path), json.loads(json.dumps(config)), arrays, card, self.codec_)
 
+    def push_to_hub(self, repository: str, *, card: str = "", half: bool = False, **options: Any) -> str:
+        """Save the fitted reducer and send it to the model hub; return where it can be seen.
 
-def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
+        Parameters
+        ----------
+        repository : str
+            ``owner/name``.
+        card, half
+            As for `save`.
+        **options
+            As for `projhead.push`: ``private``, ``create_pr``, ``revision``, ``license``, ...
+        """
+        with TemporaryDirectory() as folder:
+            self.save(Path(folder) / "artifact", card=card, half=half)
+            return push(Path(folder) / "artifact", repository, **options)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> Self:
+        """Load a reducer of this class; see `load_reducer`.
+
+        Raises
+        ------
+        TypeError
+            If it is one of another class.
+        """
+        found = load_reducer(name, **options)
+        if not isinstance(found, cls):
+            raise TypeError(f"{name}: expected {cls.__name__}, got {type(found).__name__}; use load_reducer")
+        return found
+
+
+def load_reducer(
+    path: str | Path, *, revision: str | None = None, token: str | None = None, trusted: Sequence[str] = ()
+) -> Reducer:
     """Load a fitted reducer from an artifact folder.
 
     Parameters
     ----------
     path : path
-        Or the name of a ready head, such as ``"all-MiniLM-L6-v2-64"``, where no folder is called so: see
-        `projhead.reducers.ready`.
+        Or, where no folder is called so, the name of a ready head, such as ``"all-MiniLM-L6-v2-64"`` (see
+        `projhead.reducers.ready`), or of a repository of the hub, ``"owner/name"``.
+    revision : str, optional
+        A commit, tag or branch of that repository.
+    token : str, optional
+        Of the hub, as `projhead.hub.fetch.folder_of` takes it.
     trusted : sequence of str
         Packages of the user's own whose classes the record may name: their code is run.
 
@@ -356,7 +409,7 @@ def load_reducer(path: str | Path, *, trusted: Sequence[str] = ()) -> Reducer:
         If it is damaged, of another version, or names a class that is neither projhead's nor `trusted`.
     """
     with trusting(trusted):
-        return _loaded(ready_folder(path) or path)
+        return _loaded(ready_folder(path) or folder_of(path, "artifact", revision, token=token))
 
 
 def _loaded(path: str | Path) -> Reducer:
@@ -383,6 +436,7 @@ def _loaded(path: str | Path) -> Reducer:
     if reducer.teacher_ is None:
         _tell_unknown(Path(path))
     reducer._training = config["training"]
+    reducer._provenance = config.get("provenance", {})
     reducer.codec_ = _codec(path, config.get("codec"), _named(arrays, "codec."), reducer.n_components_)
     return reducer
 

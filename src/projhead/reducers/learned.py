@@ -248,6 +248,7 @@ class LearnedReducer(Reducer):
         if queries is not None:
             queries = self._checked(queries, reset=False)
         given = Given(rows, queries, _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
+        self._provenance |= {"queries": 0 if given.queries is None else len(given.queries), "pairs": len(given.pairs)}
         with seeded(self.random_state), one_pass():
             if self.codec is None:
                 self._fit_guarded(given, self._recipe(given), resume)
@@ -396,7 +397,7 @@ class LearnedReducer(Reducer):
         from projhead.training.data import RowData
         from projhead.training.head_module import HeadModule
         from projhead.training.progress import History, StepProgress
-        from projhead.training.trainer import ending, make_trainer, take_best
+        from projhead.training.trainer import ending, made_by, make_trainer, take_best
 
         torch.manual_seed(self.random_state)
         n, d = given.rows.shape
@@ -438,6 +439,7 @@ class LearnedReducer(Reducer):
         callbacks, logger = (None, None) if alone else (self.callbacks, self.logger)
         trainer = make_trainer(make, callbacks, logger, recipe.max_steps, watchers)
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+        self._provenance |= made_by(loss, trainer)
         numbers = {"steps": trainer.global_step, **take_best(trainer, module)}
         return Trained(head.cpu().requires_grad_(False).eval(), numbers, ending(trainer), history.checks)
 
@@ -458,13 +460,15 @@ class LearnedReducer(Reducer):
         shorter.nested = [width for width in self._widths if width < n_components]
         return shorter
 
-    def with_head(self, head: nn.Module, teacher: EncoderIdentity, training: dict[str, Any]) -> Self:
+    def with_head(
+        self, head: nn.Module, teacher: EncoderIdentity, training: dict[str, Any], provenance: dict[str, Any]
+    ) -> Self:
         """Return this reducer with another trained head, of the same width, for the rows of another encoder."""
         other = copy.copy(self)
         other._drop_decoder()
         other.head_ = head.cpu().requires_grad_(False).eval()
         other.n_features_in_ = int(head.in_features)  # type: ignore[arg-type]
-        other.teacher_, other._training = teacher, training
+        other.teacher_, other._training, other._provenance = teacher, training, provenance
         other.__dict__.pop("sample_", None)
         return other
 

@@ -30,7 +30,7 @@ from projhead.training.network_module import NetworkModule
 from projhead.training.samplers import Rows
 from projhead.training.seeding import seeded
 from projhead.training.text_data import TextData
-from projhead.training.trainer import make_trainer, take_best
+from projhead.training.trainer import made_by, make_trainer, take_best
 from projhead.vectors import Vectors, unit_rows
 
 #: Texts whose tokens are counted at once.
@@ -175,15 +175,17 @@ class Distilled:
             trainer = make_trainer(self.trainer, self.callbacks, self.logger, 0)
             trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)
             training = {"steps": trainer.global_step, **take_best(trainer, module)}
+            made = {"texts": len(texts), "seed": self.random_state, **made_by(module.losses[0], trainer)}
             if self.max_tokens is not None:
                 model.max_seq_length = limit
         record = {
             "student": spec_of(self, brief=("callbacks", "logger")),
             "teacher": teacher.identity.record,
             "training": {**training, "texts": len(texts)},
+            "provenance": made,
         }
         encoder = _written(model, folder, record)
-        return encoder, reducer.with_head(head, encoder.identity, training)
+        return encoder, reducer.with_head(head, encoder.identity, training, made)
 
     def _batches(self, model: SentenceTransformer, texts: Sequence[str], rows: Rows, n_documents: int) -> TextData:
         return TextData(

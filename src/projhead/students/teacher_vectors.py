@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,8 @@ from projhead.students.distill import Texts
 class TeacherVectors(NamedTuple):
     """The teacher's vectors of what a run needs; `pairs` says which document answers which query, by their numbers.
 
-    `texts` are all that have vectors, sentences that heads are not trained on among them.
+    `texts` are all that have vectors, sentences that heads are not trained on among them; `corpus` is what records say
+    of it.
     """
 
     train: Any
@@ -33,6 +35,7 @@ class TeacherVectors(NamedTuple):
     test_texts: Sequence[str]
     queries: Any = None
     pairs: NDArray[np.int64] | None = None
+    corpus: Mapping[str, str] = MappingProxyType({})
 
 
 def teacher_vectors(
@@ -63,24 +66,30 @@ def teacher_vectors(
         texts = encoder.texts_or_rows()
         held_out = np.array([in_test(text) for text in texts])
         kept, left = encoder.rows[~held_out], encoder.rows[held_out]
-        return TeacherVectors(kept, left, Texts([*compress(texts, ~held_out)], kept), [*compress(texts, held_out)])
+        return TeacherVectors(
+            kept,
+            left,
+            Texts([*compress(texts, ~held_out)], kept),
+            [*compress(texts, held_out)],
+            corpus={"name": encoder.name, "fingerprint": encoder.identity.fingerprint},
+        )
     if corpus is None:
         raise ValueError(f"corpus: expected texts for {encoder.name} to encode, got none")
 
-    def rows_of(name: str, texts: Sequence[str], side: Side = "document") -> Any:
+    def store_of(name: str, texts: Sequence[str], side: Side = "document") -> EmbeddingStore:
         digest = fingerprint(texts)
         path = store_path(Path(stores), encoder, digest, dtype, side)
         options: dict[str, Any] = {"dtype": dtype, "side": side, "keep_texts": False, "show_progress": show_progress}
         options["fingerprint"] = digest
-        store: EmbeddingStore = embed(encoder, texts, out=path, name=f"{corpus.name}-{name}", **options)
-        return store.rows
+        return embed(encoder, texts, out=path, name=f"{corpus.name}-{name}", **options)
 
     texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
     asking = queries(texts)
-    train, test = rows_of("train", texts), rows_of("test", held_out_texts)
+    store, test = store_of("train", texts), store_of("test", held_out_texts).rows
+    train, told = store.rows, store.manifest.corpus
     if not asking.texts:
-        return TeacherVectors(train, test, Texts(texts, train), held_out_texts)
-    rows = rows_of("queries", asking.texts, "query")
+        return TeacherVectors(train, test, Texts(texts, train), held_out_texts, corpus=told)
+    rows = store_of("queries", asking.texts, "query").rows
     kept = central(rows[: len(asking.documents)], train, asking.documents, asking.keep)
     others = np.arange(len(asking.documents), len(rows))
     dropped = len(asking.documents) - len(kept)
@@ -91,4 +100,5 @@ def teacher_vectors(
         held_out_texts,
         rows[np.concatenate([kept, others])],
         asking.pairs - np.array([dropped, 0]),
+        told,
     )

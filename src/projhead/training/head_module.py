@@ -1,24 +1,18 @@
-"""The one LightningModule: a head, a loss, and how near the student's neighbors are to the teacher's."""
+"""The LightningModule of heads: rows, the head over them, and how near its neighbors are to the teacher's."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from projhead.codecs._fake_quantize import FakeQuantized
+from projhead.training.distillation import DistillationModule
 from projhead.training.samplers import Batch
-from projhead.training.schedule import distillation_optimizer
-
-#: Validation looks at this many neighbors.
-TOP_K = 10
 
 
-class HeadModule(pl.LightningModule):
+class HeadModule(DistillationModule):
     """Train a head so that its unit rows keep the teacher's similarities.
 
     Parameters
@@ -64,11 +58,9 @@ class HeadModule(pl.LightningModule):
         document_weight: float,
         label_margin: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.head, self._optimizer = head, optimizer
+        super().__init__(loss, optimizer, [int(head.out_features), *nested])  # type: ignore[arg-type]
+        self.head = head
         self.codec, self.raw_codes, self.distortion_weight = codec, raw_codes, distortion_weight
-        self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
-        self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.query_weight, self.document_weight = query_weight, document_weight
         self.label_margin = label_margin
         self.shares: Tensor
@@ -108,7 +100,7 @@ class HeadModule(pl.LightningModule):
         self_mask = _self_mask(batch)
         if self.global_step == 0:
             nothing = self_mask.new_zeros(len(batch.queries), len(batch.documents))
-            fit_temperatures(self.losses, students, teacher, torch.cat([nothing, self_mask]))
+            self._fit_temperatures(students, teacher, torch.cat([nothing, self_mask]))
         each = torch.stack(
             [self._loss(loss, student, teacher, self_mask) for loss, student in zip(self.losses, students, strict=True)]
         )  # (widths,)
@@ -137,26 +129,9 @@ class HeadModule(pl.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Log the share of the teacher's nearest documents that the student keeps, the mean over widths."""
         teacher, students = self._similarities(batch)
-        top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
         for similarities in (teacher, *students):
             similarities[len(batch.queries) :].masked_fill_(_self_mask(batch), -torch.inf)
-        nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
-        kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
-        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=1)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimizer and its schedule over the trainer's steps."""
-        steps = int(self.trainer.estimated_stepping_batches)
-        return distillation_optimizer(self._optimizer, self, self.losses, steps)
-
-
-def fit_temperatures(
-    losses: Iterable[nn.Module], students: Sequence[Tensor], teacher: Tensor, self_mask: Tensor
-) -> None:
-    """Fit the temperatures of losses that have one to the similarities (b, m) that training starts from."""
-    for loss, student in zip(losses, students, strict=True):
-        if hasattr(loss, "fit_temperature"):
-            loss.fit_temperature(student.detach(), teacher, self_mask)  # type: ignore[operator]
+        self._log_overlap(teacher, students, batch_size=1)
 
 
 def _halves(rows: Tensor) -> bool:

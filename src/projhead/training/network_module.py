@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from projhead.training.head_module import TOP_K, fit_temperatures
-from projhead.training.schedule import distillation_optimizer
+from projhead.training.distillation import DistillationModule
 from projhead.training.text_data import TextBatch
 
 
-class NetworkModule(pl.LightningModule):
+class NetworkModule(DistillationModule):
     """Train a network and the head behind it so that texts find the documents that the teacher finds.
 
     A student's text is compared with what the teacher's own network and head say of many documents, which is known
@@ -57,12 +53,10 @@ class NetworkModule(pl.LightningModule):
         row_weight: float = 0.0,
         nested: Sequence[int] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(loss, optimizer, [int(head.out_features), *nested])  # type: ignore[arg-type]
         self.network, self.head = network, head.requires_grad_(True)
-        self.widths = [int(head.out_features), *nested]  # type: ignore[arg-type]
-        self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in nested)])
         self.teacher_head = teacher_head.requires_grad_(False)
-        self._optimizer, self.row_weight = optimizer, row_weight
+        self.row_weight = row_weight
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of all but the network, which drops nothing out: the teacher's rows hold no noise to average."""
@@ -88,7 +82,7 @@ class NetworkModule(pl.LightningModule):
         """Return the loss of one batch, its first part the mean over widths."""
         rows, teacher, students = self._similarities(batch)
         if self.global_step == 0:
-            fit_temperatures(self.losses, students, teacher, batch.self_mask)
+            self._fit_temperatures(students, teacher, batch.self_mask)
         losses = [loss(student, teacher, batch.self_mask) for loss, student in zip(self.losses, students, strict=True)]
         total = torch.stack(losses).mean()
         if self.row_weight:
@@ -101,16 +95,5 @@ class NetworkModule(pl.LightningModule):
     def validation_step(self, batch: TextBatch, index: int) -> None:
         """Log the share of the teacher's nearest documents that the student finds, the mean over widths."""
         _, teacher, students = self._similarities(batch)
-        top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
-
-        def nearest(similarities: Tensor) -> Tensor:
-            return similarities.masked_fill(batch.self_mask, -torch.inf).topk(top_k).indices
-
-        true = torch.zeros_like(batch.self_mask).scatter_(1, nearest(teacher), True)
-        kept = [true.gather(1, nearest(student)).float().mean() for student in students]
-        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=len(batch.rows))
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the optimizer and its schedule over the trainer's steps."""
-        steps = int(self.trainer.estimated_stepping_batches)
-        return distillation_optimizer(self._optimizer, self, self.losses, steps)
+        hidden = [similarities.masked_fill(batch.self_mask, -torch.inf) for similarities in (teacher, *students)]
+        self._log_overlap(hidden[0], hidden[1:], batch_size=len(batch.rows))

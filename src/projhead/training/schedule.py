@@ -10,16 +10,18 @@ from torch import nn
 
 #: A temperature is one number among thousands: at the rate of weights it would stay where it began.
 _LOSS_RATE = 20.0
+#: The rate of every training, for records.
+SCHEDULE = {"warm up": "5% of the steps", "then": "a cosine to zero", "rate of the loss's own": _LOSS_RATE}
 
 
 def distillation_optimizer(
     optimizer: Callable[..., torch.optim.Optimizer], module: nn.Module, losses: nn.Module, steps: int
 ) -> OptimizerLRScheduler:
     """Return an optimizer of what a module learns; what its losses learn goes twenty times as fast, without decay."""
-    self_mask = {id(parameter) for parameter in losses.parameters()}
+    of_losses = {id(parameter) for parameter in losses.parameters()}
     learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    made = optimizer([{"params": [parameter for parameter in learned if id(parameter) not in self_mask]}])
-    if numbers := [parameter for parameter in learned if id(parameter) in self_mask]:
+    made = optimizer([{"params": [parameter for parameter in learned if id(parameter) not in of_losses]}])
+    if numbers := [parameter for parameter in learned if id(parameter) in of_losses]:
         rate = _LOSS_RATE * made.param_groups[0]["lr"]
         made.add_param_group({"params": numbers, "lr": rate, "weight_decay": 0.0})
     return warm_cosine(made, steps)

@@ -10,7 +10,9 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
+from projhead.persistence.registry import spec_of
 from projhead.training.checkpoints import WholeCheckpoints
+from projhead.training.schedule import SCHEDULE
 
 
 def make_trainer(
@@ -53,6 +55,18 @@ def take_best(trainer: pl.Trainer, module: nn.Module) -> dict[str, float]:
         assert callback.best_model_score is not None
         return {"val/overlap@10": float(callback.best_model_score)}
     return {name: float(value) for name, value in trainer.callback_metrics.items() if name == "val/overlap@10"}
+
+
+def made_by(loss: nn.Module, trainer: pl.Trainer) -> dict[str, Any]:
+    """Return the loss, the optimizer and the schedule of a training as records hold them, with nothing left open."""
+    (optimizer,) = trainer.optimizers
+    settings = {name: value for name, value in optimizer.defaults.items() if isinstance(value, int | float | tuple)}
+    return {
+        "loss": spec_of(loss),
+        "optimizer": {"class": type(optimizer).__name__, "parameters": settings},
+        "schedule": SCHEDULE,
+        "max_steps": trainer.max_steps,
+    }
 
 
 def ending(trainer: pl.Trainer) -> str:

@@ -1,0 +1,1 @@
+"""The model hub: folders of projhead go there and come back."""
