@@ -28,8 +28,8 @@ def make_trainer(
 ) -> pl.Trainer:
     """Build a trainer with what correctness needs: epochs are counted in steps, batches made anew in each.
 
-    `max_steps` goes with a `trainer` that is not given. Every process sees the same batches, and takes its part of each.
-    `undivided` says what cannot take a part.
+    `max_steps` goes with a `trainer` that is not given. Every process sees the same batches, and takes its part of
+    each. `undivided` says what cannot take a part.
     """
     needed = {
         "max_epochs": -1,
