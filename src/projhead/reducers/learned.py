@@ -381,7 +381,7 @@ class LearnedReducer(Reducer):
         from projhead.training.data import RowData
         from projhead.training.head_module import HeadModule
         from projhead.training.progress import History, StepProgress
-        from projhead.training.trainer import ending, made_by, make_trainer, take_best
+        from projhead.training.trainer import ending, fit, made_by, make_trainer, take_best
 
         torch.manual_seed(self.random_state)
         n, d = given.rows.shape
@@ -421,8 +421,10 @@ class LearnedReducer(Reducer):
         history = History()
         watchers = [history, StepProgress("judge" if alone else "train")] if self.verbose else [history]
         callbacks, logger = (None, None) if alone else (self.callbacks, self.logger)
-        trainer = make_trainer(make, callbacks, logger, recipe.max_steps, watchers)
-        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+        divided = getattr(loss, "by_anchor", False)
+        undivided = "" if divided else f"{type(loss).__name__} is no mean over anchors, of which each would take a part"
+        trainer = make_trainer(make, callbacks, logger, recipe.max_steps, watchers, undivided=undivided)
+        fit(trainer, module, data, resume)
         self._provenance |= made_by(loss, trainer)
         numbers = {"steps": trainer.global_step, **take_best(trainer, module)}
         return Trained(head.cpu().requires_grad_(False).eval(), numbers, ending(trainer), history.checks)
