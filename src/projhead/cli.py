@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from projhead.commands.conf import help_of
 from projhead.errors import UserError, mendable, nearest
 from projhead.settings.options import add_options, conf_dir
+from projhead.training.processes import rank
 
 VERBS = {
     "train": "train a head on a teacher's vectors and compare it with PCA",
@@ -79,7 +80,7 @@ def _one_error_path(verb: str) -> Iterator[None]:
             error.code == 130 or not isinstance(error.__context__, KeyboardInterrupt)
         ):
             raise
-        print(f"projhead {verb}: interrupted{_resume(verb)}", file=sys.stderr)
+        _tell(f"projhead {verb}: interrupted{_resume(verb)}")
         raise SystemExit(130) from None
     except Exception as error:
         from projhead.commands.compose import understood
@@ -91,13 +92,19 @@ def _one_error_path(verb: str) -> Iterator[None]:
             traceback.print_exc()
             print(f"projhead {verb}: this is a fault of projhead: please report the lines above", file=sys.stderr)
             raise SystemExit(1) from None
-        print(f"projhead {verb}: {line}", file=sys.stderr)
+        _tell(f"projhead {verb}: {line}")
         raise SystemExit(2) from None
+
+
+def _tell(line: str) -> None:
+    """Print to stderr, where this is the first process."""
+    if not rank():
+        print(line, file=sys.stderr)
 
 
 def _terminated(verb: str) -> Callable[[int, FrameType | None], None]:
     def end(number: int, frame: FrameType | None) -> None:
-        print(f"projhead {verb}: terminated{_resume(verb)}", file=sys.stderr)
+        _tell(f"projhead {verb}: terminated{_resume(verb)}")
         raise SystemExit(128 + number)
 
     return end
@@ -141,6 +148,25 @@ def _complete(arguments: Sequence[str]) -> None:
         raise SystemExit(2)
 
 
+def _run(verb: str, arguments: Sequence[str]) -> None:
+    """Let Hydra run a verb, as ``hydra.main`` does, but leave ``sys.argv``: Lightning starts other processes by it."""
+    from hydra import version as hydra_version
+    from hydra._internal.utils import _run_hydra, get_args_parser
+
+    hydra_version.setbase("1.3")
+    parser = get_args_parser()
+    given = parser.parse_args(arguments)
+    _run_hydra(given, parser, _task(verb), config_path=str(conf_dir()), config_name=verb)
+
+
+def _placed(arguments: Sequence[str]) -> list[str]:
+    """Put a process that Lightning started into the run folder of the first."""
+    folder = next((one.partition("=")[2] for one in arguments if one.startswith("hydra.run.dir=")), None)
+    if folder is None or not rank():
+        return list(arguments)
+    return [*(one for one in arguments if not one.startswith("run_dir=")), f"run_dir={folder}"]
+
+
 def main() -> None:
     """Run the command line."""
     arguments = sys.argv[1:]
@@ -162,8 +188,6 @@ def main() -> None:
         if {"-h", "--help"} & set(rest):
             print(help_of(verb, next((one for one in rest if not one.startswith("-") and "=" not in one), None)))
             return
-        import hydra
-
         sys.path.append(os.getcwd())  # where a package of the user's own is; last, so that it hides nothing
         from projhead.commands.spelling import spelled
 
@@ -171,8 +195,9 @@ def main() -> None:
         _check_options(rest)
         print("".join(f"projhead {verb}: {note}\n" for note in notes), file=sys.stderr, end="")
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out of Hydra as they are, and are told in one way
-        sys.argv = [f"projhead {verb}", *rest]
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(_task(verb))()
+        if rank():
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 the first process alone prints
+        _run(verb, _placed(rest))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +51,33 @@ def test_the_order_is_kept_over_many_windows_and_threads(
     texts = [f"{text} {number}" for text in odd_texts for number in range(9)]
     encoder = load_encoder(str(exported), token_budget=40, threads=3)
     np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
+
+
+def test_squares_of_tokens_count_where_attention_is_whole(
+    exported: Path, student: SentenceTransformer, odd_texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "_SQUARE", 8)
+    texts = [f"{text} {number}" for text in odd_texts for number in range(9)]
+    encoder: Any = load_encoder(str(exported), token_budget=100, threads=3)
+    assert encoder._cost(48) == 48  # in blocks
+    encoder._squares = True
+    shapes, running, run = [], [], encoder._run
+
+    def noted(feed: dict[str, Any]) -> Any:
+        shape = feed["input_ids"].shape
+        shapes.append(shape)
+        if large := shape[0] * shape[1] ** 2 // 8 > 100:
+            assert not running
+            running.append(shape)
+        rows = run(feed)
+        if large:
+            running.pop()
+        return rows
+
+    monkeypatch.setattr(encoder, "_run", noted)
+    np.testing.assert_allclose(encoder.encode(texts), student.encode(texts), atol=1e-5)
+    assert all(rows == 1 or rows * max(length, length**2 // 8) <= 100 for rows, length in shapes)
+    assert (1, 48) in shapes
 
 
 def test_the_first_run_is_by_one_thread(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:

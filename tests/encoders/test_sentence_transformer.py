@@ -44,7 +44,7 @@ def test_rows_do_not_depend_on_the_batches(minilm: MiniLM, budget: int, monkeypa
         return features
 
     monkeypatch.setattr(minilm.model, "preprocess", counted)
-    monkeypatch.setattr(minilm, "_fitting", budget)
+    monkeypatch.setattr(minilm, "token_budget", budget)
     np.testing.assert_allclose(minilm.encode(texts), expected, atol=1e-5)
     assert sum(rows for rows, _ in seen) == 8
     assert all(rows * tokens <= budget or rows == 1 for rows, tokens in seen)
@@ -69,13 +69,14 @@ def test_where_memory_does_not_suffice_smaller_batches_do(minilm: MiniLM) -> Non
     small = Small(200)
     model = SentenceTransformer(modules=[minilm.model[0], small, *list(minilm.model)[1:]], device="cpu")
     encoder = copy.copy(minilm)
-    encoder.model, encoder._fitting = model, 1000
+    encoder.model, encoder.token_budget = model, 1000
     np.testing.assert_allclose(encoder.encode(texts), minilm.encode(texts), atol=1e-5)
-    assert encoder.token_budget == minilm.token_budget  # what a record builds again is what was asked for
+    assert encoder.token_budget == 1000  # what a record builds again is what was asked for
     assert sum(tokens > 200 for tokens in small.tried) <= 3  # 1,000, 500, 250
+    before = list(small.tried)
     small.tried.clear()
     encoder.encode(texts)
-    assert max(small.tried) <= 200
+    assert small.tried == before, "what memory refused changes the batches, and so the bits, of later texts"
 
     small.tokens = 5
     with pytest.raises(torch.OutOfMemoryError, match="out of memory with"):

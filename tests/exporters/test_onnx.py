@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers import XLNetConfig, XLNetModel
 
 from projhead.encoders.load import load_encoder
 from projhead.encoders.onnx import OnnxEncoder
+from projhead.errors import UserError
+from projhead.exporters.by_format import export
 from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
 from projhead.persistence.record import read_record
@@ -157,3 +162,19 @@ def test_what_cannot_be_one_graph_is_refused(tiny: SentenceTransformer, texts: l
     )
     with pytest.raises(ValueError, match="prompt out of pooling"):
         Onnx().write(without, tmp_path, texts)
+
+
+def test_what_torch_cannot_export_is_told_before_anything_is_encoded(
+    tiny: SentenceTransformer, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    network = XLNetModel(XLNetConfig(vocab_size=50, d_model=32, n_layer=1, n_head=2, d_inner=32))
+    first = copy.deepcopy(tiny[0])
+    first.model = network
+    student = SentenceTransformer(modules=[first, *copy.deepcopy(list(tiny)[1:])], device="cpu")
+    monkeypatch.setattr(student, "encode", None)
+    expected = r"^XLNetModel cannot be exported as a graph: torch\.onnx stops with [^\n]*; export=sentence_transformers"
+    with pytest.raises(UserError, match=expected) as told:
+        export(student, tmp_path / "x", calibrate=texts)
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "x").exists()

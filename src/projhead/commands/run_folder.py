@@ -16,6 +16,7 @@ from projhead.commands.compose import composed
 from projhead.errors import UserError
 from projhead.persistence.ours import expect_ours
 from projhead.persistence.record import Record, read_record
+from projhead.training.processes import rank
 
 #: How long, on what and how loudly a reducer or a student is trained may change when its run is gone on with.
 _UNDECIDING = {"trainer", "callbacks", "logger"}
@@ -66,7 +67,7 @@ class Run:
         """
         ours = self.record is not None or bool(self.damage)
         expect_ours(self.folder, "a run", ours=ours, overwrite=cfg.overwrite)
-        if cfg.overwrite:
+        if cfg.overwrite and not rank():  # the first process has done so
             self._clear()
         given = [one for one in HydraConfig.get().overrides.task if not one.startswith("run_dir=")]
         if self.damage:
@@ -83,7 +84,9 @@ class Run:
         return cfg
 
     def write_settings(self, cfg: DictConfig) -> None:
-        """Record the settings, before anything is written that they decide."""
+        """Record the settings, before anything is written that they decide; of several processes the first does."""
+        if rank():
+            return
         given = [one for one in HydraConfig.get().overrides.task if not one.startswith(("run_dir=", "overwrite="))]
         old = [] if self.record is None else [one for one in self.record["overrides"] if one not in given]
         settings: Any = OmegaConf.to_container(cfg, resolve=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -18,6 +19,7 @@ from projhead.evaluation.train import expect_student, finished, train
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer
 from projhead.students.teacher_vectors import teacher_vectors
+from projhead.training.processes import first_alone, rank, started_outside
 
 #: What decides a run's result.
 _DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components", "seed", "store_dtype", "student")
@@ -26,29 +28,31 @@ _DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components",
 def run(cfg: DictConfig) -> float:
     """Train, compare, save; return the reducer's overlap of the 10 nearest (or 1) on held-out vectors."""
     folder = run_folder()
-    begun = Run(folder, "train", _DECIDING)
-    cfg = begun.settings(cfg)
-    if (folder / "artifact").exists():
-        print(f"{folder} is finished already; its results:\n")
-        return _conclude(folder)
-    encoder: Encoder = instantiate(cfg.encoder)
-    reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
-    codec: BaseCodec | None = instantiate(cfg.codec)
     smaller = bool(cfg.student)  # student=same is an empty choice
-    if smaller:
-        expect_student(reducer, codec, encoder)
-    vectors = teacher_vectors(
-        encoder,
-        _corpus(cfg, encoder),
-        instantiate(cfg.queries),
-        stores=cfg.paths.stores,
-        dtype=cfg.store_dtype,
-        show_progress=True,
-    )
-    expect_held_out(len(vectors.test))
-    if hint := nearer(encoder.identity, vectors.train):
-        print(hint)
-    begun.write_settings(cfg)
+    _check_processes(cfg, smaller)
+    with first_alone():
+        begun = Run(folder, "train", _DECIDING)
+        cfg = begun.settings(cfg)
+        if (folder / "artifact").exists():
+            print(f"{folder} is finished already; its results:\n")
+            return _conclude(folder)
+        encoder: Encoder = instantiate(cfg.encoder)
+        reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
+        codec: BaseCodec | None = instantiate(cfg.codec)
+        if smaller:
+            expect_student(reducer, codec, encoder)
+        vectors = teacher_vectors(
+            encoder,
+            _corpus(cfg, encoder),
+            instantiate(cfg.queries),
+            stores=cfg.paths.stores,
+            dtype=cfg.store_dtype,
+            show_progress=not rank(),
+        )
+        expect_held_out(len(vectors.test))
+        if hint := nearer(encoder.identity, vectors.train):
+            print(hint)
+        begun.write_settings(cfg)
     train(
         folder,
         reducer,
@@ -62,6 +66,20 @@ def run(cfg: DictConfig) -> float:
         seed=cfg.seed,
     )
     return _conclude(folder)
+
+
+def _check_processes(cfg: DictConfig, smaller: bool) -> None:
+    """Raise UserError where several processes could not train together."""
+    devices = cfg.trainer.get("devices", 1)
+    several = started_outside() or devices not in (1, "1", "auto")
+    if smaller and several:
+        raise UserError(
+            f"trainer.devices: got {devices} with a smaller student, expected 1: a student is distilled by one process"
+        )
+    if several and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UserError(f"trainer.devices: got {devices} in a sweep, expected 1: give each process a run of its own")
+    if started_outside() and not asked("run_dir"):
+        raise UserError("run_dir: not given, expected the one folder of all processes that were started from outside")
 
 
 def _corpus(cfg: DictConfig, encoder: Encoder) -> Corpus | None:

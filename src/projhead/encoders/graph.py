@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar
 
 import joblib
@@ -26,10 +28,14 @@ from projhead.vectors import Vectors, unit_rows
 OUTPUT = "sentence_embedding"
 #: The entries of a model's metadata that hold what to put before every text of a side, and of no side.
 PROMPTS: dict[Side | None, str] = {None: "prompt", "query": "query_prompt", "document": "document_prompt"}
+#: The entry that says whether attention is computed in blocks, which tokens and not their squares bound, or whole.
+ATTENTION = "attention"
 _TOKENIZER = "tokenizer.json"
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids", IS_QUERY}
 #: Texts that are tokenized at once, while the network runs on those before.
 _WINDOW = 512
+#: Tokens from which a text's square counts, where attention is held whole.
+_SQUARE = 512
 #: Batches that wait for each thread: bounds memory.
 _WAITING = 4
 
@@ -52,7 +58,8 @@ class GraphEncoder(ABC):
         Batches that run at once; as many as there are processors for this process where not given.
     token_budget : int, default=1024
         Padded tokens of a batch: with `threads`, bounds memory. A processor's caches hold what small batches need: int8
-        is three times as fast as at 8,192.
+        is three times as fast as at 8,192. Where a graph holds attention whole, of texts beyond 512 tokens the square
+        counts (over 512), and those beyond the budget are run one after the other.
 
     Raises
     ------
@@ -91,6 +98,8 @@ class GraphEncoder(ABC):
         self._tokenizer.no_padding()  # batches are padded here, after their texts are sorted
         inputs, outputs, said = self._open(folder / files[0])
         plain = said.get(PROMPTS[None], "")
+        self._squares = said.get(ATTENTION, "whole") == "whole"
+        self._alone = Lock()
         self._prompts = {side: said.get(entry, plain) for side, entry in PROMPTS.items()}
         self.two_sided = len(set(self._prompts.values())) > 1 or IS_QUERY in inputs
         if not set(inputs) <= _INPUTS or len(outputs.get(OUTPUT, [])) != 2:
@@ -154,11 +163,21 @@ class GraphEncoder(ABC):
         with ThreadPoolExecutor(self._threads) as pool:
             running: deque[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = deque()
             for positions, batch in self._batches(texts, side):
-                running.append((positions, pool.submit(self._run, batch)))
+                running.append((positions, pool.submit(self._bounded, batch)))
                 while len(running) > _WAITING * self._threads:
                     self._collect(running, rows, bar)
             while running:
                 self._collect(running, rows, bar)
+
+    def _bounded(self, feed: dict[str, Tokens]) -> NDArray[np.float32]:
+        """Run a batch; of those that take more memory than the budget is meant for, one after the other."""
+        rows, length = feed["input_ids"].shape
+        with self._alone if self._squares and rows * self._cost(length) > self.token_budget else nullcontext():
+            return self._run(feed)
+
+    def _cost(self, length: int) -> int:
+        """Return what a text of so many tokens takes of the budget: more than those where attention is held whole."""
+        return max(length, length**2 // _SQUARE) if self._squares else length
 
     @staticmethod
     def _collect(running: deque[Any], rows: Vectors, bar: Any) -> None:
@@ -178,7 +197,7 @@ class GraphEncoder(ABC):
             window = order[start : start + _WINDOW]
             encoded = self._tokenizer.encode_batch([prompt + texts[position] for position in window])
             ids = [one.ids for one in encoded]
-            for batch in token_batches([self._room(len(one)) for one in ids], self.token_budget):
+            for batch in token_batches([self._cost(self._room(len(one))) for one in ids], self.token_budget):
                 yield window[batch], self._padded([ids[position] for position in batch], side)
 
     def _room(self, length: int) -> int:

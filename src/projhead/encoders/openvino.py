@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.encoders.graph import OUTPUT, PROMPTS, GraphEncoder, Tokens
+from projhead.encoders.graph import ATTENTION, OUTPUT, PROMPTS, GraphEncoder, Tokens
 
 #: The entry beside the prompt that says what a network may compute with where it has no int8; float32 without one.
 PRECISION = "precision"
@@ -48,7 +48,9 @@ class OpenVinoEncoder(GraphEncoder):
             one.any_name: [None if axis.is_dynamic else axis.get_length() for axis in one.partial_shape]
             for one in model.outputs
         }
-        said = {name: value for name in PROMPTS.values() if (value := self._told(model, name)) is not None}
+        said = {
+            name: value for name in (*PROMPTS.values(), ATTENTION) if (value := self._told(model, name)) is not None
+        }
         return [one.any_name for one in model.inputs], outputs, said
 
     @staticmethod

@@ -126,7 +126,7 @@ class SentenceTransformerEncoder:
         given = {"query": query_prompt, "document": document_prompt}
         self.model.prompts.update({side: prompt for side, prompt in given.items() if prompt is not None})
         best = 2048 if self.model.device.type == "cpu" else 16_384
-        self.token_budget = self._fitting = best if token_budget is None else token_budget
+        self.token_budget = best if token_budget is None else token_budget
         self.name = Path(self.path).name if Path(self.path).is_dir() else self.path
         self._fingerprint, self._computes_in = fingerprint_of(self.model, self._weights), ""
         found = longest_of(self.model) if longest is None and lengths_matter(self.model) else None
@@ -185,7 +185,9 @@ class SentenceTransformerEncoder:
         clean = clean_texts(texts)
         rows = np.empty((len(clean), self.width), np.float32)
         lengths = np.array(self._lengths(clean, side), np.int64)
-        waiting = deque(token_batches(lengths, self._fitting))
+        # What memory once refused is tried again: batches, and so the last bits of rows, follow from these texts alone.
+        budget = self.token_budget
+        waiting = deque(token_batches(lengths, budget))
         self.model.eval()
         with (
             torch.inference_mode(),
@@ -198,9 +200,9 @@ class SentenceTransformerEncoder:
                 except torch.OutOfMemoryError:
                     if len(batch) == 1:
                         raise
-                    self._fitting = max(int(len(batch) * lengths[batch].max()) // 2, 1)
+                    budget = max(int(len(batch) * lengths[batch].max()) // 2, 1)
                     left = np.concatenate([batch, *waiting])
-                    waiting = deque(left[part] for part in token_batches(lengths[left], self._fitting))
+                    waiting = deque(left[part] for part in token_batches(lengths[left], budget))
                     torch.cuda.empty_cache()
                 else:
                     bar.update(len(batch))

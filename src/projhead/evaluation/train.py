@@ -19,6 +19,7 @@ from projhead.report.results import read_results
 from projhead.students.distill import Distilled
 from projhead.students.teacher_vectors import TeacherVectors
 from projhead.training.checkpoints import last_checkpoint
+from projhead.training.processes import rank
 from projhead.vectors import unit_rows
 
 #: Documents that the baselines on the small encoder's own vectors are fitted to, at most.
@@ -38,6 +39,8 @@ def train_head(
     seed: int = 0,
 ) -> Reducer:
     """Fit a reducer, compare it with baselines on held-out rows, and save all of them.
+
+    Where several processes train one head, all but the first end when it is trained.
 
     Parameters
     ----------
@@ -75,6 +78,8 @@ def train_head(
     with one_pass():  # for the start, what the head is judged against and all baselines
         if isinstance(reducer, LearnedReducer):
             reducer.fit(vectors.train, queries=vectors.queries, pairs=vectors.pairs, resume=resume)
+            if rank():
+                raise SystemExit(0)  # of several processes the first goes on alone
             print(reducer.summary_)
         else:
             reducer.fit(vectors.train)

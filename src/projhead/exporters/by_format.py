@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from projhead.protocols import Exporter
 from projhead.reducers.base import Reducer
 from projhead.settings.options import option
 from projhead.students.assemble import origin_of
-from projhead.vectors import unit_rows
+from projhead.vectors import Vectors, unit_rows
 
 
 def export(
@@ -97,12 +98,14 @@ def export(
                 "or encode with it (projhead encode artifact=...)"
             )
         items: Any = unit_rows(_spread(calibrate, max_items), "calibrate")
-        teacher, reducer, reference = subject.teacher_, subject.kind, subject.transform(items)
+        teacher, reducer = subject.teacher_, subject.kind
+        reference: Callable[[], Vectors] = partial(subject.transform, items)
     else:
         if not isinstance(subject, SentenceTransformer):
             raise UserError(f"{title} exports a student: expected what assemble returns, got {type(subject).__name__}")
         items = sample_texts([one.text if isinstance(one, Document) else one for one in calibrate], max_items)
-        (teacher, reducer), reference = origin_of(subject), both_sides_of(subject, items)
+        teacher, reducer = origin_of(subject)
+        reference = partial(both_sides_of, subject, items)
     return write_export(
         exporter,
         subject,

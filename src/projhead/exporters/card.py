@@ -37,7 +37,7 @@ def card(exporter: Exporter, record: dict[str, Any], measured: str, made: Sequen
         "## Use",
         "",
         "```python",
-        f'folder = "path/to/this/folder"\n{exporter.usage.strip()}',
+        f'folder = "path/to/this/folder"\n{_usage(exporter, record)}',
         "```",
         "",
         "## Parity",
@@ -73,6 +73,14 @@ def _measured_on(exporter: Exporter, record: dict[str, Any]) -> str:
     return "rows of texts, from the shortest to the longest" + (
         ", each as a query and as a document" if record.get("prompts") else ""
     )
+
+
+def _usage(exporter: Exporter, record: dict[str, Any]) -> str:
+    """Return the usage snippet; of two networks that for documents."""
+    usage = exporter.usage.strip()
+    if not record.get("routes"):
+        return usage
+    return usage.replace("{folder}/", "{folder}/document/") + "\n# Queries have a network of their own: query/"
 
 
 def _front_matter(record: dict[str, Any], teacher: str) -> list[str]:

@@ -14,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 from projhead.encoders.sides import SIDES, prompt_of, two_sided
 from projhead.exporters.card import card
 from projhead.exporters.parity import Parity, both_sides_of, measure
+from projhead.exporters.routes import has_routes
 from projhead.exporters.serving import Facts, claims, expect_served, facts_of, without_inner_normalize
 from projhead.persistence.folder import in_place
 from projhead.persistence.identity import EncoderIdentity
@@ -34,7 +35,7 @@ def write_export(
     subject: Any,
     path: Path,
     items: Any,
-    reference: Vectors,
+    reference: Vectors | Callable[[], Vectors],
     *,
     teacher: EncoderIdentity | None,
     reducer: str,
@@ -54,8 +55,9 @@ def write_export(
     items : sequence of str, or ndarray of shape (n, d)
         What the subject reads: real texts of several lengths, or vectors. Every second one is for calibration, the
         others for parity, so that none is measured on what it was fitted to.
-    reference : ndarray of shape (n, k) or (2, n, k), float32
-        The fp32 subject's unit rows of `items`; of both its sides, queries first, where those differ.
+    reference : ndarray of shape (n, k) or (2, n, k), float32, or callable
+        The fp32 subject's unit rows of `items`; of both its sides, queries first, where those differ. Or what computes
+        them: it is called once the subject is known to export.
     teacher : EncoderIdentity or None
         Whose vectors the head was fitted to.
     reducer : str
@@ -84,6 +86,7 @@ def write_export(
     expect_served(serve, facts)
     with in_place(path, "export") as folder:
         read = exporter.write(subject, folder, items[::2])
+        reference = reference() if callable(reference) else reference
         parity = measure(reference[..., 1::2, :], read(items[1::2]))
         if not parity.mean_cosine >= threshold:
             accept = ", or accept it with min_mean_cosine=..." if parity.mean_cosine > _ROUNDING else ""
@@ -97,7 +100,8 @@ def write_export(
             facts = facts._replace(homogeneous=False)
             expect_served(serve, facts)
         made = claims(facts) if facts else []
-        runs = exporter.encoder
+        routed = has_routes(subject) and exporter.form != "modules"
+        runs = getattr(exporter, "routed_encoder", None) if routed else exporter.encoder
         record = {
             "projhead": version("projhead"),
             "exporter": spec_of(exporter),
@@ -105,6 +109,7 @@ def write_export(
             "teacher": teacher and teacher.record,
             "reducer": reducer,
             "prompts": _prompts(subject),
+            "routes": list(SIDES) if routed else None,
             "dimension": int(reference.shape[-1]),
             "parity": parity._asdict(),
             "without_inner_normalize": bare and bare._asdict(),

@@ -9,12 +9,14 @@ from typing import Literal
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from projhead.encoders.graph import Unrecorded
+from projhead.encoders.graph import GraphEncoder, Unrecorded
 from projhead.encoders.onnx import OnnxEncoder
+from projhead.encoders.routed import RoutedOnnxEncoder
 from projhead.exporters.layout import write_graph_layout
-from projhead.exporters.parity import both_sides
+from projhead.exporters.routes import write_each
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import OPSET, asks_for_side, serve_pooling_tools, usage_with_side, whole_graph
+from projhead.quantization.blocks import SCORES, SCORES_OF_GPUS, in_blocks
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.quantization.network import MOST_BYTES
 from projhead.vectors import Vectors
@@ -35,7 +37,8 @@ class Onnx:
     ``last_hidden_state`` (b, t, k), has that row at every token: tools that pool by themselves, such as stock
     ``SentenceTransformer(folder, backend="onnx")`` and transformers.js, get the same rows.
     ``tokenizer.json`` cuts and pads as the student does; the prompts of queries, documents and other texts are in the
-    model's metadata.
+    model's metadata. Of a student with a network for queries and another for documents there are two such folders,
+    ``query`` and ``document``.
 
     Parameters
     ----------
@@ -74,6 +77,7 @@ feed = {i.name: np.array([getattr(t, known[i.name]) for t in tokens]) for i in s
 rows = session.run(["sentence_embedding"], feed)[0]
 """
     encoder = OnnxEncoder
+    routed_encoder = RoutedOnnxEncoder
     form = "onnx"
 
     def __init__(
@@ -98,13 +102,17 @@ rows = session.run(["sentence_embedding"], feed)[0]
         ModuleNotFoundError
             If ONNX is not installed.
         ValueError
-            If the student cannot be one graph.
+            If a network of the student cannot be one graph.
         """
+        return write_each(subject, folder, items, self._write)
+
+    def _write(self, subject: SentenceTransformer, folder: Path, items: Sequence[str]) -> GraphEncoder:
         prompts = prompts_of(subject)
         network = whole_graph(subject, self.opset)
         tokenizer = write_tokenizer(subject, folder)
         network = in_dtype(network, self.quantization, calibration(network, tokenizer, subject, items))
-        network = serve_pooling_tools(network)
+        scores = SCORES_OF_GPUS if self.quantization == "float16" else SCORES
+        network = serve_pooling_tools(in_blocks(network, scores))
         for entry, prompt in prompts.items():
             network.model.metadata_props.add(key=entry, value=prompt)
         path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
@@ -114,4 +122,4 @@ rows = session.run(["sentence_embedding"], feed)[0]
             self.usage = usage_with_side(self.usage)
         elif not isinstance(subject[0], StaticEmbedding):  # no stock tool runs the graph of either
             write_graph_layout(subject, folder)
-        return both_sides(_Written(str(folder)))
+        return _Written(str(folder))

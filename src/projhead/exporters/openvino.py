@@ -10,12 +10,14 @@ from typing import Literal
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from projhead.encoders.graph import Unrecorded
+from projhead.encoders.graph import ATTENTION, GraphEncoder, Unrecorded
 from projhead.encoders.openvino import PRECISION, OpenVinoEncoder, openvino_runtime
+from projhead.encoders.routed import RoutedOpenVinoEncoder
 from projhead.exporters.layout import write_graph_layout
-from projhead.exporters.parity import both_sides
+from projhead.exporters.routes import write_each
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import asks_for_side, serve_pooling_tools, usage_with_side, whole_graph
+from projhead.quantization.blocks import attention_of, in_blocks
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
@@ -68,6 +70,7 @@ feed = {i.any_name: np.array([getattr(t, known[i.any_name]) for t in tokens]) fo
 rows = compiled(feed)["sentence_embedding"]
 """
     encoder = OpenVinoEncoder
+    routed_encoder = RoutedOpenVinoEncoder
     form = "openvino"
 
     def __init__(self, quantization: Quantization = "float32") -> None:
@@ -87,8 +90,11 @@ rows = compiled(feed)["sentence_embedding"]
         ModuleNotFoundError
             If OpenVINO or ONNX is not installed.
         ValueError
-            If the student cannot be one graph.
+            If a network of the student cannot be one graph.
         """
+        return write_each(subject, folder, items, self._write)
+
+    def _write(self, subject: SentenceTransformer, folder: Path, items: Sequence[str]) -> GraphEncoder:
         openvino = openvino_runtime()
         prompts = prompts_of(subject)
         network = whole_graph(subject)
@@ -101,6 +107,7 @@ rows = compiled(feed)["sentence_embedding"]
             model = openvino.Core().read_model(graph)
             for entry, prompt in prompts.items():
                 model.set_rt_info(prompt, ["projhead", entry])
+            model.set_rt_info(attention_of(in_blocks(network)), ["projhead", ATTENTION])
             if self.quantization == "int8_bf16":
                 model.set_rt_info("bf16", ["projhead", PRECISION])
             openvino.save_model(model, folder / "openvino" / "openvino_model.xml", compress_to_fp16=False)
@@ -108,4 +115,4 @@ rows = compiled(feed)["sentence_embedding"]
             self.usage = usage_with_side(self.usage)
         elif not isinstance(subject[0], StaticEmbedding):  # no stock tool runs the graph of either
             write_graph_layout(subject, folder)
-        return both_sides(_Written(str(folder)))
+        return _Written(str(folder))

@@ -7,21 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Router
+from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer
 
 from projhead.encoders.graph import PROMPTS
 from projhead.encoders.sides import prompt_of
 from projhead.exporters.table import bare_tokenizer
-
-
-def one_network(student: SentenceTransformer) -> None:
-    """Refuse a student that has another network for queries than for documents."""
-    if isinstance(student[0], Router):
-        raise ValueError(
-            "the student has a network for queries and another for documents (a Router), and a graph is one network; "
-            "export=sentence_transformers keeps both"
-        )
 
 
 def prompts_of(student: SentenceTransformer) -> dict[str, str]:
@@ -32,7 +23,6 @@ def prompts_of(student: SentenceTransformer) -> dict[str, str]:
     ValueError
         If one graph of tokens cannot do as the student does with the two sides.
     """
-    one_network(student)
     prompts = {entry: prompt_of(student, side) for side, entry in PROMPTS.items()}
     if any(prompts.values()) and any(isinstance(one, Pooling) and not one.include_prompt for one in student):
         raise ValueError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from projhead.console.quiet import quiet
 from projhead.encoders.graph import OUTPUT
 from projhead.encoders.lift import Lift
 from projhead.encoders.sides import IS_QUERY
+from projhead.errors import UserError
 from projhead.exporters.table import TokenMean, token_example
 from projhead.quantization.network import SMALL, Network
 
@@ -111,12 +113,14 @@ def export_graph(
     ------
     ModuleNotFoundError
         If ONNX is not installed.
+    UserError
+        If torch cannot export the module.
     """
     try:
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError as error:
         raise ModuleNotFoundError("export=onnx... needs ONNX: pip install projhead[onnx]") from error
-    with quiet("torch.onnx", ignore=_CHATTER), torch.inference_mode(False), torch.no_grad():
+    with quiet("torch.onnx", ignore=_CHATTER), torch.inference_mode(False), torch.no_grad(), _one_line(module):
         program = torch.onnx.export(
             module.eval(),
             example,
@@ -133,6 +137,24 @@ def export_graph(
         del node.metadata_props[:]
         node.doc_string = ""
     return network
+
+
+@contextmanager
+def _one_line(module: nn.Module) -> Iterator[None]:
+    """Say in one line what torch cannot export; it says why in pages."""
+    try:
+        yield
+    except Exception as error:  # of many kinds, by the step that failed
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        lines = str(cause).strip().splitlines()
+        networks = [one for one in module.modules() if type(one).__module__.startswith("transformers.")]
+        name = type(networks[0] if networks else module).__name__
+        raise UserError(
+            f"{name} cannot be exported as a graph: torch.onnx stops with {type(cause).__name__}: "
+            f"{lines[0] if lines else 'no reason'}; export=sentence_transformers keeps any network"
+        ) from error
 
 
 def _network(model: Any) -> Network:

@@ -2,6 +2,6 @@
 
 A loss is called with the student's and the teacher's similarities of b anchors to m candidates, both (b, m),
 and a mask (b, m) that is true where the candidate is the anchor itself; it returns a scalar. One that has a
-temperature fits it to the same three, before the first step, by ``fit_temperature``. It imports nothing else of
-projhead.
+temperature fits it to the same three, before the first step, by ``fit_temperature``. One that is a mean over
+anchors says ``by_anchor = True``: several processes can share it. It imports nothing else of projhead.
 """

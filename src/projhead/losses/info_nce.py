@@ -32,6 +32,8 @@ class InfoNCE(nn.Module):
     - https://arxiv.org/abs/2407.15831
     """
 
+    by_anchor = True
+
     def __init__(
         self,
         temperature: Annotated[float, Gt(0)] | None = None,

@@ -26,6 +26,8 @@ class MarginMSE(nn.Module):
     - https://arxiv.org/abs/2010.02666
     """
 
+    by_anchor = True
+
     def __init__(self, top_k: Annotated[int, Ge(1)] = 64) -> None:
         super().__init__()
         self.top_k = top_k

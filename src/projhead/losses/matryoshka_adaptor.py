@@ -29,6 +29,8 @@ class MatryoshkaAdaptor(nn.Module):
     - https://arxiv.org/abs/2407.20243
     """
 
+    by_anchor = True
+
     def __init__(self, top_k: Annotated[int, Ge(1)] = 10, pairwise_weight: Annotated[float, Ge(0)] = 1.0) -> None:
         super().__init__()
         self.top_k, self.pairwise_weight = top_k, pairwise_weight

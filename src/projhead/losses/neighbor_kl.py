@@ -41,6 +41,8 @@ class NeighborKL(nn.Module):
     - https://arxiv.org/abs/2101.04731
     """
 
+    by_anchor = True
+
     def __init__(
         self,
         teacher_temperatures: Sequence[Annotated[float, Gt(0)]] | None = None,

@@ -32,6 +32,11 @@ def sweep(folder: Path) -> None:
     if folder in _swept:
         return
     _swept.add(folder)
+    clear(folder)
+
+
+def clear(folder: Path) -> None:
+    """Remove what dead processes left in a folder; what a living one, or one of another host, writes stays."""
     for path in folder.iterdir():
         found = re.fullmatch(_LEFTOVER, path.name)
         if found and not _lives(found["host"], int(found["pid"])):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from projhead.quantization.blocks import in_blocks
 from projhead.quantization.graph import GraphWriter
 from projhead.quantization.network import Array, Network
 
@@ -46,7 +47,7 @@ def activations(network: Network, names: list[str], batches: Iterable[dict[str, 
     ValueError
         If there are no batches.
     """
-    session, batch = network.session(names), None
+    session, batch = in_blocks(network).session(names), None
     for batch in batches:
         yield dict(zip(names, session.run(names, batch), strict=True))
     if batch is None:

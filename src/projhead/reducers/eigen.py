@@ -15,16 +15,13 @@ Matrix = NDArray[np.float64]
 _MANY = 4
 
 
-def leading(matrix: NDArray[Any], k: int) -> tuple[Matrix, Matrix]:
+def leading(matrix: NDArray[Any], k: int) -> tuple[Matrix, NDArray[Any]]:
     """Return the k largest eigenvalues (k,), falling, and their vectors (m, k), of a symmetric matrix (m, m)."""
     m = len(matrix)
     few = None if _MANY * k > m else (m - k, m - 1)
     driver = "evr" if few else "evd"
     values, vectors = scipy.linalg.eigh(matrix, subset_by_index=few, driver=driver, check_finite=False)
-    vectors = vectors[:, ::-1][:, :k]
-    if vectors.dtype != np.float64:
-        vectors = orthonormal(vectors.astype(np.float64))[0]
-    return values[::-1][:k].astype(np.float64), vectors
+    return values[::-1][:k].astype(np.float64), vectors[:, ::-1][:, :k]
 
 
 def orthonormal(columns: NDArray[Any]) -> tuple[NDArray[Any], Matrix]:

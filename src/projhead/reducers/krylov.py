@@ -61,7 +61,7 @@ class Krylov:
         start[:, 0] = first
         self._next, self._coupling = orthonormal(start)
 
-    def pairs(self, k: int, centering: Centering) -> tuple[Matrix, Matrix, float] | None:
+    def pairs(self, k: int, centering: Centering) -> tuple[Matrix, Vectors, float] | None:
         """Return k values, falling, vectors (m, k), and what share of the values' sum the best may have beyond it.
 
         The residual r of a pair bounds how far its value is from an exact one by r, and by r^2 / gap where the next
@@ -89,7 +89,7 @@ class Krylov:
             missed = _missed(values, np.linalg.norm(self._coupling @ inside[-self._block :], axis=0))
             if missed <= (_MISSED_FLAT if values[k - 1] > _FLAT * values[0] else _MISSED):
                 vectors = self._basis[:, : self._size] @ inside
-                return values[:k], orthonormal(vectors.astype(np.float64))[0], missed
+                return values[:k], vectors, missed
             look = self._size + self._block
         return None
 

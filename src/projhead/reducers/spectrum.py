@@ -92,6 +92,8 @@ class Spectrum:
             energy, vectors = self._leading(k, center)
             if self._wide is not None:
                 energy, vectors = self._across(self._wide, vectors, center)
+            elif self._dtype != np.float64:
+                vectors = orthonormal(vectors.astype(np.float64))[0]
             axes = vectors.T
             largest = np.take_along_axis(axes, np.abs(axes).argmax(1, keepdims=True), axis=1)
             degrees = max(self.n - 1, 1) if center else self.n
@@ -99,7 +101,7 @@ class Spectrum:
         variance, axes = self._known[center]
         return variance[:k], axes[:k]
 
-    def _leading(self, k: int, center: bool) -> tuple[Matrix, Matrix]:
+    def _leading(self, k: int, center: bool) -> tuple[Matrix, NDArray[Any]]:
         """Return the leading pairs of the shorter side."""
         if min(self.n, self.d) > max(_SMALL, 2 * first_look(k) - 1):
             self._krylov = self._krylov or self._space(k)
@@ -161,14 +163,16 @@ class Spectrum:
             inner[0] = 0
         return inner
 
-    def _across(self, rows: NDArray[Any], weights: Matrix, center: bool) -> tuple[Matrix, Matrix]:
+    def _across(self, rows: NDArray[Any], weights: NDArray[Any], center: bool) -> tuple[Matrix, Matrix]:
         """Return energies (k,) and axes (d, k) from weights (n, k) of rows (n, d)."""
+        across: NDArray[Any] = np.ascontiguousarray(weights.T, dtype=self._dtype)
         if center:
-            weights = weights - weights.mean(0)
-        axes: Matrix = (weights.T.astype(self._dtype) @ rows).T.astype(np.float64, copy=False)
-        energy: Matrix = np.einsum("ij,ij->j", axes, axes)
-        if self._dtype == np.float64 and energy.min() > 1e-6 * energy.max():
-            return energy, axes / np.sqrt(energy)  # orthogonal to 1e-10
+            across = across - across.mean(1, keepdims=True)
+        axes: Matrix = (across @ rows).T.astype(np.float64, copy=False)
+        if self._dtype == np.float64:
+            energy: Matrix = np.einsum("ij,ij->j", axes, axes)
+            if energy.min() > 1e-6 * energy.max():
+                return energy, axes / np.sqrt(energy)  # orthogonal to 1e-10
         # A direction without variance becomes one at right angles to the others.
         axes, triangle = orthonormal(axes)
         return np.diagonal(triangle) ** 2, axes

@@ -10,7 +10,7 @@ from typing import Any
 from projhead.codecs.base import BaseCodec
 from projhead.data import Document
 from projhead.persistence.identity import expect_same
-from projhead.persistence.leftovers import leftover, remove
+from projhead.persistence.leftovers import clear, leftover
 from projhead.persistence.registry import is_whole, renewed, spec_of
 from projhead.protocols import Encoder
 from projhead.store.codec import FOLDER
@@ -63,9 +63,7 @@ def begun(folder: Path, wanted: Manifest) -> Manifest:
         strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{FOLDER}|{_LEFTOVER}", name)]
         if strangers:
             raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
-    for name in names:
-        if re.fullmatch(_LEFTOVER, name):
-            remove(folder / name)
+    clear(folder)
     if "manifest.json" not in names:
         return wanted
     found = Manifest.read(folder)

@@ -17,6 +17,7 @@ from projhead.store.manifest import Manifest, Shard
 
 def write_shard(
     folder: Path,
+    number: int,
     manifest: Manifest,
     documents: Sequence[Document],
     stored: NDArray[Any],
@@ -24,7 +25,7 @@ def write_shard(
     mark: str,
     kinds: Mapping[str, pa.DataType] | None = None,
 ) -> Shard:
-    """Write the next shard as one Arrow record batch.
+    """Write the shard of a number as one Arrow record batch, of which it depends on no other.
 
     `stored` are rows or codes (n, items) in the manifest's dtype, `mark` says of which documents, `kinds` the types of
     their other columns.
@@ -36,7 +37,7 @@ def write_shard(
         columns[name] = _values(name, kind, documents)
     columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(stored.ravel()), stored.shape[1])
     batch = pa.record_batch(columns)
-    path = folder / f"data-{len(manifest.shards):05d}.arrow"
+    path = folder / f"data-{number:05d}.arrow"
     with (
         atomic_file(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,

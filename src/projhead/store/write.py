@@ -126,7 +126,9 @@ def write_store(
                 mark = "" if marks is None else marks.add(part)
                 stored, clipped = _stored(manifest, rows, settled)
                 manifest.shards.append(
-                    write_shard(folder, manifest, part, stored, clipped, "" if before else mark, columns)
+                    write_shard(
+                        folder, len(manifest.shards), manifest, part, stored, clipped, "" if before else mark, columns
+                    )
                 )
                 manifest.write(folder)
         if not manifest.shards:

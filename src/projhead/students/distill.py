@@ -39,6 +39,10 @@ _WINDOW = 1024
 _START = 4096
 
 
+#: Why one process alone distills.
+_UNDIVIDED = "a student is distilled by one; train its head on several first, without student=..."
+
+
 class Start(Protocol):
     """What a smaller student starts from.
 
@@ -172,7 +176,7 @@ class Distilled:
             if self.max_tokens is not None:
                 model.max_seq_length = min(self.max_tokens, limit or self.max_tokens)
             batches = self._batches(model, texts, rows, len(data.documents))
-            trainer = make_trainer(self.trainer, self.callbacks, self.logger, 0)
+            trainer = make_trainer(self.trainer, self.callbacks, self.logger, 0, undivided=_UNDIVIDED)
             trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)
             training = {"steps": trainer.global_step, **take_best(trainer, module)}
             made = {"texts": len(texts), "seed": self.random_state, **made_by(module.losses[0], trainer)}

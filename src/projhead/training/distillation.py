@@ -51,7 +51,8 @@ class DistillationModule(pl.LightningModule):
         top_k = max(min(TOP_K, teacher.shape[1] - 1), 1)
         nearest = torch.zeros_like(teacher, dtype=torch.bool).scatter_(1, teacher.topk(top_k).indices, True)
         kept = [nearest.gather(1, student.topk(top_k).indices).float().mean() for student in students]
-        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=batch_size)
+        several = self._trainer is not None and self._trainer.world_size > 1
+        self.log("val/overlap@10", torch.stack(kept).mean(), batch_size=batch_size, sync_dist=several)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule over the trainer's steps."""

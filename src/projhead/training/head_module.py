@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from projhead.codecs._fake_quantize import FakeQuantized
 from projhead.training.distillation import DistillationModule
-from projhead.training.samplers import Batch
+from projhead.training.samplers import Batch, part_of
 
 
 class HeadModule(DistillationModule):
@@ -89,42 +89,78 @@ class HeadModule(DistillationModule):
             return rows
         decoded = self.codec(rows)
         # The gradient to the rows passes the codec straight and so takes itself away here.
-        self._distortion = (rows - decoded).square().sum(1).mean()
+        self._distortion = (rows - decoded).square().sum(1)
         return decoded if self.raw_codes else nn.functional.normalize(decoded, dim=1)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one batch, the weighted mean over widths."""
+        if self.global_step == 0:
+            self._begin(batch)
+        number, world = self._processes
+        total, distortion = self.loss_of_part(batch, number, world)
+        if distortion is not None:
+            self.log("train/distortion", distortion, batch_size=1, sync_dist=world > 1)
+        self.log("train/loss", total, batch_size=1, sync_dist=world > 1)
+        return total
+
+    def loss_of_part(self, whole: Batch, number: int = 0, world: int = 1) -> tuple[Tensor, Tensor | None]:
+        """Return the loss of one process of several, and the distortion in it, None without a codec.
+
+        Each takes a part of the queries and anchors, and weighs its losses so that their mean over processes, which is
+        what gradients become, is the loss of the whole batch.
+        """
+        batch = part_of(whole, number, world)
+        of_queries = world * len(batch.queries) / max(len(whole.queries), 1)
+        of_documents = world * len(batch.anchors) / len(whole.anchors)
+        total = self.shares @ self._losses(batch, *self._compared(batch), of_queries, of_documents)
+        if self.codec is None:
+            return total, None
+        # Queries are a part, documents are with every process.
+        b, rows = len(batch.queries), len(whole.queries) + len(whole.documents)
+        distortion = (world * self._distortion[:b].sum() + self._distortion[b:].sum()) / rows
+        return total + self.distortion_weight * distortion, distortion
+
+    @torch.no_grad()
+    def _begin(self, batch: Batch) -> None:
+        """Fit temperatures, and what each width counts, to the whole first batch."""
+        teacher, students = self._compared(batch)
+        of_queries = torch.zeros(len(batch.queries), len(batch.documents), dtype=torch.bool, device=teacher.device)
+        self._fit_temperatures(students, teacher, torch.cat([of_queries, _self_mask(batch)]))
+        found = self._losses(batch, teacher, students)
+        # A full width begins at nothing, and is not all that counts.
+        self.shares = found.clamp(min=float(found.max()) / 100 + 1e-9).rsqrt()
+        self.shares /= self.shares.sum()
+
+    def _compared(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Return the similarities of a batch, with those of judged pairs above the query's others."""
         teacher, students = self._similarities(batch)
         query, document = batch.relevant.unbind(1)
         teacher[query, document] = teacher[query].amax(1) + self.label_margin
-        self_mask = _self_mask(batch)
-        if self.global_step == 0:
-            nothing = self_mask.new_zeros(len(batch.queries), len(batch.documents))
-            self._fit_temperatures(students, teacher, torch.cat([nothing, self_mask]))
-        each = torch.stack(
-            [self._loss(loss, student, teacher, self_mask) for loss, student in zip(self.losses, students, strict=True)]
-        )  # (widths,)
-        if self.global_step == 0:
-            found = each.detach()
-            # A full width begins at nothing, and is not all that counts.
-            self.shares = found.clamp(min=float(found.max()) / 100 + 1e-9).rsqrt()
-            self.shares /= self.shares.sum()
-        total = self.shares @ each
-        if self.codec is not None:
-            total = total + self.distortion_weight * self._distortion
-            self.log("train/distortion", self._distortion, batch_size=1)
-        self.log("train/loss", total, batch_size=1)
-        return total
+        return teacher, students
 
-    def _loss(self, loss: nn.Module, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
-        """Return the loss of one width, over queries and over anchors."""
-        b = len(teacher) - len(self_mask)
-        total: Tensor = self.document_weight * loss(student[b:], teacher[b:], self_mask)
-        if b:
-            total = total + self.query_weight * loss(
-                student[:b], teacher[:b], torch.zeros_like(teacher[:b], dtype=torch.bool)
-            )
-        return total
+    def _losses(
+        self,
+        batch: Batch,
+        teacher: Tensor,
+        students: Sequence[Tensor],
+        of_queries: float = 1.0,
+        of_documents: float = 1.0,
+    ) -> Tensor:
+        """Return the loss (widths,) of each width, over queries and over anchors."""
+        b, self_mask = len(batch.queries), _self_mask(batch)
+        found = []
+        for loss, student in zip(self.losses, students, strict=True):
+            total: Tensor = of_documents * self.document_weight * loss(student[b:], teacher[b:], self_mask)
+            if b:
+                nothing = torch.zeros_like(teacher[:b], dtype=torch.bool)
+                total = total + of_queries * self.query_weight * loss(student[:b], teacher[:b], nothing)
+            found.append(total)
+        return torch.stack(found)
+
+    @property
+    def _processes(self) -> tuple[int, int]:
+        """Which of how many processes this is."""
+        return (self._trainer.global_rank, self._trainer.world_size) if self._trainer else (0, 1)
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Log the share of the teacher's nearest documents that the student keeps, the mean over widths."""

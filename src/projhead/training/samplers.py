@@ -34,6 +34,19 @@ class Batch(NamedTuple):
     relevant: Tensor
 
 
+def part_of(batch: Batch, number: int, world: int) -> Batch:
+    """Return what one of several processes takes of a batch: every so many queries and anchors, all documents."""
+    if world == 1:
+        return batch
+    mine = batch.relevant[:, 0] % world == number
+    return Batch(
+        batch.queries[number::world],
+        batch.documents,
+        batch.anchors[number::world],
+        torch.stack([batch.relevant[mine, 0] // world, batch.relevant[mine, 1]], dim=1),
+    )
+
+
 class Drawn(NamedTuple):
     """Rows that may be drawn into a step.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch import nn
 
 from projhead.persistence.registry import spec_of
@@ -21,19 +23,26 @@ def make_trainer(
     logger: Mapping[str, Any] | None,
     max_steps: int,
     watchers: Sequence[pl.Callback] = (),
+    *,
+    undivided: str = "",
 ) -> pl.Trainer:
     """Build a trainer with what correctness needs: epochs are counted in steps, batches made anew in each.
 
     `callbacks`, `logger` go with a `trainer` that is given, `max_steps` with one that is not, `watchers` with both.
+    Every process sees the same batches, and takes its part of each. `undivided` says what cannot take a part.
     """
-    needed = {"max_epochs": -1, "reload_dataloaders_every_n_epochs": 1, "num_sanity_val_steps": 0}
+    needed = {
+        "max_epochs": -1,
+        "reload_dataloaders_every_n_epochs": 1,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+    }
     if trainer is not None:
         loggers = list((logger or {}).values())
         every = [*(callbacks or {}).values(), *watchers]
         made = trainer(callbacks=every, logger=loggers or False, plugins=[WholeCheckpoints()], **needed)
-        if made.world_size > 1:
-            # Samplers and losses know nothing of other processes, and all of these would write the same folders.
-            raise ValueError(f"trainer.devices: expected 1, got {made.world_size}; several are not supported yet")
+        if made.world_size > 1 and undivided:
+            raise ValueError(f"trainer.devices: expected 1, got {made.world_size}: {undivided}")
         return made
     return pl.Trainer(
         max_steps=max_steps,
@@ -45,6 +54,16 @@ def make_trainer(
         enable_model_summary=False,
         **needed,  # type: ignore[arg-type]
     )
+
+
+def fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, resume: Any) -> None:
+    """Train, and leave no other process behind where that is cut short."""
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    except BaseException:
+        if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+            trainer.strategy.launcher.kill(signal.SIGKILL)  # they write nothing
+        raise
 
 
 def take_best(trainer: pl.Trainer, module: nn.Module) -> dict[str, float]:
