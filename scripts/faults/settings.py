@@ -30,6 +30,7 @@ NEEDED = {
     "encode": ["out=x"],
     "export": ["artifact=x"],
     "load": ["store=x", "to=lance://x"],
+    "push": ["folder=x", "repo=owner/name"],
     "report": ["results=x"],
     "search": ["index=x", "query=x"],
 }

@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from projhead.codecs.base import BaseCodec
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
+from projhead.reducers.given import Given, Rows, checked_pairs
 from projhead.reducers.pca import PCA
-from projhead.reducers.spectrum import one_pass, spectrum
+from projhead.reducers.spectrum import one_pass
+from projhead.reducers.start import linear_head, measured, shares_of, start_of
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
 from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
@@ -24,13 +26,10 @@ from projhead.vectors import Vectors, unit_rows
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
     from projhead.codecs._fake_quantize import FakeQuantized
-    from projhead.heads.linear import Linear
     from projhead.training.guard import Judge
-
-Rows = NDArray[Any]
 
 #: With fewer rows none can be spared to judge by.
 _FEW = 100
@@ -38,23 +37,8 @@ _FEW = 100
 _SPARE = 10_000
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
-#: Power that axes of very few rows are scaled by, as `PCAPower` has it.
-_TEMPERING = 0.15
 #: Arguments of earlier versions.
 _FORMER = {"near", "group", "depth", "max_anchors"}
-
-
-class Given(NamedTuple):
-    """What a fit is given: documents, query-like rows or None, and pairs (p, 2) of their numbers."""
-
-    rows: Rows
-    queries: Rows | None
-    pairs: NDArray[np.int64]
-
-    @property
-    def pool(self) -> Rows:
-        """The rows that look for neighbors in training."""
-        return self.rows if self.queries is None else self.queries
 
 
 class Trained(NamedTuple):
@@ -258,7 +242,7 @@ class LearnedReducer(Reducer):
             raise ValueError(f"nested: expected none with a codec, got {list(self.nested)}; train each width by itself")
         if queries is not None:
             queries = self._checked(queries, reset=False)
-        given = Given(rows, queries, _checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
+        given = Given(rows, queries, checked_pairs(pairs, 0 if queries is None else len(queries), len(rows)))
         self._provenance |= {"queries": 0 if given.queries is None else len(given.queries), "pairs": len(given.pairs)}
         with seeded(self.random_state), one_pass():
             if self.codec is None:
@@ -281,7 +265,7 @@ class LearnedReducer(Reducer):
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
         """Train the head through a codec, and a copy of the codec with it."""
-        fitted, weight = start_codec(codec, given.rows, _start(given.rows, self.n_components))
+        fitted, weight = start_codec(codec, given.rows, start_of(given.rows, self.n_components))
         fake = fitted.fake_quantized()
         held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
         trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
@@ -295,7 +279,7 @@ class LearnedReducer(Reducer):
         from projhead.training.guard import Judge
 
         n, judged = len(given.pool), []
-        shares = [recipe.blend] if self.blend is not None else _shares(recipe.blend)
+        shares = [recipe.blend] if self.blend is not None else shares_of(recipe.blend)
         # Rows that will be searched are all trained on, and judge themselves.
         spared = given.queries is not None or (recipe.purpose == "unseen" and n >= _SPARE)
         unseen = given.queries is None and recipe.purpose == "unseen"
@@ -308,16 +292,16 @@ class LearnedReducer(Reducer):
             held_out = self._held_out(given.pool, 0)
         if self.blend is None and unseen and _FEW <= n < _SPARE:
             for part, rest in self._folds(given.rows):
-                start = _start(rest, self.n_components)
+                start = start_of(rest, self.n_components)
                 trained = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
                 judge = Judge(unit_rows(part), None, self._widths)
-                judged.append(_measured(judge, self._candidates(trained.head, rest, start, shares, centered)))
-        start = _start(given.rows, self.n_components)
+                judged.append(measured(judge, self._candidates(trained.head, rest, start, shares, centered)))
+        start = start_of(given.rows, self.n_components)
         trained = self._train(given, recipe, start, held_out, resume=resume)
         self._training, self.history_ = trained.numbers, trained.history
         candidates = self._candidates(trained.head, given.rows, start, shares, centered)
         if self.blend is None and not judged and n >= _FEW:
-            judged.append(_measured(self._judge(given, held_out), candidates))
+            judged.append(measured(self._judge(given, held_out), candidates))
         self._keep(recipe, trained.ending, candidates, judged)
 
     def _keep(self, recipe: Recipe, ending: str, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
@@ -359,7 +343,7 @@ class LearnedReducer(Reducer):
             return blends
         if isinstance(trained, Rotation):  # and nothing else
             return {"PCA (through the origin)": trained.blended(weight, 0), **blends}
-        forms: dict[str, nn.Module] = {"PCA (through the origin)": _as_head(weight)}
+        forms: dict[str, nn.Module] = {"PCA (through the origin)": linear_head(weight)}
         if centered:
             forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
         return forms | blends
@@ -486,41 +470,11 @@ class LearnedReducer(Reducer):
         return other
 
 
-def _checked_pairs(pairs: ArrayLike | None, q: int, n: int) -> NDArray[np.int64]:
-    """Return pairs (p, 2) of a query's and a document's number."""
-    if pairs is None:
-        return np.empty((0, 2), np.int64)
-    given = np.asarray(pairs)
-    if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
-        raise ValueError(
-            f"pairs: expected whole numbers (p, 2), of a query and of a document that answers it, got "
-            f"shape {given.shape} of {given.dtype}"
-        )
-    if (given < 0).any() or (given >= [q, n]).any():
-        raise ValueError(f"pairs: expected numbers of {q} queries and {n} documents, got some outside")
-    return given.astype(np.int64)
-
-
 def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) without decay."""
     import torch
 
     return torch.optim.AdamW(parameters, lr=lr or 1e-3, weight_decay=0.0, fused=True)
-
-
-def _start(rows: Rows, k: int) -> NDArray[np.float64]:
-    """Return the axes (k, d) of most variance about the mean, through the origin: the mean is not taken off.
-
-    The uncentered PCA spends axes on the mean, which near neighborhoods do not need; the centered one takes the mean
-    off, which wide ones miss. Few rows make large variances larger than they are (Marchenko and Pastur, 1967): the
-    fewer, the more axes are scaled toward each other. Directions beyond the rows stay zero.
-    """
-    (n, d), found = rows.shape, min(k, len(rows) - 1)
-    variance, axes = spectrum(rows).principal(found, center=True)
-    power = _TEMPERING * (1 - k / d) * 1000 / (n + 1000)  # all axes together are the teacher's rows as they are
-    weight, scale = np.zeros((k, d)), ((n - 1) / n * variance).clip(min=1e-12) ** (-power / 2)
-    weight[:found] = axes * scale[:, None]
-    return weight
 
 
 def _settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
@@ -532,22 +486,3 @@ def _settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
         return {name: 0}
     default = parameters[name].default
     return {} if default in (None, inspect.Parameter.empty) else {name: default}
-
-
-def _shares(recipe: float) -> list[float]:
-    """Return how much is tried of the way to the trained head: what the recipe says, less, and more."""
-    return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
-
-
-def _as_head(weight: Tensor) -> Linear:
-    """Return a linear map (k, d) as a head."""
-    from projhead.heads.linear import Linear
-
-    head = Linear(weight.shape[1], weight.shape[0])
-    head.initialize(weight)
-    return head.requires_grad_(False)
-
-
-def _measured(judge: Judge, candidates: dict[str, nn.Module]) -> Vectors:
-    """Return what each candidate keeps (candidates, widths, neighborhoods, rows)."""
-    return np.stack([judge(head) for head in candidates.values()])

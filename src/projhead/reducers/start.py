@@ -1,0 +1,55 @@
+"""Where the training of a head starts, and the points between there and its end that are tried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from projhead.reducers.given import Rows
+from projhead.reducers.spectrum import spectrum
+from projhead.vectors import Vectors
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from projhead.heads.linear import Linear
+    from projhead.training.guard import Judge
+
+#: Power that axes of very few rows are scaled by, as `PCAPower` has it.
+_TEMPERING = 0.15
+
+
+def start_of(rows: Rows, k: int) -> NDArray[np.float64]:
+    """Return the axes (k, d) of most variance about the mean, through the origin: the mean is not taken off.
+
+    The uncentered PCA spends axes on the mean, which near neighborhoods do not need; the centered one takes the mean
+    off, which wide ones miss. Few rows make large variances larger than they are (Marchenko and Pastur, 1967): the
+    fewer, the more axes are scaled toward each other. Directions beyond the rows stay zero.
+    """
+    (n, d), found = rows.shape, min(k, len(rows) - 1)
+    variance, axes = spectrum(rows).principal(found, center=True)
+    power = _TEMPERING * (1 - k / d) * 1000 / (n + 1000)  # all axes together are the teacher's rows as they are
+    weight, scale = np.zeros((k, d)), ((n - 1) / n * variance).clip(min=1e-12) ** (-power / 2)
+    weight[:found] = axes * scale[:, None]
+    return weight
+
+
+def shares_of(recipe: float) -> list[float]:
+    """Return how much is tried of the way to the trained head: what the recipe says, less, and more."""
+    return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
+
+
+def linear_head(weight: Tensor) -> Linear:
+    """Return a linear map (k, d) as a head."""
+    from projhead.heads.linear import Linear
+
+    head = Linear(weight.shape[1], weight.shape[0])
+    head.initialize(weight)
+    return head.requires_grad_(False)
+
+
+def measured(judge: Judge, candidates: dict[str, nn.Module]) -> Vectors:
+    """Return what each candidate keeps (candidates, widths, neighborhoods, rows)."""
+    return np.stack([judge(head) for head in candidates.values()])
