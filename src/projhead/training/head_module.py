@@ -127,8 +127,8 @@ class HeadModule(DistillationModule):
         of_queries = torch.zeros(len(batch.queries), len(batch.documents), dtype=torch.bool, device=teacher.device)
         self._fit_temperatures(students, teacher, torch.cat([of_queries, _self_mask(batch)]))
         found = self._losses(batch, teacher, students)
-        # A full width begins at nothing, and is not all that counts.
-        self.shares = found.clamp(min=float(found.max()) / 100 + 1e-9).rsqrt()
+        # A full width begins at nothing, by rounding a little below, and is not all that counts.
+        self.shares = found.clamp(min=max(float(found.max()) / 100, 1e-9)).rsqrt()
         self.shares /= self.shares.sum()
 
     def _compared(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
