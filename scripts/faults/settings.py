@@ -91,7 +91,7 @@ def cases(verb: str) -> Iterator[tuple[str, dict[str, Any]]]:
     seen = set()
     for option, sound in settings_of(verb):
         for name, value in leaves(sound):
-            key = ".".join(name)
+            key = ".".join(map(str, name))
             if value is None or (option.partition("=")[0] not in ("", name[0]) and key in seen):
                 continue
             seen.add(key)

@@ -14,9 +14,10 @@ from projhead.evaluation.bootstrap import Estimate, bootstrap
 from projhead.evaluation.choices import Asked, Choice
 from projhead.evaluation.plan import _proven, _rank, plan
 from projhead.evaluation.sample import TeacherSample
-from projhead.evaluation.target import Form, Target
+from projhead.evaluation.target import Form, Held, Target
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.random_projection import RandomProjection
+from projhead.settings.check import check
 from projhead.settings.options import node_of, options_of
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
@@ -72,7 +73,7 @@ def test_with_a_price_the_cheapest_that_finds_enough_is_taken(sample: TeacherSam
 def choice(kind: str, shares: list[float], memory: int, codec: str = "float32") -> Choice:
     scores = Scores("plan", "recall@10", np.array(shares))
     kept = bootstrap(scores)
-    return Choice(kind, kind, 8, Form(codec, ""), 8, memory, None, scores, kept, kept.value)
+    return Choice(kind, kind, 8, Form("", codec=codec), 8, memory, None, scores, kept, kept.value)
 
 
 def test_a_head_is_advised_only_where_it_is_beyond_doubt_better_than_all_that_costs_no_more() -> None:
@@ -111,14 +112,21 @@ def test_an_engine_may_hold_fewer_dimensions_in_more_bytes() -> None:
     node = node_of("target", "elasticsearch")
     one = Target(**{key: value for key, value in node.items() if key != "_target_"})
     assert (one.alone(128), one.alone(383), one.alone(384)) == ("int8", "int8", "rabitq")
-    assert Target("t", {"float32": {"how": "", "to_width": 2000}}, {0: "float32"}).widest == 2000
+    assert Target("t", {"float32": Held("", to_width=2000)}, {0: "float32"}).widest == 2000
 
 
 def test_a_target_says_what_it_does_not_know() -> None:
-    with pytest.raises(UserError, match=r"target.forms.int8: expected how, and of .* got \['bytes'\]"):
-        Target("t", {"int8": {"bytes": 2}}, {0: "int8"})
+    sound = {"name": "t", "default": {0: "int8"}}
+    for held, said in [
+        ({"how": "", "bytes": 2}, r"forms.int8.bytes: no such setting"),
+        ({"how": "", "to_width": -7}, r"forms.int8.to_width: got -7, expected a whole number of at least 1, or null"),
+        ({}, r"forms.int8.how: not given, expected text"),
+        (3, r"forms.int8: got 3, expected settings"),
+    ]:
+        with pytest.raises(UserError, match=rf"target.{said}"):
+            check({**sound, "forms": {"int8": held}}, Target, "target")
     with pytest.raises(UserError, match=r"target.default: expected of int8, got float32"):
-        Target("t", {"int8": {"how": ""}}, {0: "float32"})
+        Target("t", {"int8": Held("")}, {0: "float32"})
 
 
 def test_the_verb_writes_every_way(rows: Vectors, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from projhead.errors import UserError
-from projhead.settings.ranges import CountOrNone, Weight
+from projhead.settings.ranges import Count, CountOrNone, Weight
 
 
 @dataclass(frozen=True)
-class Form:
-    """A way in which a target holds rows.
+class Held:
+    """How a target holds rows in a codec.
 
     Attributes
     ----------
-    codec : str
-        Of projhead, which stands for the target's own: ``"pq:32"``.
     how : str
         What its user says to have it.
     from_width, to_width : int
@@ -26,11 +23,23 @@ class Form:
         So many times the neighbors asked for are compared again by rows as they were; 0 where none are.
     """
 
-    codec: str
     how: str
-    from_width: int = 1
-    to_width: int | None = None
-    rescored: int = 0
+    from_width: Count = 1
+    to_width: Count | None = None
+    rescored: CountOrNone = 0
+
+
+@dataclass(frozen=True)
+class Form(Held):
+    """A way in which a target holds rows.
+
+    Attributes
+    ----------
+    codec : str
+        Of projhead, which stands for the target's own: ``"pq:32"``.
+    """
+
+    codec: str = field(kw_only=True)
 
     def takes(self, width: int) -> bool:
         """Say whether rows of a width can be held so."""
@@ -43,8 +52,8 @@ class Target:
     Parameters
     ----------
     name : str
-    forms : mapping of str to mapping
-        What a `Form` has, by the name of its codec.
+    forms : mapping of str to Held
+        By the name of a codec; as a mapping of its settings too.
     default : mapping of int to str
         What it does when left alone: the codec from a width on.
     overhead : int
@@ -57,28 +66,24 @@ class Target:
     Raises
     ------
     UserError
-        If a form has another setting, or a default names no form.
+        If a default names no form.
     """
 
     def __init__(
         self,
         name: str,
-        forms: Mapping[str, Mapping[str, Any]],
+        forms: Mapping[str, Held],
         default: Mapping[int, str],
         overhead: CountOrNone = 0,
         hosted: bool = False,
         price_per_dimension: Weight | None = None,
     ) -> None:
-        known = set(Form.__dataclass_fields__) - {"codec"}
-        for codec, form in forms.items():
-            if not {"how"} <= set(form) <= known:
-                raise UserError(
-                    f"target.forms.{codec}: expected how, and of {', '.join(sorted(known))}, got {list(form)}"
-                )
         if unknown := set(default.values()) - set(forms):
             raise UserError(f"target.default: expected of {', '.join(forms)}, got {', '.join(sorted(unknown))}")
         self.name, self.overhead, self.hosted, self.price_per_dimension = name, overhead, hosted, price_per_dimension
-        self.forms = [Form(codec, **form) for codec, form in forms.items()]
+        self.forms = [
+            Form(codec=codec, **(held if isinstance(held, Mapping) else asdict(held))) for codec, held in forms.items()
+        ]
         self.default = {int(width): codec for width, codec in default.items()}
 
     def alone(self, width: int) -> str:

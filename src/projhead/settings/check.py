@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from sklearn.utils._param_validation import InvalidParameterError, make_constraint, validate_parameter_constraints
@@ -48,6 +48,11 @@ def check(settings: Mapping[str, Any], takes: Callable[..., Any] | None = None, 
             kind = annotations_of(takes).get(key)
             if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
                 meant |= check(value, kind, f"{name}.{key}".lstrip("."))
+            elif (each := _each_of(kind)) and isinstance(value, Mapping):
+                for one, node in value.items():
+                    if not isinstance(node, Mapping):
+                        raise UserError(f"{name}.{key}.{one}: got {node!r}, expected settings")
+                    meant |= check(node, each, f"{name}.{key}.{one}".lstrip("."))
             elif not (
                 any(_targets(value)) or (value is None and settings.get("_partial_"))
             ):  # null: the caller decides
@@ -59,6 +64,13 @@ def check(settings: Mapping[str, Any], takes: Callable[..., Any] | None = None, 
         if isinstance(value := own[key], Mapping):
             meant |= check(value, None, f"{name}.{key}".lstrip("."))
     return meant
+
+
+def _each_of(kind: Any) -> type | None:
+    """Return the dataclass that a mapping's values are of, where they are of one."""
+    inner = get_args(kind)
+    found = inner[1] if get_origin(kind) is Mapping else None
+    return found if isinstance(found, type) and is_dataclass(found) else None
 
 
 def _targets(value: Any) -> Iterator[Any]:
