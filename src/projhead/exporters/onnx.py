@@ -19,6 +19,7 @@ from projhead.exporters.tracing import OPSET, asks_for_side, serve_pooling_tools
 from projhead.quantization.blocks import SCORES, SCORES_OF_GPUS, in_blocks
 from projhead.quantization.forms import DTYPES, calibration, in_dtype
 from projhead.quantization.network import MOST_BYTES
+from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 #: What the network's weights can be.
@@ -81,7 +82,7 @@ rows = session.run(["sentence_embedding"], feed)[0]
     form = "onnx"
 
     def __init__(
-        self, quantization: Quantization = "float32", opset: int = OPSET, most_bytes: int = MOST_BYTES
+        self, quantization: Quantization = "float32", opset: int = OPSET, most_bytes: Count = MOST_BYTES
     ) -> None:
         if quantization not in DTYPES:
             raise ValueError(f"quantization: expected one of {', '.join(DTYPES)}, got {quantization!r}")
