@@ -433,10 +433,13 @@ def _loaded(path: str | Path) -> Reducer:
     else:
         reducer.head_ = _built(path, config["head"], weights)
         reducer.n_features_in_ = reducer.head_.in_features
+    width = reducer.n_features_in_
     for name, array in _named(arrays, "fitted.").items():
         setattr(reducer, _fitted_name(name), array)
     for name, value in config["fitted"].items():
         setattr(reducer, _fitted_name(_FORMER.get(str(name), str(name))), value)
+    if type(reducer.n_features_in_) is not type(width) or reducer.n_features_in_ != width:
+        raise ValueError(f"{path}: expected n_features_in_={width}, got {reducer.n_features_in_!r:.100}: refused")
     if hasattr(reducer, "components_") and not hasattr(reducer, "mean_"):
         reducer.mean_ = None
     reducer.teacher_ = config["teacher"] and EncoderIdentity.of_record(config["teacher"])

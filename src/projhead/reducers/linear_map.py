@@ -51,7 +51,7 @@ def linear_map(record: Any, weights: dict[str, NDArray[Any]]) -> LinearMap | Non
     if not isinstance(record, dict) or current(str(record.get("class"))) != _NAME:
         return None
     weight, bias = weights.get("projection.weight"), weights.get("projection.bias")
-    if weight is None or weight.ndim != 2:
+    if weight is None or weight.ndim != 2 or not isinstance(record.get("parameters"), dict):
         return None
     k, d = weight.shape
     parameters = {"in_features": d, "out_features": k, "bias": bias is not None}
