@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -150,13 +151,15 @@ def test_heads_alone_and_bare_models_are_refused(folder: Path, tmp_path: Path) -
         student.encode_document(TEXTS)
 
 
-def test_vectors_made_elsewhere_say_what_their_lengths_mean(tmp_path: Path) -> None:
+def test_vectors_made_elsewhere_say_what_their_lengths_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows, queries = _rows_with_lengths(300, 0), _rows_with_lengths(40, 1) / 10
     for name, made in (("documents", rows), ("queries", queries)):
         np.save(tmp_path / f"{name}.npy", made)
         (tmp_path / f"{name}.txt").write_text("\n".join(f"{name} {number}" for number in range(len(made))))
-    with pytest.raises(ValueError, match=r"expected rows of one length, got lengths from .*similarity=dot"):
-        Precomputed(str(tmp_path / "documents.npy"))
+    unsaid = Precomputed(str(tmp_path / "documents.npy"))
+    assert re.search(r"lengths of rows from .* are left out.*similarity=dot", capsys.readouterr().err)
+    assert unsaid.identity == Precomputed(str(tmp_path / "documents.npy"), similarity="cosine").identity
+    assert not capsys.readouterr().err
 
     def opened(name: str, **settings: object) -> Precomputed:
         declared = {"name": "api", "revision": "1", **settings}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
@@ -60,8 +62,8 @@ class Precomputed:
         does. Where they are not given, this file is known by its bytes, and no other stands for it.
     similarity : {"cosine", "dot"}, optional
         What the model compares by. By ``"cosine"`` lengths mean nothing, and rows are made unit length. By ``"dot"``
-        documents keep theirs as one more coordinate (`projhead.encoders.lifted`), and are held in memory. Needed where
-        lengths differ.
+        documents keep theirs as one more coordinate (`projhead.encoders.lifted`), and are held in memory. Cosine where
+        not given, which is told where lengths differ.
     longest : float, optional
         By ``"dot"``, a length that no document's row exceeds, the same for all files of a model. Where not given half
         as much again as the longest here, or what the artifact says that the rows are put through.
@@ -80,8 +82,7 @@ class Precomputed:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it holds something else than rows of finite floats, a row is all zero, or lengths differ and nobody said
-        what they mean.
+        If it holds something else than rows of finite floats, or a row is all zero.
     """
 
     def __init__(
@@ -315,14 +316,20 @@ def _lengths(rows: NDArray[Any], path: str) -> tuple[float, float]:
     return least, largest
 
 
+@cache
+def _tell(line: str) -> None:
+    """Say something once."""
+    tqdm.write(line, file=sys.stderr)
+
+
 def _similarity(
     asked: Literal["cosine", "dot"] | None, longest: float | None, least: float, largest: float, path: str
 ) -> Literal["cosine", "dot"]:
-    """Return what rows are compared by; lengths that differ mean something or nothing, which their user knows."""
+    """Return what rows are compared by; that lengths differ and nobody said what they mean is told."""
     if asked is None and largest - least > _ROUNDING * largest:
-        raise ValueError(
-            f"{path}: expected rows of one length, got lengths from {least:.3g} to {largest:.3g}; say what the model "
-            "compares by: encoder.similarity=cosine (lengths mean nothing) or encoder.similarity=dot (they count)"
+        _tell(
+            f"{path}: lengths of rows from {least:.3g} to {largest:.3g} are left out, as most models compare by "
+            "cosine; say encoder.similarity=dot where they count, or =cosine to hear no more of it"
         )
     if longest is not None and (asked != "dot" or not largest <= longest < np.inf):
         raise ValueError(
