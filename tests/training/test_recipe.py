@@ -26,14 +26,15 @@ def test_more_rows_are_trained_on_longer_and_kept_more_of() -> None:
     assert few.lr < many.lr
     assert many.blend > 0.98
     assert make_recipe("index", 1000, 0, 0.1).blend == 1
-    assert "for the rows that are searched: 600 steps at 3.4e-03, hidden width 4096" in str(
+    assert "for the rows that are searched: 800 steps at 3.8e-03, hidden width 4096" in str(
         make_recipe(None, 7500, 28000, 0.1)
     )
 
 
 def test_the_more_dimensions_are_kept_the_smaller_the_steps() -> None:
-    rates = [make_recipe("index", 18_000, 27_000, share).lr for share in (1 / 24, 1 / 12, 1 / 6, 1 / 3)]
-    assert rates == pytest.approx([4e-3, 4e-3, 4e-3 / 2**0.5, 2e-3])
+    recipes = [make_recipe("index", 18_000, 27_000, share) for share in (1 / 24, 1 / 6, 1 / 3, 3 / 4)]
+    assert [one.lr for one in recipes] == pytest.approx([4e-3, 4e-3, 2e-3, 4e-3 / 3])
+    assert [one.n_documents for one in recipes] == [2048, 2048, 1024, 1024]
     assert make_recipe("index", 18_000, 27_000, None).lr == 4e-3  # what is coded is far from its start
 
 

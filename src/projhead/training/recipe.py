@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 #: What a head is for: rows that are yet to come, or those very rows, searched.
 PURPOSES = ("unseen", "index")
 #: Share of the dimensions up to which a head is learned at the full rate, from many documents and for long.
-_SMALL = 1 / 12
+_SMALL = 1 / 6
 
 
 class Recipe(NamedTuple):
@@ -80,7 +80,7 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
     lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)
     if share is not None and share > _SMALL:
         return Recipe(
-            "index", width, lr * (_SMALL / share) ** 0.5, round(_within(150, 3.2 * root, 600)),
+            "index", width, lr * (1 / (12 * share)) ** 0.5, round(_within(150, 3.2 * root, 600)),
             [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, blend=1.0,
         )  # fmt: skip
     return Recipe(
