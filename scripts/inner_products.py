@@ -33,6 +33,31 @@ from projhead.vectors import Vectors, exact_top_k, unit_rows
 _TOP_K = 10
 
 
+class _Once:
+    """An encoder that encodes the same texts once, as every form asks for them again."""
+
+    def __init__(self, encoder: Any) -> None:
+        self._encoder, self._kept = encoder, dict[Any, Vectors]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        return self._rows("encode_query", texts)
+
+    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        return self._rows("encode_document", texts)
+
+    def encode(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
+        return self._rows("encode", texts)
+
+    def _rows(self, way: str, texts: Sequence[str]) -> Vectors:
+        key = way, tuple(texts)
+        if key not in self._kept:
+            self._kept[key] = getattr(self._encoder, way)(texts)
+        return self._kept[key].copy()
+
+
 class _Cosine(OneSided):
     """The model's rows without their lengths: what projhead must not answer with."""
 
@@ -46,16 +71,17 @@ class _Cosine(OneSided):
 
 def forms(encoder: SentenceTransformerEncoder, data: RetrievalSet, out: Path, widths: list[int]) -> Iterator[Any]:
     """Yield a name, a width and an encoder each."""
-    yield "teacher", encoder.dimension, encoder
+    once = _Once(encoder)
+    yield "teacher", encoder.dimension, once
     yield "teacher, lengths dropped", encoder.width, _Cosine(encoder)
     name = f"{encoder.identity.key}-{data.name}"
-    store = embed(encoder, data.corpus, out=out / name, dtype="float32")
+    store = embed(once, data.corpus, out=out / name, dtype="float32")
     queries = pseudo_queries(store)
     for k in widths:
         for reducer in pca_forms(k):
-            yield reducer.kind, k, Reduced(encoder, reducer.fit(store))
+            yield reducer.kind, k, Reduced(once, reducer.fit(store))
         head = LearnedReducer(k).fit(store, queries=queries)
-        yield "head", k, Reduced(encoder, head)
+        yield "head", k, Reduced(once, head)
         texts = [document.text for document in data.corpus][:400]
         export(assemble(encoder, head), out / f"student-{k}", format="onnx", calibrate=texts)
         yield "head, exported to ONNX", k, load_encoder(out / f"student-{k}")
@@ -63,6 +89,7 @@ def forms(encoder: SentenceTransformerEncoder, data: RetrievalSet, out: Path, wi
 
 def measured(encoder: Encoder, data: RetrievalSet, task: Retrieval, nearest: Any) -> tuple[float, float]:
     """Return nDCG@10 of the queries, and the share of `nearest` (q, 10) that is found."""
+    encoder = _Once(encoder)
     (ndcg,) = (one for one in task.run(encoder, encoder) if one.metric == "ndcg@10")
     queries, documents = ([one.text for one in texts] for texts in (data.queries, data.corpus))
     found = exact_top_k(encoder.encode_query(queries), encoder.encode_document(documents), _TOP_K)[1]

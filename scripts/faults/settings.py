@@ -81,9 +81,9 @@ def leaves(node: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
     """Yield every setting that is no node, and its value."""
     for key, value in node.items():
         if isinstance(value, dict):
-            yield from leaves(value, (*name, key))
+            yield from leaves(value, (*name, str(key)))
         elif not str(key).startswith("_"):
-            yield (*name, key), value
+            yield (*name, str(key)), value
 
 
 def cases(verb: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from projhead.persistence import files, leftovers
-from projhead.persistence.files import atomic_file, atomic_folder, sha256_of, write_json
+from projhead.persistence.files import atomic_file, atomic_folder, sha256_of, write_array, write_json
 from projhead.persistence.leftovers import recover
 
 
@@ -140,3 +142,15 @@ def test_a_file_that_did_not_change_is_read_once_and_one_that_did_again(
     assert sha256_of(path) == "known"
     path.write_bytes(b"two")
     assert sha256_of(path) == hashlib.sha256(b"two").hexdigest() != first
+
+
+def test_an_array_whose_end_does_not_fit_the_disk_is_no_array(tmp_path: Path) -> None:
+    array, limits = np.arange(1920, dtype=np.int8), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1529, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_array(tmp_path / "a.npy", array)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    write_array(tmp_path / "a.npy", array)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), array)

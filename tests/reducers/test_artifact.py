@@ -47,6 +47,7 @@ def test_a_reducer_comes_back_whole(artifact: Path, rows: Vectors) -> None:
                    "parameters": {"in_features": 10**9, "out_features": 10**9}}}, "do not fit"),
         ({"head": {"class": "head/Linear", "parameters": None}}, "with 'class' and 'parameters'"),
         ({"head": {"class": "head/Linear", "parameters": "../head"}}, "with 'class' and 'parameters'"),
+        ({"head": {"class": "head/Linear", "parameters": {"in_features": 32, "out_features": -1}}}, "do not fit"),
         ({"fitted": {"n_features_in_": True}}, "expected n_features_in_=32, got True: refused"),
         ({"fitted": {"n_features_in_": "../../etc"}}, "expected n_features_in_=32, got '../../etc': refused"),
         ({"fitted": {"n_features_in_": 31}}, "expected n_features_in_=32, got 31: refused"),

@@ -17,6 +17,7 @@ from projhead.indexes.base import BaseIndex
 from projhead.indexes.codes import codec_for, codes_of, read_codes
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import block_rows
+from projhead.persistence.files import write_array
 from projhead.protocols import Rows, ScoringCodec
 from projhead.vectors import Vectors, exact_top_k
 
@@ -103,7 +104,7 @@ class ExactIndex(BaseIndex):
         return exact_top_k(queries, rows, top_k)
 
     def _write(self, folder: Path) -> None:
-        np.save(folder / "codes.npy", self.codes)
+        write_array(folder / "codes.npy", self.codes)
         self.stored.save(folder / "codec")
 
     def _read(self, folder: Path) -> None:

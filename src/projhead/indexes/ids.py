@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from projhead.persistence.arrays import read_array
+from projhead.persistence.files import write_array
 
 Places = NDArray[np.int64]
 _FILE = "ids.npy"
@@ -104,7 +105,7 @@ class Ids:
     def write(self, folder: Path) -> None:
         """Write them into a folder, where they are not plain numbers."""
         if not isinstance(self._values, range):
-            np.save(folder / _FILE, self._values)
+            write_array(folder / _FILE, self._values)
 
     @classmethod
     def read(cls, folder: Path, n_places: int) -> Self:

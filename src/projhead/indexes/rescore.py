@@ -17,6 +17,7 @@ from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
 from projhead.indexes.codes import codec_for, codes_of, read_codes
 from projhead.indexes.ids import Ids, Places
+from projhead.persistence.files import write_array
 from projhead.protocols import Rows
 from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
@@ -99,7 +100,7 @@ class RescoreIndex(BaseIndex):
         return scores, places
 
     def _write(self, folder: Path) -> None:
-        np.save(folder / _CODES, self.codes)
+        write_array(folder / _CODES, self.codes)
         self.stored.save(folder / "codec")
         (folder / "first").mkdir()
         self.first._write_all(folder / "first")

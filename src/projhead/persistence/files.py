@@ -11,7 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from projhead.persistence.exchange import exchange
 from projhead.persistence.leftovers import RETIRED, recover, remove, sweep, temporary_of
@@ -86,6 +90,18 @@ def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON, whole or not at all."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an ``.npy`` file.
+
+    Raises
+    ------
+    OSError
+        If the disk is full: `numpy.save` by itself says nothing where the last few kilobytes do not fit.
+    """
+    with path.open("wb") as file:
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 @contextmanager

@@ -116,7 +116,7 @@ class Network:
                 file.seek(-file.tell() % _ALIGNMENT, 1)
                 place = {"location": Path(file.name).name, "offset": file.tell(), "length": value.nbytes}
                 tensor.CopyFrom(apart(tensor.name, value, **place))
-                value.tofile(file)
+                file.write(value.reshape(-1).view(np.uint8).data)  # which, unlike `tofile`, tells of a full disk
         path.write_bytes(model.SerializeToString())
 
 

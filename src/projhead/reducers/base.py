@@ -470,10 +470,10 @@ def _built(path: str | Path, record: Any, weights: dict[str, NDArray[Any]]) -> n
     import torch
 
     # No memory is taken for what the config claims, only for what the file holds; own heads are built as they expect.
-    with torch.device("meta") if is_ours(record) else nullcontext():
-        head: nn.Module = build(record, "head")
-    head._record = record  # as it was written: `Reduced` knows the head by it
     try:
+        with torch.device("meta") if is_ours(record) else nullcontext():
+            head: nn.Module = build(record, "head")
+        head._record = record  # as it was written: `Reduced` knows the head by it
         head.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
     except RuntimeError as error:
         raise ValueError(f"{path}: weights do not fit the head that config.json names: {error}") from error
