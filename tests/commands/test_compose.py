@@ -65,3 +65,10 @@ def test_words_for_no_mean_no() -> None:
     assert _checked("encode", "out=x", "keep_texts=no").keep_texts is False
     assert _checked("train", "reducer=pca", "reducer.center=off").reducer.center is False
     assert _checked("search", "index=x", "query=5").query == "5"
+
+
+def test_a_class_in_an_options_place_has_none_of_its_settings(tmp_path: Path) -> None:
+    own = "loss._target_=projhead.losses.info_nce.InfoNCE"
+    assert set(composed("train", [own], tmp_path).loss) == {"_target_", "_partial_"}
+    kept = composed("train", [own, "+loss.temperature=0.1"], tmp_path).loss
+    assert kept.temperature == 0.1

@@ -37,7 +37,9 @@ def checked(verb: str, cfg: DictConfig) -> DictConfig:
         If a setting is unknown, missing or out of its range.
     """
     _expand_codecs(cfg)
-    for given in OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task)):
+    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    _make_way(cfg, [one.key_or_group for one in overrides])
+    for given in overrides:
         group, choice = given.key_or_group, given.value()
         if isinstance(choice, list) and group not in _SEVERAL and options_of(group):
             raise UserError(
@@ -79,6 +81,16 @@ def _expand_codecs(cfg: DictConfig) -> None:
     named = {str(one).replace(":", "_"): node_of("codec", str(one)) for one in names if not OmegaConf.is_dict(one)}
     OmegaConf.set_struct(cfg, False)
     cfg.codecs = {**named, **own}
+
+
+def _make_way(cfg: DictConfig, given: Sequence[str]) -> None:
+    """Take away the settings of an option whose place another class has, but those that were given for it."""
+    OmegaConf.set_struct(cfg, False)
+    for group in [name.removesuffix("._target_") for name in given if name.endswith("._target_")]:
+        if options_of(group) and OmegaConf.is_dict(cfg.get(group)):
+            for key in [str(one) for one in cfg[group]]:
+                if not key.startswith("_") and f"{group}.{key}" not in given:
+                    del cfg[group][key]
 
 
 def _about(verb: str, name: str) -> str:
