@@ -20,7 +20,7 @@ from projhead.encoders.minilm import MiniLM
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build
 from projhead.protocols import OneSided
-from projhead.store.fingerprint import digest_of, fingerprint
+from projhead.store.fingerprint import Chain, digest_of, fingerprint
 from projhead.store.manifest import Manifest
 from projhead.store.store import EmbeddingStore, store_path
 from projhead.store.write import write_store
@@ -98,7 +98,9 @@ def test_the_manifest_says_where_it_came_from(tmp_path: Path) -> None:
     manifest = _write(tmp_path / "s").manifest
     assert manifest.encoder == EncoderIdentity("hashing", "0123456789abcdef", WIDTH)
     assert manifest.spec is None  # not projhead's: it could not be built from a record
-    assert manifest.corpus == {"name": "docs", "fingerprint": fingerprint(TEXTS)}
+    marks = [digest_of(DOCUMENTS[start : start + 20]) for start in (0, 20, 40)]
+    assert [shard.documents for shard in manifest.shards] == marks
+    assert manifest.corpus == {"name": "docs", "fingerprint": fingerprint(marks)}
     for shard in manifest.shards:
         content = (tmp_path / "s" / shard.file).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (shard.bytes, shard.sha256)
@@ -365,15 +367,38 @@ def test_a_gpus_cache_is_given_back_when_a_store_is_whole(tmp_path: Path, monkey
     assert freed == [True]
 
 
-def test_shards_that_an_older_version_marked_are_gone_on_with(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="interrupted"):
-        _write(tmp_path / "s", Hashing(fail_after=40))
-    manifest = Manifest.read(tmp_path / "s")
-    parts = [DOCUMENTS[:20], DOCUMENTS[20:40]]
-    marks = [digest_of(part) for part in parts]
-    assert [shard.documents[:3] for shard in manifest.shards] == ["to:", "to:"]
+def _remarked(folder: Path, marks: Sequence[str], **changes: object) -> None:
+    manifest = Manifest.read(folder)
     manifest.shards = [replace(shard, documents=mark) for shard, mark in zip(manifest.shards, marks, strict=True)]
-    manifest.write(tmp_path / "s")
+    replace(manifest, **changes).write(folder)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_shards_that_an_older_version_marked_are_gone_on_with(tmp_path: Path, finished: bool) -> None:
+    if finished:
+        _write(tmp_path / "s")
+    else:
+        with pytest.raises(RuntimeError, match="interrupted"):
+            _write(tmp_path / "s", Hashing(fail_after=40))
+    chain = Chain()
+    marks = [chain.add(DOCUMENTS[start : start + 20]) for start in range(0, 50 if finished else 40, 20)]
+    corpus = {"name": "docs", "fingerprint": fingerprint(TEXTS) if finished else ""}
+    _remarked(tmp_path / "s", marks, corpus=corpus)
     with pytest.raises(ValueError, match="made from other ids or texts"):
         _write(tmp_path / "s", documents=[*DOCUMENTS[:30], Document("id 30", "another"), *DOCUMENTS[31:]])
+    encoder = Hashing()
+    assert _write(tmp_path / "s", encoder).texts == TEXTS
+    assert encoder.done == (0 if finished else 10)
+
+
+def test_a_store_whose_corpus_was_known_as_a_whole_is_compared_with_all_texts(tmp_path: Path) -> None:
+    _write(tmp_path / "s", fingerprint=fingerprint(TEXTS))
+    other = [*DOCUMENTS[:30], Document("id 30", "another"), *DOCUMENTS[31:]]
+    with pytest.raises(ValueError, match="was made from other texts"):
+        _write(tmp_path / "s", documents=other)
     assert _write(tmp_path / "s").texts == TEXTS
+    manifest = Manifest.read(tmp_path / "s")
+    replace(manifest, shards=manifest.shards[:1], complete=False).write(tmp_path / "s")
+    with pytest.raises(ValueError, match="was begun by a training or an evaluation: go on with that"):
+        _write(tmp_path / "s", documents=other)
+    assert _write(tmp_path / "s", fingerprint=fingerprint(TEXTS)).texts == TEXTS

@@ -118,6 +118,7 @@ class Encode(_Loading):
     encoder: Node
     corpus: Node
     codec: Node | None = None
+    engine: Node
     artifact: str | None
     split: Split
     store_dtype: Stored

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
+from projhead.encoders.again import MadeAgain
 from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted, longest_of
 from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
@@ -36,7 +37,7 @@ _WINDOW = 1024
 _PROBE = "The naïve Café-owner's 1,234.5 €? \t naive cafe; ДОМ, 東京, emoji 🙂 _snake_case_ <b>HTML</b>"
 
 
-class SentenceTransformerEncoder:
+class SentenceTransformerEncoder(MadeAgain):
     """A model of the hub or of a local folder, run by sentence-transformers itself.
 
     Vectors are those of ``encode_query``, ``encode_document`` and ``encode`` of ``SentenceTransformer(path)`` with
