@@ -16,6 +16,7 @@ from projhead.evaluation.plan import _proven, _rank, plan
 from projhead.evaluation.sample import TeacherSample
 from projhead.evaluation.target import Form, Held, Target
 from projhead.persistence.identity import EncoderIdentity
+from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
 from projhead.settings.check import check
 from projhead.settings.options import node_of, options_of
@@ -137,3 +138,15 @@ def test_the_verb_writes_every_way(rows: Vectors, tmp_path: Path, capsys: pytest
     assert "verdict: nothing. Elasticsearch holds all 32 dimensions as int8" in said
     written = (tmp_path / "run" / "plan.md").read_text()
     assert written.count("\n| ") > said.count("\n| ")
+
+
+def test_a_head_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    pca = PCA(n_components=16).fit(rows)
+    pca.teacher_ = EncoderIdentity("other", "0" * 16, 32)
+    pca.save(tmp_path / "pca")
+    given = ["encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", f"artifact={tmp_path / 'pca'}"]
+    with pytest.raises(
+        ValueError, match=r"pca: expected vectors of other \(.*got those of rows .* choose that teacher"
+    ):
+        verb.run(composed("plan", given, tmp_path / "run"))
