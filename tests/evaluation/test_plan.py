@@ -17,6 +17,7 @@ from projhead.evaluation.sample import TeacherSample
 from projhead.evaluation.target import Form, Held, Target
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build
+from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
 from projhead.settings.check import check
 from projhead.settings.options import node_of, option, options_of
@@ -156,3 +157,15 @@ def test_a_row_takes_what_its_code_is_filled_up_to_and_what_lies_beside_it() -> 
         ("float32", 32): 148, ("float32", 320): 1300, ("int8", 32): 100, ("int8", 320): 356,
         ("binary", 32): 32, ("binary", 320): 40,
     }  # fmt: skip
+
+
+def test_a_head_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    pca = PCA(n_components=16).fit(rows)
+    pca.teacher_ = EncoderIdentity("other", "0" * 16, 32)
+    pca.save(tmp_path / "pca")
+    given = ["encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", f"artifact={tmp_path / 'pca'}"]
+    with pytest.raises(
+        ValueError, match=r"pca: expected vectors of other \(.*got those of rows .* choose that teacher"
+    ):
+        verb.run(composed("plan", given, tmp_path / "run"))
