@@ -47,7 +47,7 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("train codec=pq:many", "codec.n_bytes: got 'many', expected a whole number"),
         ("evaluate codecs=[int8,pg:8]", "codec: got 'pg:8', expected one of"),
         ("export artifact=x quantization=int8 export=head_onnx", "export.quantization: no such setting"),
-        ("budget recall=nan", "recall: got nan"),
+        ("plan recall=nan", "recall: got nan"),
         ("export artifact=x min_mean_cosine=-1", "min_mean_cosine: got -1"),
     ],
 )

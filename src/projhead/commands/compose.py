@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,12 +18,12 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from projhead.commands.conf import comment_of, head_of
+from projhead.commands.conf import comment_of, said_of
 from projhead.commands.spelling import spelled
 from projhead.commands.verbs import VERBS
 from projhead.errors import UserError, nearest
 from projhead.settings.check import check
-from projhead.settings.options import conf_dir, node_of, options_of
+from projhead.settings.options import conf_dir, node_of, options_of, source_of, without_file
 
 #: Groups of which several can be chosen.
 _SEVERAL = {"task"}
@@ -97,10 +98,10 @@ def _about(verb: str, name: str) -> str:
     """Return what the yaml beside a setting says that it is."""
     group, _, key = name.partition(".")
     choice = HydraConfig.get().runtime.choices.get(group)
-    chosen = conf_dir() / group / f"{choice}.yaml"
     said = comment_of(name, conf_dir() / f"{verb}.yaml")
-    if chosen.is_file():
-        said = said or comment_of(key, chosen) or head_of(chosen)[0]
+    if choice in options_of(group):
+        chosen = source_of(group, choice)
+        said = said or (comment_of(key, chosen) if chosen else None) or said_of(group, choice)[0]
     return f"; expected {said}" if said else ""
 
 
@@ -150,8 +151,15 @@ def _defaults(verb: str) -> DictConfig:
         return compose(verb)
 
 
+def name_options() -> None:
+    """Tell Hydra of the options that have no file."""
+    for group, name, node in without_file():
+        ConfigStore.instance().store(name, node, group)
+
+
 def _hydra() -> AbstractContextManager[Any]:
     """Let configs be composed, where Hydra does not run already."""
+    name_options()
     if GlobalHydra.instance().is_initialized():
         return nullcontext()
     return initialize_config_dir(str(conf_dir()), version_base="1.3")

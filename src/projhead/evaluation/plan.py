@@ -10,10 +10,9 @@ import numpy as np
 from tabulate import tabulate
 
 from projhead.evaluation.bootstrap import Estimate, paired_bootstrap
-from projhead.evaluation.budget import size_of
 from projhead.evaluation.choices import KINDS, Asked, Choice, choices
-from projhead.evaluation.planning import TOP_K
-from projhead.evaluation.sample import TeacherSample
+from projhead.evaluation.estimates import size_of
+from projhead.evaluation.sample import TOP_K, TeacherSample
 from projhead.evaluation.target import Target
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
