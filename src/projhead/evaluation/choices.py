@@ -109,7 +109,7 @@ def choices(
             for end, truth in zip((len(rows), quarter), truths, strict=True)
         ]
         scores = Scores("plan", f"recall@{TOP_K}", hits[0])
-        kept, row_bytes = bootstrap(scores), codec.bytes_per_vector(width) + target.overhead
+        kept, row_bytes = bootstrap(scores), form.row_bytes(codec, width)
         expected, memory = estimate(kept.value, hits[1].mean(), asked.rows / len(rows)), row_bytes * asked.rows
         kind, money = _kind(reducer, form.codec == target.alone(width)), asked.money(width, memory)
         yield Choice(kind, reducer, width, form, row_bytes, memory, money, scores, kept, expected)
