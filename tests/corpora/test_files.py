@@ -146,7 +146,7 @@ def test_other_encodings_are_read_when_named_and_left_out_when_asked(tmp_path: P
         path.write_bytes(text.encode(encoding))
         assert [one.text for one in TextFiles(str(path), encoding=encoding).documents("all")] == good
     path = str(tmp_path / f"latin-1.{kind}")
-    with pytest.raises(ValueError, match=r"got 1 non-UTF-8 texts .*name their encoding \(encoding=latin-1\)"):
+    with pytest.raises(ValueError, match=r"got 1 non-UTF-8 texts .*name their encoding \(corpus.encoding=latin-1\)"):
         list(TextFiles(path).documents("all"))
     assert [one.text for one in TextFiles(path, skip_bad=True).documents("all")] == ["plain"]
     with pytest.raises(ValueError, match="encoding: expected a name such as utf-8, latin-1 or cp1252, got 'klingon'"):

@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> float:
             dtype=cfg.store_dtype,
             show_progress=not rank(),
         )
-        expect_held_out(len(vectors.test))
+        expect_held_out(len(vectors.test), of_texts=not isinstance(encoder, Precomputed))
         if hint := nearer(encoder.identity, vectors.train):
             print(hint)
         begun.write_settings(cfg)

@@ -20,6 +20,7 @@ from projhead.corpora.batching import token_batches
 from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted, longest_of
 from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
+from projhead.hub.fetch import beside, hub_problem
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import holds, read_record
 from projhead.vectors import Vectors, unit_rows
@@ -376,20 +377,9 @@ def _load(
         if local:
             raise ValueError(f"{path}: expected a model that sentence-transformers loads; {reason}") from error
         raise FileNotFoundError(
-            f"{path!r} is no folder here, was not downloaded before, and the hub does not give it: {reason}; "
-            "check the name and the connection, or give a local folder: encoder.path=<folder>"
+            f"{path!r} is no folder here{beside(path)}, was not downloaded before, and the hub does not give it: "
+            f"{reason}; check the name and the connection, or give a local folder: encoder.path=<folder>"
         ) from error
-
-
-def hub_problem(path: str, revision: str | None) -> str:
-    """Ask the hub for the model once (its loader tries for minutes); return "" where all is well."""
-    from huggingface_hub import HfApi
-
-    try:
-        HfApi().model_info(path, revision=revision, timeout=10)
-    except Exception as error:  # of whichever http library this version uses
-        return (str(error).strip() or type(error).__name__).splitlines()[0]
-    return ""
 
 
 @contextmanager
