@@ -19,13 +19,13 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from projhead.cli import VERBS
-from projhead.commands.compose import composed
-from projhead.commands.conf import help_of
+from projhead.commands.compose import composed, name_options
+from projhead.commands.conf import help_of, said_of
 from projhead.commands.verbs import VERBS as SETTINGS
-from projhead.settings.options import conf_dir, options_of
+from projhead.settings.options import conf_dir, node_of, options_of, source_of, without_file
 
-GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name not in ("hydra", "paths"))
-OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("[!_]*.yaml"))]
+GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
+OPTIONS = [(group, option) for group in GROUPS for option in options_of(group)]
 #: What has no default.
 MANDATORY = {
     "load": ["store=x", "to=lance://x"],
@@ -49,6 +49,7 @@ HOMES = {
 
 
 def _compose(verb: str, *overrides: str) -> DictConfig:
+    name_options()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose(verb, list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
@@ -80,7 +81,7 @@ def _check_targets(cfg: DictConfig) -> int:
 
 
 def test_every_verb_has_its_config_and_its_command() -> None:
-    configs = {path.stem for path in conf_dir().glob("*.yaml")}
+    configs = {path.stem for path in conf_dir().glob("[!_]*.yaml")} - {"names"}
     commands = {path.stem for path in (conf_dir().parent / "src" / "projhead" / "commands").glob("*.py")}
     assert set(VERBS) == configs
     assert set(VERBS) <= commands
@@ -97,6 +98,23 @@ def test_every_option_composes_and_its_target_takes_it(group: str, option: str) 
     override = f"{group}=[{option}]" if group == "task" else f"{group}={option}"
     cfg = _compose(verb, override)
     assert _check_targets(cfg) > 0
+
+
+def test_every_option_without_a_file_is_a_form_of_one_or_a_class() -> None:
+    for group, name, node in without_file():
+        assert source_of(group, name) is None, "a file of the same name would hide it"
+        assert "_target_" in node, (group, name)
+        assert "of" not in node
+        assert said_of(group, name)[0], f"{group}={name}: a comment says what it is"
+
+
+def test_an_option_without_a_file_is_chosen_as_others_are() -> None:
+    assert _compose("train", "codec=prq").codec.n_splits == 2
+    assert _compose("train", "codec=prq").codec.beam == 5, "as rq has it"
+    assert node_of("codec", "int4") == {**node_of("codec", "int8"), "bits": 4, "quantile": 0.99}
+    assert not _compose("train").baselines.pca_uncentered.center
+    command = [sys.executable, "-m", "projhead.cli", "train", "codec=int4", "--cfg", "job"]
+    assert "bits: 4" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_an_unknown_setting_is_refused_by_name() -> None:

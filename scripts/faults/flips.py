@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from harness import digest, told, workplace
 from tqdm import tqdm
 
@@ -25,7 +26,7 @@ from projhead.codecs.base import load_codec
 from projhead.codecs.integer import Integer
 from projhead.codecs.itq import ITQ
 from projhead.encoders.precomputed import Precomputed
-from projhead.errors import mendable
+from projhead.errors import UserError, mendable
 from projhead.exporters.by_format import export
 from projhead.indexes.base import BaseIndex, load_index
 from projhead.persistence.record import CARD, read_record
@@ -35,6 +36,7 @@ from projhead.reducers.pca import PCA
 from projhead.settings.options import option
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
+from projhead.training.checkpoints import WholeCheckpoints, last_checkpoint
 from projhead.vectors import unit_rows
 
 #: Kinds of index, and those that need a package of their own.
@@ -61,6 +63,7 @@ def kinds(root: Path, packages: bool = True) -> Iterator[tuple[str, Kind]]:
         yield f"codec {codec.name}", Kind(codec.fit(rows).save, read)
     for name, stored in (("store", None), ("store of codes", Integer(8))):
         yield name, Kind(lambda path, stored=stored: _store(path, root, stored), _stored)
+    yield "checkpoint", Kind(_keep_checkpoint, _kept_checkpoint)
     for name in ("head_faiss", "head_dense"):
         write = lambda path, name=name: export(reducer, path, format=name, calibrate=rows)  # noqa: E731
         yield f"export {name}", Kind(write, lambda path: digest(read_record(path, "export", ()).body["parity"]))
@@ -69,6 +72,17 @@ def kinds(root: Path, packages: bool = True) -> Iterator[tuple[str, Kind]]:
         index: BaseIndex = build(option("index", name), "index")
         write = lambda path, index=index: index.build(rows, ids=np.arange(500) * 3).save(path)  # noqa: E731
         yield f"index {name}", Kind(write, lambda path: digest(*load_index(path).search(rows[:20], 5)))
+
+
+def _keep_checkpoint(path: Path) -> None:
+    WholeCheckpoints().save_checkpoint({"state_dict": {"weight": torch.arange(64.0)}, "step": 3}, path / "last.ckpt")
+
+
+def _kept_checkpoint(path: Path) -> str:
+    if (found := last_checkpoint(path)) is None:
+        raise UserError(f"{path}: expected a whole checkpoint, got none")
+    said = torch.load(found, weights_only=True)
+    return digest(said["step"], said["state_dict"]["weight"].numpy())
 
 
 def _store(path: Path, root: Path, codec: Any) -> None:

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from harness import Job, digest, verb
 
 from projhead.codecs.base import load_codec
 from projhead.codecs.integer import Integer
 from projhead.collection import Collection
+from projhead.errors import UserError
 from projhead.persistence.record import read_record
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.report.results import Result, append_results, read_results
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import unit_rows
+from students import students
 
 #: Settings of a head that is trained in a second.
 SMALL = ["n_components=4", "head=linear", "reducer.blend=1", "reducer.steps_per_epoch=2", "reducer.n_documents=32",
          "reducer.n_queries=8", "reducer.n_anchors=8", "trainer.max_steps=4"]  # fmt: skip
-#: Formats of whole students, and what writes them.
-_STUDENTS = {"sentence_transformers": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
-_WORDS = ["boat", "owl", "inn", "road", "drum", "lamp", "farm", "red", "old", "near", "under", "over", "the", "is"]
+#: Kinds of index that take the place of another, and what they need.
+_INDEXES = {"exact": "numpy", "rescore": "faiss", "faiss_binary": "faiss", "annoy": "annoy"}
 
 
 def _rows(n: int, seed: int) -> np.ndarray[Any, Any]:
@@ -36,11 +38,14 @@ def _rows(n: int, seed: int) -> np.ndarray[Any, Any]:
 
 def jobs(root: Path) -> Iterator[Job]:
     """Yield what every verb writes, on tiny data."""
-    vectors = ["encoder=precomputed", f"encoder.path={root / 'v.npy'}"]
-    store, index, out = root / "store", root / "index", root / "out"
+    of_file = ["encoder=precomputed", "encoder.name=vectors", "encoder.revision=1"]
+    vectors = [*of_file, f"encoder.path={root / 'v.npy'}"]
+    store, index, out, more = root / "store", root / "index", root / "out", root / "more"
 
     def start() -> None:
         np.save(root / "v.npy", _rows(120, 0))
+        ids = [f"b{number}" for number in range(50)]
+        pq.write_table(pa.table({"id": ids, "embedding": list(_rows(50, 4))}), root / "more.parquet")
 
     def start_index() -> None:
         start()
@@ -61,10 +66,21 @@ def jobs(root: Path) -> Iterator[Job]:
     coded = verb(root, "encode", *vectors, f"out={store}", "shard_rows=40", "codec=int8")
     yield Job("encode codec=int8", start, coded, read_store)
     yield Job("index", lambda: (start(), encode()), build, read_index)
-    exact = verb(root, "index", f"store={store}", f"out={index}", "index=exact", "codec=int8")
-    yield Job("index over an older one", start_index, exact, lambda: digest(Collection.open(index).index.nbytes))
+    for kind in [name for name, needed in _INDEXES.items() if find_spec(needed)]:
+        other = verb(root, "index", f"store={store}", f"out={index}", f"index={kind}")
+        yield Job(f"index={kind} over an older one", start_index, other, lambda: (read_index(), kind_of(index)))
     delete = verb(root, "index", f"out={index}", "delete=['3','17']")
     yield Job("index delete", start_index, delete, read_index, again=False)
+    encode_more = verb(root, "encode", *of_file, f"encoder.path={root / 'more.parquet'}", f"out={more}")
+    add = verb(root, "index", f"out={index}", f"add={more}")
+    yield Job("index add", lambda: (start_index(), encode_more()), add, read_index, again=False)
+
+    def changed() -> None:
+        collection = Collection.open(index).add(EmbeddingStore.open(more))
+        collection.delete(["3", "b4"])
+        collection.save()
+
+    yield Job("collection", lambda: (start_index(), encode_more()), changed, read_index, again=False)
 
     def fitted(seed: int, path: Path) -> None:
         PCA(4).fit(_rows(60, seed)).save(path)
@@ -114,21 +130,26 @@ def jobs(root: Path) -> Iterator[Job]:
     overlap = ["task=[neighbor_overlap]", "task.neighbor_overlap.top_k=[1]"]
     yield Job("evaluate", start_run, verb(root, "evaluate", *vectors, artifact, *overlap), read_rows)
 
-    def read_budget() -> str:
-        text = (root / "run" / "budget.md").read_text()  # with times, which differ
-        return digest(re.findall(r"^\| +\d+ \|[^|]*\|[^|]*\|[^|]*\|", text, re.MULTILINE), text[-2:])
+    def read_plan() -> str:
+        return digest((root / "run" / "plan.md").read_text())
 
-    plans = ["rows=1000", "memory=1MB", "codecs=[int8]"]
-    yield Job("budget", start_run, verb(root, "budget", *vectors, artifact, *plans), read_budget)
-    yield from _exports(root)
-    if find_spec("lancedb"):
-        loading = verb(root, "load", f"store={store}", f"to=lance://{root / 'lance'}", "batch_rows=10")
-        yield Job(
-            "load to=lance", lambda: (start(), encode()), loading, lambda: _in_lance(root), outside=True, slow=True
-        )
+    asked = ["target=faiss", "rows=1000", "memory=1MB"]
+    yield Job("plan", start_run, verb(root, "plan", *vectors, artifact, *asked), read_plan)
+    loads = {
+        "lance": ("lancedb", lambda: _in_lance(root / "lance")),
+        "milvus": ("milvus_lite", lambda: _in_milvus(root / "rows.db")),
+        "qdrant": ("qdrant_client", lambda: _in_qdrant(root / "qdrant")),
+    }
+    places = {"lance": "lance", "milvus": "rows.db", "qdrant": "qdrant"}
+    for kind in [name for name, (needed, _) in loads.items() if find_spec(needed)]:
+        load = verb(root, "load", f"store={store}", f"to={kind}://{root / places[kind]}", "batch_rows=10")
+        yield Job(f"load to={kind}", lambda: (start(), encode()), load, loads[kind][1], outside=True, slow=True)
     if find_spec("milvus_lite"):
         local = verb(root, "index", f"store={store}", f"out={index}", "index=milvus")
         yield Job("index=milvus", start_index, local, lambda: (read_index(), kind_of(index)), outside=True, slow=True)
+        start_milvus = lambda: (start(), encode(), local(), encode_more())  # noqa: E731
+        yield Job("index=milvus add", start_milvus, add, read_index, again=False, outside=True, slow=True)
+    yield from students(root)
 
 
 def kind_of(index: Path) -> str:
@@ -136,58 +157,27 @@ def kind_of(index: Path) -> str:
     return type(Collection.open(index).index).__name__
 
 
-def _in_lance(root: Path) -> str:
+def _in_lance(path: Path) -> str:
     import lancedb
 
-    rows = lancedb.connect(root / "lance").open_table("documents").to_arrow().sort_by("id")
-    return digest(rows["id"].to_pylist())
+    return digest(lancedb.connect(path).open_table("documents").to_arrow().sort_by("id")["id"].to_pylist())
 
 
-def _exports(root: Path) -> Iterator[Job]:
-    """Yield whole students in every format, of a network of one layer."""
-    out, model = root / "out", root / "model"
-    teacher = ["encoder=sentence_transformer", f"encoder.path={model}", "encoder.local_files_only=true"]
-    corpus = ["corpus=file", f"corpus.path={root / 'texts.txt'}", "corpus.test_fraction=0.9"]
+def _in_milvus(path: Path) -> str:
+    from pymilvus import MilvusClient
 
-    def start() -> None:
-        _write_model(model)
-        choice = np.random.default_rng(0)
-        (root / "texts.txt").write_text("\n".join(" ".join(choice.choice(_WORDS, 5)) for _ in range(40)))
-        for seed, name in ((1, "artifact"), (2, "other")):
-            PCA(4).fit(unit_rows(np.random.default_rng(seed).normal(size=(60, 16)))).save(root / name)
-
-    for format, needed in _STUDENTS.items():
-        if find_spec(needed) is None:
-            continue
-        older, newer = (
-            verb(root, "export", *teacher, *corpus, f"artifact={root / name}", f"out={out}", f"export={format}",
-                 run=f"run_{name}")
-            for name in ("other", "artifact")
-        )  # fmt: skip
-
-        def start_again(older: Callable[[], Any] = older) -> None:
-            start()
-            older()
-
-        yield Job(
-            f"export={format}", start_again, newer, lambda: digest(read_record(out, "export", ()).files), slow=True
-        )
+    if not path.exists():  # which the client would make
+        raise UserError(f"{path}: no such file")
+    client = MilvusClient(str(path))
+    client.load_collection("documents")
+    rows = client.query("documents", filter='id != ""', output_fields=["id"], consistency_level="Strong")
+    return digest(sorted(row["id"] for row in rows))
 
 
-def _write_model(folder: Path) -> None:
-    """Write a BERT of random weights, one layer of width 16, as a sentence-transformers model."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+def _in_qdrant(path: Path) -> str:
+    from qdrant_client import QdrantClient
 
-    network = folder.with_name("network")
-    network.mkdir()
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS]
-    (network / "vocab.txt").write_text("\n".join(tokens))
-    torch.manual_seed(0)
-    shape = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    BertModel(BertConfig(vocab_size=len(tokens), hidden_size=16, **shape)).save_pretrained(network)
-    BertTokenizerFast(vocab=str(network / "vocab.txt")).save_pretrained(network)
-    modules = [Transformer(str(network), max_seq_length=24), Pooling(16), Normalize()]
-    SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder), create_model_card=False)
+    if not path.exists():
+        raise UserError(f"{path}: no such folder")
+    client = QdrantClient(path=str(path))
+    return digest(sorted(point.payload["id"] for point in client.scroll("documents", limit=1000)[0]))

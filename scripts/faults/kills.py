@@ -4,17 +4,21 @@
 
 Steps are renames, exchanges, syncs, folders made and files removed. Each is a kill by the system before it is done; at
 a sync there is a second one, with half of what the file holds. Where another library writes the files, kills come at
-moments, evenly spread over the time that the job takes. Jobs are tiny and run in processes forked from this one.
+moments, evenly spread over the time that the job takes. Jobs are tiny and run in processes forked from this one, which
+has imported what they need.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,8 @@ from jobs import jobs
 
 from projhead.persistence import files
 
+#: What takes seconds to import, and starts nothing by that.
+_WARM = ("pytorch_lightning", "faiss", "sentence_transformers", "onnxscript", "onnxruntime", "openvino")
 STEPS = ("replace", "rename", "mkdir", "fsync", "unlink", "rmdir")
 
 
@@ -103,11 +109,15 @@ def _killed_after(seconds: float, act: Callable[[], Any]) -> None:
 def run(most: int, names: list[str] | None = None, *, slow: bool = True) -> tuple[dict[str, Counter[str]], list[str]]:
     """Return the counts of each job, and what should not have been."""
     counts, lines = {}, []
+    for name in _WARM if slow else _WARM[:2]:
+        if find_spec(name):
+            importlib.import_module(name)
     with workplace() as (root, kept):
         for job in jobs(root):
             if (slow or not job.slow) and (not names or job.name in names):
                 killed(campaign := Campaign(job, root, kept / Path("state")), most)
                 counts[job.name], lines = campaign.found, [*lines, *campaign.lines]
+                print(f"{job.name}: {dict(campaign.found)}", *campaign.lines, sep="\n", file=sys.stderr, flush=True)
     return counts, lines
 
 

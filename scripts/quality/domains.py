@@ -22,6 +22,8 @@ from projhead.persistence.files import sha256_of, write_json
 
 IN_DOMAIN = ("in_domain", "in_domain_vectors", "nested")
 PROTOCOLS = (*IN_DOMAIN, "any_domain", "out_of_domain")
+#: Those that are no experiment of their own.
+RECIPES = {"in_domain_vectors": ["experiment=in_domain", "queries=none"]}
 #: Width of the head whose first components serve the others.
 NESTED = 256
 
@@ -49,8 +51,9 @@ def train(protocol: str, path: str | None, folder: Path, args: argparse.Namespac
     """Train at every width and seed; return the artifacts."""
     widths = [NESTED] if protocol == "nested" else args.widths
     corpus = [] if path is None else [f"corpus.path={path}"]
+    recipe = RECIPES.get(protocol, [f"experiment={protocol}"])
     projhead(
-        "train", "-m", f"experiment={protocol}", *corpus, *args.encoder, *args.override,
+        "train", "-m", *recipe, *corpus, *args.encoder, *args.override,
         f"n_components={','.join(map(str, widths))}", f"seed={','.join(map(str, args.seeds))}",
         f"run_dir={folder}", "hydra.sweep.subdir=${n_components}-${seed}",
     )  # fmt: skip

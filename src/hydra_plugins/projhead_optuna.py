@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.core.plugins import Plugins
@@ -139,3 +140,17 @@ def _distribution(override: Override) -> Any:
         kind = ints if isinstance(values[0], int) else floats
         return kind(values[0], values[-1], step=values[1] - values[0] if len(values) > 1 else 1)
     return optuna.distributions.CategoricalDistribution(list(override.sweep_string_iterator()))
+
+
+ConfigStore.instance().store(
+    name="optuna",
+    group="hydra/sweeper",
+    provider="projhead",
+    node={
+        "_target_": "hydra_plugins.projhead_optuna.OptunaSweeper",
+        "n_trials": 20,
+        "direction": "maximize",  # what the verb returns; train: overlap of the 10 nearest on held-out vectors
+        "seed": 0,
+        "params": {},  # what is searched
+    },
+)

@@ -30,7 +30,6 @@ VERBS = {
     "search": "answer typed queries with texts and scores",
     "load": "load a store into PostgreSQL, LanceDB, Milvus or Qdrant, resumable, checked against exact search",
     "push": "send an artifact, an export or an encoder to the model hub",
-    "budget": "older than plan, for one more release: every form under FAISS, with queries/s",
     "report": "make tables and an HTML page from result rows",
     "demo": "all of it in a row, on text that every machine has",
 }
@@ -129,7 +128,8 @@ def _check_options(arguments: Sequence[str]) -> None:
     def refuse(message: str) -> NoReturn:
         known = [name for action in parser._actions for name in action.option_strings]
         unknown = message.partition("unrecognized arguments: ")[2].split(" ")[0].partition("=")[0]
-        raise UserError(f"{message}{nearest(unknown, known)}; settings are given as key=value")
+        advice = nearest(unknown, known) if unknown else ""
+        raise UserError(f"{message}{advice or '; settings are given as key=value'}")
 
     parser.error = refuse  # type: ignore[method-assign]
     if folder := parser.parse_args(arguments).config_dir:
@@ -163,7 +163,10 @@ def _run(verb: str, arguments: Sequence[str]) -> None:
     from hydra import version as hydra_version
     from hydra._internal.utils import _run_hydra, get_args_parser
 
+    from projhead.commands.compose import name_options
+
     hydra_version.setbase("1.3")
+    name_options()
     parser = get_args_parser()
     given = parser.parse_args(arguments)
     jobs: list[tuple[list[str], Path]] = []
@@ -195,7 +198,11 @@ def main() -> None:
     if arguments[0] in ("--completion", "--complete"):
         _complete(arguments)
         return
-    verb, *rest = arguments
+    from projhead.commands.spelling import spelled, verb_now
+
+    verb, rest = verb_now(arguments[0]), arguments[1:]
+    if verb != arguments[0]:
+        print(f"projhead: {arguments[0]} is now {verb}", file=sys.stderr)
     if verb not in VERBS:
         print(f"projhead: no verb {verb!r}, expected one of {', '.join(VERBS)}{nearest(verb, VERBS)}", file=sys.stderr)
         raise SystemExit(2)
@@ -205,8 +212,6 @@ def main() -> None:
             print(help_of(verb, next((one for one in rest if not one.startswith("-") and "=" not in one), None)))
             return
         sys.path.append(os.getcwd())  # where a package of the user's own is; last, so that it hides nothing
-        from projhead.commands.spelling import spelled
-
         rest, notes = spelled(verb, rest)
         _check_options(rest)
         print("".join(f"projhead {verb}: {note}\n" for note in notes), file=sys.stderr, end="")

@@ -39,6 +39,10 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("train optimizer.lr=abc", "optimizer.lr: got 'abc', expected a number"),
         ("train +trainer.precison=16", "trainer.precison: no such setting; did you mean precision?"),
         ("train trainer.max_steps=many", "trainer.max_steps: got 'many', expected a whole number"),
+        (
+            "train corpus=file corpus.paht=x",
+            "corpus.paht: no such setting of projhead train; did you mean corpus.path?",
+        ),
         ("encode", "out: not given; expected the store to write, or to go on with"),
         ("encode out=x split=dev", "split: got 'dev', expected train, test or all"),
         ("search index=x query=y top_k=10**12", "top_k: got '10**12'"),
@@ -47,7 +51,7 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("train codec=pq:many", "codec.n_bytes: got 'many', expected a whole number"),
         ("evaluate codecs=[int8,pg:8]", "codec: got 'pg:8', expected one of"),
         ("export artifact=x quantization=int8 export=head_onnx", "export.quantization: no such setting"),
-        ("budget recall=nan", "recall: got nan"),
+        ("plan recall=nan", "recall: got nan"),
         ("export artifact=x min_mean_cosine=-1", "min_mean_cosine: got -1"),
     ],
 )

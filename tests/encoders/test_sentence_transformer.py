@@ -10,9 +10,11 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from projhead.encoders import sentence_transformer
+from projhead.encoders.fingerprint import fingerprint_of
+from projhead.encoders.load_model import check_tokens
 from projhead.encoders.minilm import MiniLM, minilm_folder
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, _check_tokens, fingerprint_of
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.hub.fetch import hub_problem
 from projhead.persistence.registry import build, spec_of
 
 WORDS = "quick brown fox jumps over lazy dog seven big cats watch from their warm window seat"
@@ -179,7 +181,7 @@ def test_a_hub_that_cannot_be_reached_is_told_at_once_with_what_to_do(monkeypatc
         SentenceTransformerEncoder("owner/not-downloaded", revision="abc")
     assert asked == ["abc"]
     assert "\n" not in str(caught.value)
-    assert sentence_transformer.hub_problem("owner/name", None) == "Name or service not known"
+    assert hub_problem("owner/name", None) == "Name or service not known"
 
 
 def test_attention_is_computed_as_asked(teacher: SentenceTransformerEncoder) -> None:
@@ -202,4 +204,4 @@ def test_more_tokens_than_positions_and_a_tokenizer_that_cannot_pad_are_refused(
     model = SentenceTransformer(small.path, device="cpu")
     model.tokenizer.pad_token = None
     with pytest.raises(ValueError, match="without a padding token"):
-        _check_tokens(small.path, model, None)
+        check_tokens(small.path, model, None)

@@ -16,9 +16,11 @@ from projhead.evaluation.plan import _proven, _rank, plan
 from projhead.evaluation.sample import TeacherSample
 from projhead.evaluation.target import Form, Held, Target
 from projhead.persistence.identity import EncoderIdentity
+from projhead.persistence.registry import build
+from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
 from projhead.settings.check import check
-from projhead.settings.options import node_of, options_of
+from projhead.settings.options import node_of, option, options_of
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 
@@ -137,3 +139,33 @@ def test_the_verb_writes_every_way(rows: Vectors, tmp_path: Path, capsys: pytest
     assert "verdict: nothing. Elasticsearch holds all 32 dimensions as int8" in said
     written = (tmp_path / "run" / "plan.md").read_text()
     assert written.count("\n| ") > said.count("\n| ")
+
+
+def test_a_row_takes_what_its_code_is_filled_up_to_and_what_lies_beside_it() -> None:
+    forms = {
+        "float32": Held(""),
+        "int8": Held("", overhead=36, multiple_of=64),
+        "binary": Held("", overhead=0, multiple_of=64, at_least=256),
+    }
+    here = {form.codec: form for form in Target("t", forms, {0: "float32"}, overhead=20).forms}
+    taken = {
+        (name, width): here[name].row_bytes(build(option("codec", name), "codec"), width)
+        for name in here
+        for width in (32, 320)
+    }
+    assert taken == {
+        ("float32", 32): 148, ("float32", 320): 1300, ("int8", 32): 100, ("int8", 320): 356,
+        ("binary", 32): 32, ("binary", 320): 40,
+    }  # fmt: skip
+
+
+def test_a_head_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    pca = PCA(n_components=16).fit(rows)
+    pca.teacher_ = EncoderIdentity("other", "0" * 16, 32)
+    pca.save(tmp_path / "pca")
+    given = ["encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", f"artifact={tmp_path / 'pca'}"]
+    with pytest.raises(
+        ValueError, match=r"pca: expected vectors of other \(.*got those of rows .* choose that teacher"
+    ):
+        verb.run(composed("plan", given, tmp_path / "run"))

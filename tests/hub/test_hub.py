@@ -142,3 +142,22 @@ def test_what_is_not_there_is_told_in_one_line(hub: Hub, rows: Vectors, tmp_path
         push(tmp_path, "me/x")
     with pytest.raises(UserError, match="repo: expected owner/name, got 'x'"):
         push(tmp_path, "x")
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once_and_what_was_downloaded_before_will_do(
+    hub: Hub, rows: Vectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reducer = PCA(8).fit(rows)
+    reducer.push_to_hub("me/head")
+    load_reducer("me/head")
+    hub.seen.clear()
+    hub.commits.clear()
+    np.testing.assert_array_equal(load_reducer("me/head").transform(rows), reducer.transform(rows))
+    monkeypatch.chdir(tmp_path)
+    reducer.save(tmp_path / "run" / "artifact")
+    hub.seen.clear()
+    with pytest.raises(FileNotFoundError, match=r"run/artifcat: no such path \(did you mean artifact\?\), and the hub"):
+        load_reducer("run/artifcat")
+    with pytest.raises(FileNotFoundError, match=r"'run/artifcat' is no folder here \(did you mean artifact\?\), was "):
+        load_encoder("run/artifcat")
+    assert len(hub.seen) == 3  # each loader once; downloads would ask for every file, again and again

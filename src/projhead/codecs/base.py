@@ -55,17 +55,10 @@ class BaseCodec(ABC):
         What `fit` learned.
     clipped : int
         How many values lay outside the codec's range in all calls of `encode` so far.
-    faiss_code : str
-        What FAISS calls codes like these, as in ``IVF256,SQ8``; empty where it has none.
-    suits : tuple of str
-        What else is worth trying over these than to compare all, or a part of them in inverted lists: ``"hnsw"``, a
-        graph; ``"rescore"``, a second stage that reads them.
     """
 
     name: str
     learns: bool = True
-    faiss_code: str = ""
-    suits: tuple[str, ...] = ()
     dimension: int
     state: State
 

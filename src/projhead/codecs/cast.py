@@ -13,19 +13,17 @@ from projhead.vectors import Vectors
 
 
 class _Format(NamedTuple):
-    """How torch, numpy and FAISS call a format, what it suits, and what unit rows are scaled by to use its range."""
+    """How torch and numpy call a format, and what unit rows are scaled by to use its range."""
 
     kind: torch.dtype
     stored: type[np.generic]
-    faiss: str = ""
-    suits: tuple[str, ...] = ()
     scale: float = 1.0
 
 
 _FORMATS = {
-    "float32": _Format(torch.float32, np.float32, "Flat", ("hnsw",)),
-    "float16": _Format(torch.float16, np.float16, "SQfp16", ("hnsw", "rescore")),
-    "bfloat16": _Format(torch.bfloat16, np.uint16, "SQbf16"),
+    "float32": _Format(torch.float32, np.float32),
+    "float16": _Format(torch.float16, np.float16),
+    "bfloat16": _Format(torch.bfloat16, np.uint16),
     "float8": _Format(torch.float8_e4m3fn, np.uint8, scale=448.0),
 }
 
@@ -53,7 +51,6 @@ class Cast(BaseCodec):
         if dtype not in _FORMATS:
             raise ValueError(f"dtype: expected one of {', '.join(_FORMATS)}, got {dtype!r}")
         self.dtype = self.name = dtype
-        self.faiss_code, self.suits = _FORMATS[dtype].faiss, _FORMATS[dtype].suits
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
         """Return the dtype and the number of items of one code: a value each."""

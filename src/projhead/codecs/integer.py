@@ -43,8 +43,7 @@ class Integer(BaseCodec):
         if not 0 < quantile <= 1:
             raise ValueError(f"quantile: expected a share above 0, up to 1, got {quantile!r}")
         self.bits, self.quantile = bits, quantile
-        self.name, self.faiss_code = f"int{bits}", f"SQ{bits}"
-        self.suits = ("hnsw", "rescore") if bits == 8 else ()
+        self.name = f"int{bits}"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
         """Return the dtype and the number of items of one code."""

@@ -43,7 +43,6 @@ class ProductQuantizer(BaseCodec):
             raise ValueError(f"n_bytes: expected a positive whole number, got {n_bytes!r}")
         self.n_bytes, self.rotate = n_bytes, rotate
         self.name = f"{'opq' if rotate else 'pq'}_{n_bytes}"
-        self.faiss_code = "" if rotate else f"PQ{n_bytes}np"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
         """Return the dtype and the number of items of one code."""

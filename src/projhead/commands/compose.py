@@ -6,10 +6,12 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,12 +19,12 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from projhead.commands.conf import comment_of, head_of
+from projhead.commands.conf import comment_of, said_of
 from projhead.commands.spelling import spelled
 from projhead.commands.verbs import VERBS
 from projhead.errors import UserError, nearest
 from projhead.settings.check import check
-from projhead.settings.options import conf_dir, node_of, options_of
+from projhead.settings.options import conf_dir, node_of, options_of, source_of, without_file
 
 #: Groups of which several can be chosen.
 _SEVERAL = {"task"}
@@ -97,10 +99,10 @@ def _about(verb: str, name: str) -> str:
     """Return what the yaml beside a setting says that it is."""
     group, _, key = name.partition(".")
     choice = HydraConfig.get().runtime.choices.get(group)
-    chosen = conf_dir() / group / f"{choice}.yaml"
     said = comment_of(name, conf_dir() / f"{verb}.yaml")
-    if chosen.is_file():
-        said = said or comment_of(key, chosen) or head_of(chosen)[0]
+    if choice in options_of(group):
+        chosen = source_of(group, choice)
+        said = said or (comment_of(key, chosen) if chosen else None) or said_of(group, choice)[0]
     return f"; expected {said}" if said else ""
 
 
@@ -122,7 +124,7 @@ def understood(error: BaseException, verb: str) -> BaseException:
             "blanks, commas or braces: \"query='how to read a file'\""
         )
     if isinstance(error, HydraException) and (key := re.search(r"'([^']+)'", str(error))):
-        return _unknown(key[1], str(error), verb)
+        return _unknown(key[1], str(error), verb, list(getattr(error.__cause__, "parent_node", None) or ()))
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return UserError(str(error))
     if isinstance(error, ValueError) and str(error).startswith("Config group override must be"):
@@ -130,13 +132,20 @@ def understood(error: BaseException, verb: str) -> BaseException:
     return error
 
 
-def _unknown(key: str, said: str, verb: str) -> UserError:
+def _unknown(key: str, said: str, verb: str, beside: Sequence[Any]) -> UserError:
+    """Return what to say of an unknown setting: `beside` are those that the chosen option has in its place."""
     known = list(_keys(_defaults(verb)))
-    here = [one for one in known if one.rpartition(".")[0] == key.rpartition(".")[0]]
     if "defaults list" in said or "config group" in said:
         return UserError(f"{key}: no group of projhead {verb}{nearest(key, known)}")
-    found = _elsewhere(key, known) or nearest(key, here) or nearest(key, known)
-    return UserError(f"{key}: no such setting of projhead {verb}{found or f'; projhead {verb} --help lists them'}")
+    above, dot, last = key.rpartition(".")
+    here = [str(one) for one in beside if not str(one).startswith("_")]
+    if near := get_close_matches(last, here, 1):
+        advice = f"; did you mean {above}{dot}{near[0]}?"
+    else:
+        advice = _elsewhere(key, known) or (
+            f"; expected one of {', '.join(here)}" if dot and here else nearest(key, known)
+        )
+    return UserError(f"{key}: no such setting of projhead {verb}{advice or f'; projhead {verb} --help lists them'}")
 
 
 def _elsewhere(key: str, known: Sequence[str]) -> str:
@@ -150,8 +159,15 @@ def _defaults(verb: str) -> DictConfig:
         return compose(verb)
 
 
+def name_options() -> None:
+    """Tell Hydra of the options that have no file."""
+    for group, name, node in without_file():
+        ConfigStore.instance().store(name, node, group)
+
+
 def _hydra() -> AbstractContextManager[Any]:
     """Let configs be composed, where Hydra does not run already."""
+    name_options()
     if GlobalHydra.instance().is_initialized():
         return nullcontext()
     return initialize_config_dir(str(conf_dir()), version_base="1.3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,10 @@ from pathlib import Path
 from textwrap import wrap
 
 from projhead.errors import UserError, nearest
-from projhead.settings.options import conf_dir, options_of
+from projhead.settings.options import conf_dir, options_of, read_option, source_of
 
-_KEY = re.compile(r"(?P<indent> *)(?P<key>[\w.]+):(?: (?P<value>.*?))?(?: +# (?P<comment>.*))?")
+_KEY = re.compile(r"(?P<indent> *)(?P<key>[\w.]+):(?: (?P<value>(?!#).*?))?(?: +# (?P<comment>.*))?")
 _CHOICE = re.compile(r" +- (?P<group>[\w@.]+): (?P<option>.*?)(?: +# (?P<comment>.*))?")
-#: Groups that are no choice.
-_FIXED = {"paths", "hydra"}
 #: The column that explanations begin at, and how wide a screen is taken to be, at most.
 _COLUMN, _WIDEST = 27, 120
 
@@ -38,6 +37,13 @@ def comment_of(name: str, *paths: Path) -> str | None:
             if inside == [*parents, key] and found["comment"]:
                 return found["comment"]
     return None
+
+
+def said_of(group: str, option: str) -> list[str]:
+    """Return what is said of an option, line by line."""
+    if file := source_of(group, option):
+        return head_of(file)
+    return [comment_of(f"{group}.{option}", conf_dir() / "names.yaml") or ""]
 
 
 def help_of(verb: str, group: str | None = None) -> str:
@@ -78,7 +84,7 @@ def groups_of(verb: str) -> Iterator[tuple[str, str, str]]:
     """Yield (group, what it is where nothing is said, what the yaml says of it) of a verb."""
     for line in (conf_dir() / f"{verb}.yaml").read_text(encoding="utf-8").splitlines():
         found = _CHOICE.fullmatch(line)
-        if found and found["group"] not in _FIXED and "@baselines." not in found["group"]:
+        if found and "@baselines." not in found["group"]:
             yield found["group"], found["option"], found["comment"] or ""
 
 
@@ -90,13 +96,23 @@ def _options(verb: str, group: str, groups: Sequence[str]) -> str:
     kind = group.partition("@")[0]
     said = [f"projhead {verb} {group}=..."]
     for option in options_of(kind):
-        path = conf_dir() / kind / f"{option}.yaml"
-        said += ["", *_row(option, " ".join(head_of(path)))]
-        for line in path.read_text(encoding="utf-8").splitlines():
-            key = _KEY.fullmatch(line)
-            if key and not key["indent"] and not key["key"].startswith("_") and key["key"] != "defaults":
-                said += _row(f"  {group}.{key['key']}={key['value'] or ''}", key["comment"] or "")
+        said += ["", *_row(option, " ".join(said_of(kind, option)))]
+        for key, value, comment in _settings(kind, option):
+            said += _row(f"  {group}.{key}={value}", comment)
     return "\n".join(said)
+
+
+def _settings(group: str, option: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, value, what the yaml says of it) of an option."""
+    if (file := source_of(group, option)) is None:
+        node = read_option(group, option)
+        plain = ((key, value) for key, value in node.items() if not key.startswith("_") and not isinstance(value, dict))
+        yield from ((key, value if isinstance(value, str) else json.dumps(value), "") for key, value in plain)
+        return
+    for line in file.read_text(encoding="utf-8").splitlines():
+        key = _KEY.fullmatch(line)
+        if key and not key["indent"] and not key["key"].startswith("_") and key["key"] != "defaults":
+            yield key["key"], key["value"] or "", key["comment"] or ""
 
 
 def _row(name: str, text: str) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from projhead.databases.address import checked_address
 from projhead.errors import UserError, nearest
+from projhead.settings.address import checked_address
 from projhead.settings.options import first_parameter, options_of
 
 #: Keys of older versions, for one release: (verb or "", key).
@@ -36,7 +36,16 @@ _OPTIONS = {
     ("queries", "labelled"): "labeled",
     ("index", "two_stage"): "rescore",
     ("codec", "rotated_binary_256"): "binary:256",
+    ("logger", "default"): "tensorboard",
+    ("student", "same"): "null",
 }
+#: Recipes of older versions, and what they were.
+_RECIPES = {
+    ("experiment", "in_domain_vectors"): (("experiment", "in_domain"), ("queries", "none")),
+    ("experiment", "mpnet_128"): (("encoder", "mpnet"), ("corpus", "file"), ("n_components", "128")),
+}
+#: Verbs of older versions.
+_VERBS = {"budget": "plan"}
 #: Options of a verb that are settings.
 _FLAGS = {("search", "--json"): "json=true"}
 _FORMS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
@@ -44,14 +53,18 @@ _FORMS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _SHORT = {
     ("search", "index"): "index.path",
     ("search", "queries"): "queries.path",
-    ("budget", "queries"): "queries.path",
     ("plan", "queries"): "queries.path",
     ("export", "quantization"): "export.quantization",
 }
 #: Verbs that take a list of codecs.
-_LISTS = {"evaluate", "budget"}
+_LISTS = {"evaluate"}
 _OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<key>[\w./-]+)(?P<package>@[\w.]+)?=(?P<value>.*)", re.DOTALL)
 _SIZED = re.compile(r"(pq|opq|rq|prq|itq|sparse)_(\d+)")
+
+
+def verb_now(verb: str) -> str:
+    """Return what a verb of an older version is called."""
+    return _VERBS.get(verb, verb)
 
 
 def spelled(verb: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -89,6 +102,8 @@ def _renewed(verb: str, key: str, value: str) -> Iterator[tuple[str, str]]:
     elif key == "codec" or (verb in _LISTS and key == "codecs"):
         value = re.sub(r"\w+", lambda word: _codec_name(word[0]), value)
         yield ("codecs", value if value.startswith("[") else f"[{value}]") if verb in _LISTS else ("codec", value)
+    elif (key, value) in _RECIPES:
+        yield from _RECIPES[key, value]
     elif key == "export" and value not in options_of("export"):
         yield from _export(value)
     else:

@@ -29,7 +29,7 @@ _DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components",
 def run(cfg: DictConfig) -> float:
     """Train, compare, save; return the reducer's overlap of the 10 nearest (or 1) on held-out vectors."""
     folder = run_folder()
-    smaller = bool(cfg.student)  # student=same is an empty choice
+    smaller = cfg.student is not None
     _check_processes(cfg, smaller)
     with first_alone():
         begun = Run(folder, "train", _DECIDING)
@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> float:
             dtype=cfg.store_dtype,
             show_progress=not rank(),
         )
-        expect_held_out(len(vectors.test))
+        expect_held_out(len(vectors.test), of_texts=not isinstance(encoder, Precomputed))
         if hint := nearer(encoder.identity, vectors.train):
             print(hint)
         begun.write_settings(cfg)

@@ -189,23 +189,6 @@ class Push(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget(_Loading):
-    """``projhead budget``."""
-
-    encoder: Node
-    corpus: Node
-    codecs: Node
-    rows: Count
-    memory: str
-    recall: Part
-    store: str | None
-    queries: MaybePlace
-    artifact: Names
-    max_rows: Count
-    n_queries: Count
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan(_Loading):
     """``projhead plan``."""
 
@@ -245,5 +228,5 @@ class Demo(_Run):
 
 VERBS: dict[str, type[_Run]] = {
     one.__name__.lower(): one
-    for one in (Train, Evaluate, Export, Encode, Index, Search, Load, Push, Plan, Budget, Report, Demo)
+    for one in (Train, Evaluate, Export, Encode, Index, Search, Load, Push, Plan, Report, Demo)
 }

@@ -91,7 +91,7 @@ def documents_of(
     if bad and not skip_bad:
         raise ValueError(
             f"{source}: got {told} texts (the first in row {first}, counted from 0); "
-            "repair them, name their encoding (encoding=latin-1), or leave them out with skip_bad=true"
+            "repair them, name their encoding (corpus.encoding=latin-1), or leave them out with corpus.skip_bad=true"
         )
     if bad:
         logging.getLogger(__name__).warning("%s: left out %s texts", source, told)

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
+from projhead.data import IS_QUERY
 from projhead.encoders.again import MadeAgain
-from projhead.encoders.sides import IS_QUERY, SIDES, Side
+from projhead.encoders.sides import SIDES, Side
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record

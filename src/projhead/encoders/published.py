@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, hub_problem
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.hub.fetch import hub_problem
 from projhead.persistence.files import sha256_of
 
 _WEIGHTS = "model.safetensors"

@@ -11,7 +11,8 @@ from tqdm import tqdm
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.data import Scores
 from projhead.evaluation.bootstrap import Estimate, bootstrap
-from projhead.evaluation.planning import TOP_K, estimate, neighbors
+from projhead.evaluation.estimates import estimate
+from projhead.evaluation.sample import TOP_K
 from projhead.evaluation.target import Form, Target
 from projhead.persistence.registry import build
 from projhead.reducers.base import Reducer
@@ -76,7 +77,13 @@ class Asked:
 
 
 def choices(
-    target: Target, asked: Asked, learn: Vectors, rows: Vectors, queries: Vectors, reducers: Sequence[Reducer | None]
+    target: Target,
+    asked: Asked,
+    learn: Vectors,
+    rows: Vectors,
+    queries: Vectors,
+    reducers: Sequence[Reducer | None],
+    changed: str = "PCA",
 ) -> Iterator[Choice]:
     """Measure every reducer in every form that the target has for its width.
 
@@ -90,9 +97,11 @@ def choices(
         Unit rows that are searched, and that search.
     reducers : sequence of Reducer or None
         Fitted, a width each; None for the rows as they are.
+    changed : str
+        What those reducers are, of `KINDS`.
     """
     quarter = len(rows) // 4
-    truths = neighbors(rows, queries), neighbors(rows[:quarter], queries)
+    truths = [exact_top_k(queries, part, TOP_K)[1] for part in (rows, rows[:quarter])]
     width_of = {id(one): learn.shape[1] if one is None else one.n_components_ for one in reducers}
     tried = [(one, form) for one in reducers for form in target.forms if form.takes(width_of[id(one)])]
     for one, form in (bar := tqdm(tried, desc="plan", unit="way", leave=False)):
@@ -108,16 +117,11 @@ def choices(
             for end, truth in zip((len(rows), quarter), truths, strict=True)
         ]
         scores = Scores("plan", f"recall@{TOP_K}", hits[0])
-        kept, row_bytes = bootstrap(scores), codec.bytes_per_vector(width) + target.overhead
+        kept, row_bytes = bootstrap(scores), form.row_bytes(codec, width)
         expected, memory = estimate(kept.value, hits[1].mean(), asked.rows / len(rows)), row_bytes * asked.rows
-        kind, money = _kind(reducer, form.codec == target.alone(width)), asked.money(width, memory)
+        unchanged = "nothing" if form.codec == target.alone(width) else "bits"
+        kind, money = changed if reducer else unchanged, asked.money(width, memory)
         yield Choice(kind, reducer, width, form, row_bytes, memory, money, scores, kept, expected)
-
-
-def _kind(reducer: str, alone: bool) -> str:
-    if not reducer:
-        return "nothing" if alone else "bits"
-    return "PCA" if reducer.startswith("pca") else "head"
 
 
 def _codec(form: Form) -> BaseCodec:

@@ -135,8 +135,14 @@ def held_out(
     return Comparison(result_rows(found, teacher))
 
 
-def expect_held_out(n: int) -> None:
+def expect_held_out(n: int, *, of_texts: bool = False) -> None:
     """Refuse to compare reducers on too few rows; `train` asks before it trains.
+
+    Parameters
+    ----------
+    n : int
+    of_texts : bool
+        Whether they were held out of a corpus, which can hold out more.
 
     Raises
     ------
@@ -144,7 +150,5 @@ def expect_held_out(n: int) -> None:
         If there are not two: the one has no neighbor.
     """
     if n < 2:
-        raise ValueError(
-            f"expected at least 2 held-out vectors to compare reducers on, got {n}; "
-            "give more texts, or hold out more of them with corpus.test_fraction=0.2"
-        )
+        do = "texts, or hold out more of them with corpus.test_fraction=0.2" if of_texts else "rows"
+        raise ValueError(f"expected at least 2 held-out vectors to compare reducers on, got {n}; give more {do}")

@@ -10,10 +10,9 @@ import numpy as np
 from tabulate import tabulate
 
 from projhead.evaluation.bootstrap import Estimate, paired_bootstrap
-from projhead.evaluation.budget import size_of
 from projhead.evaluation.choices import KINDS, Asked, Choice, choices
-from projhead.evaluation.planning import TOP_K
-from projhead.evaluation.sample import TeacherSample
+from projhead.evaluation.estimates import size_of
+from projhead.evaluation.sample import TOP_K, TeacherSample
 from projhead.evaluation.target import Target
 from projhead.reducers.base import Reducer, load_reducer
 from projhead.reducers.learned import LearnedReducer
@@ -181,7 +180,7 @@ def plan(
     found = list(choices(target, asked, learn, rest, sample.queries, known))
     if reducers or not any(_settles(one, asked, target) for one in found):
         heads = _heads(sample, learn, widths, reducers)
-        found += choices(target, asked, learn, rest, sample.queries, heads)
+        found += choices(target, asked, learn, rest, sample.queries, heads, changed="head")
     if not found:
         raise ValueError(f"{target.name}: expected a form for one of the widths, got none; widen widths=[...]")
     ranked = sorted(found, key=lambda one: _rank(one, asked, target))

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from projhead.encoders.lifted import asking
 from projhead.encoders.precomputed import Precomputed
-from projhead.evaluation.planning import TOP_K
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.protocols import Corpus, Encoder
 from projhead.store.cached import Cached
 from projhead.store.side import BOTH
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
+
+#: Neighbors that are to be kept.
+TOP_K = 10
 
 
 class TeacherSample(NamedTuple):

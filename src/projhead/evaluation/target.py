@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from projhead.codecs.base import BaseCodec
 from projhead.errors import UserError
 from projhead.settings.ranges import Count, CountOrNone, Weight
 
@@ -21,12 +22,19 @@ class Held:
         Dimensions that it takes, ends included; `to_width` None for any.
     rescored : int
         So many times the neighbors asked for are compared again by rows as they were; 0 where none are.
+    overhead : int, optional
+        Bytes of memory that a row takes beside its code; the target's where not given.
+    multiple_of, at_least : int
+        Dimensions that codes are filled up to.
     """
 
     how: str
     from_width: Count = 1
     to_width: Count | None = None
     rescored: CountOrNone = 0
+    overhead: CountOrNone | None = None
+    multiple_of: Count = 1
+    at_least: Count = 1
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,11 @@ class Form(Held):
         """Say whether rows of a width can be held so."""
         return self.from_width <= width and (self.to_width is None or width <= self.to_width)
 
+    def row_bytes(self, codec: BaseCodec, width: int) -> int:
+        """Return what a row of a width takes in memory, as a codec and with what lies beside it."""
+        filled = max(-(-width // self.multiple_of) * self.multiple_of, self.at_least)
+        return codec.bytes_per_vector(filled) + (self.overhead or 0)
+
 
 class Target:
     """A database, an index or a program that searches vectors.
@@ -57,7 +70,7 @@ class Target:
     default : mapping of int to str
         What it does when left alone: the codec from a width on.
     overhead : int
-        Bytes of memory that a row takes beside its code.
+        Bytes of memory that a row takes beside its code, in forms that say nothing of it.
     hosted : bool
         Whether memory is not counted.
     price_per_dimension : float, optional
@@ -80,9 +93,11 @@ class Target:
     ) -> None:
         if unknown := set(default.values()) - set(forms):
             raise UserError(f"target.default: expected of {', '.join(forms)}, got {', '.join(sorted(unknown))}")
-        self.name, self.overhead, self.hosted, self.price_per_dimension = name, overhead, hosted, price_per_dimension
+        self.name, self.hosted, self.price_per_dimension = name, hosted, price_per_dimension
+        given = {codec: held if isinstance(held, Mapping) else asdict(held) for codec, held in forms.items()}
         self.forms = [
-            Form(codec=codec, **(held if isinstance(held, Mapping) else asdict(held))) for codec, held in forms.items()
+            Form(codec=codec, **{**held, "overhead": overhead if held.get("overhead") is None else held["overhead"]})
+            for codec, held in given.items()
         ]
         self.default = {int(width): codec for width, codec in default.items()}
 

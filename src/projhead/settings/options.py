@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,32 @@ _own: list[Path] = []
 def add_options(folder: str | Path) -> None:
     """Know the options of another folder too, laid out as ``conf/`` is."""
     _own.insert(0, Path(folder).absolute())
-    _read.cache_clear()
+    read_option.cache_clear()
+    _names.cache_clear()
 
 
 def options_of(group: str) -> list[str]:
     """Return the options of a group, none where it is no group."""
-    return sorted({path.stem for folder in (*_own, conf_dir()) for path in (folder / group).glob("[!_]*.yaml")})
+    files = {path.stem for folder in (*_own, conf_dir()) for path in (folder / group).glob("[!_]*.yaml")}
+    return sorted(files.union(_names().get(group, ())))
+
+
+def without_file() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield (group, option, what its yaml would say) of the options that have none, but stand in ``names.yaml``."""
+    for group, names in _names().items():
+        for name in names:
+            yield group, name, read_option(group, name)
+
+
+def source_of(group: str, name: str) -> Path | None:
+    """Return the file that an option is alone in; None for one of ``names.yaml``."""
+    files = (folder / group / f"{name}.yaml" for folder in (*_own, conf_dir()))
+    return next((file for file in files if file.is_file()), None)
 
 
 def target_of(group: str, name: str) -> str:
     """Return the path of the class, or function, that an option stands for."""
-    return str(_read(group, name)["_target_"])
+    return str(read_option(group, name)["_target_"])
 
 
 def first_parameter(group: str, name: str) -> str:
@@ -46,7 +62,7 @@ def first_parameter(group: str, name: str) -> str:
     UserError
         If the option has none.
     """
-    names = [key for key in _read(group, name) if key != "_target_"] if name in options_of(group) else []
+    names = [key for key in read_option(group, name) if key != "_target_"] if name in options_of(group) else []
     if not names:
         raise UserError(f"{group}: {name} has no parameter; expected one of {', '.join(options_of(group))}")
     return names[0]
@@ -70,7 +86,7 @@ def node_of(group: str, name: str, **parameters: Any) -> dict[str, Any]:
     short, colon, value = name.partition(":")
     if short not in (known := options_of(group)):
         raise UserError(f"{group}: got {name!r}, expected one of {', '.join(known)}{nearest(short, known)}")
-    node = dict(_read(group, short))
+    node = dict(read_option(group, short))
     if colon:
         node[first_parameter(group, short)] = int(value) if value.isdecimal() else value
     for key in parameters:
@@ -97,7 +113,26 @@ def _record(node: Any) -> Any:
 
 
 @cache
-def _read(group: str, name: str) -> dict[str, Any]:
-    files = (folder / group / f"{name}.yaml" for folder in (*_own, conf_dir()))
-    found: dict[str, Any] = yaml.safe_load(next(file for file in files if file.is_file()).read_text(encoding="utf-8"))
+def _names() -> dict[str, dict[str, dict[str, Any]]]:
+    """Return (group to option to settings) of all ``names.yaml``, the user's own before projhead's."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for folder in reversed((*_own, conf_dir())):
+        if (file := folder / "names.yaml").is_file():
+            for group, names in _loaded(file).items():
+                found[group] = {**found.get(group, {}), **names}
+    return found
+
+
+@cache
+def read_option(group: str, name: str) -> dict[str, Any]:
+    """Return what an option's yaml says, what has no default as ``???``."""
+    if file := source_of(group, name):
+        return _loaded(file)
+    node = dict(_names()[group][name])
+    base = node.pop("of", None)
+    return {**read_option(group, base), **node} if base else node
+
+
+def _loaded(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return found

@@ -1,10 +1,16 @@
-"""Checkpoints that are whole, and the one before where they are not."""
+"""Checkpoints that are whole, and the one before where they are not.
+
+A checkpoint of torch is a zip. Its comment, which ends the file, is the digest of all before it: the zip's own check
+sums leave out what lies between its members.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +21,8 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from projhead.persistence.files import atomic_file
 
 _LAST, _BEFORE, _BEST = "last.ckpt", "last-before.ckpt", "best.ckpt"
+#: Bytes of a digest in hexadecimal digits, and of the length of a comment, which ends a zip that has none.
+_MARK, _LENGTH = 64, 2
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -25,7 +33,11 @@ class WholeCheckpoints(TorchCheckpointIO):
         with atomic_file(Path(path)) as temporary:
             # By way of memory: torch tells of a full disk in words of its own.
             torch.save(checkpoint, content := io.BytesIO())
-            temporary.write_bytes(content.getbuffer())
+            whole = content.getbuffer()
+            whole[-_LENGTH:] = _MARK.to_bytes(_LENGTH, "little")
+            with temporary.open("wb") as file:
+                file.write(whole)
+                file.write(hashlib.sha256(whole).hexdigest().encode())
             if Path(path).name == _LAST and Path(path).exists():
                 os.replace(path, Path(path).with_name(_BEFORE))
 
@@ -51,11 +63,15 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def _damage(file: Path) -> str:
-    """Return what is wrong with a checkpoint, by the check sums that torch writes; nothing where there is no file."""
+    """Return what is wrong with a checkpoint; nothing where there is no file."""
     if not file.is_file():
         return ""
-    try:
-        with zipfile.ZipFile(file) as members:
+    content = file.read_bytes()
+    mark, whole = content[-_MARK:], memoryview(content)[:-_MARK]
+    if re.fullmatch(rb"[0-9a-f]{64}", mark):
+        return "" if hashlib.sha256(whole).hexdigest().encode() == mark else "it is not what was written"
+    try:  # of an older projhead, by the check sums of the zip
+        with zipfile.ZipFile(io.BytesIO(content)) as members:
             bad = members.testzip()
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
         return str(error) or type(error).__name__
