@@ -1,4 +1,4 @@
-"""What all codecs share: rows checked at the door, and a folder on disk."""
+"""The base of all codecs: checks rows, saves to a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From overrides to checked settings: what Hydra refuses, and what a verb's settings may be, in one line each."""
+"""Compose and check a verb's settings; explain what is wrong in one line."""
 
 from __future__ import annotations
 

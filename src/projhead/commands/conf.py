@@ -1,4 +1,4 @@
-"""What the Hydra configs say of themselves."""
+"""Help texts, read from the comments of the yaml files."""
 
 from __future__ import annotations
 

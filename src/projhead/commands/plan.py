@@ -1,4 +1,4 @@
-"""``projhead plan``: whether vectors need nothing, bits, PCA or a head where they are searched."""
+"""``projhead plan``: say whether vectors need nothing, bits, PCA or a head at a target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, what its settings are, and whether they still are."""
+"""A run's folder: recognize it, and compare its settings with those given now."""
 
 from __future__ import annotations
 

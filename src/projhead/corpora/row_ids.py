@@ -1,4 +1,4 @@
-"""Ids of documents, each there once: what is deleted or found by an id is one document."""
+"""Check that every document's id is unique."""
 
 from __future__ import annotations
 

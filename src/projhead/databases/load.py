@@ -1,4 +1,4 @@
-"""Stream a store into a table of a database, index it there, and ask it what exact search answers too."""
+"""Load a store into a database table, index it, and compare its answers with exact search."""
 
 from __future__ import annotations
 

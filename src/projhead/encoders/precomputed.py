@@ -1,4 +1,4 @@
-"""Vectors that were made elsewhere, by an API for example."""
+"""Vectors made elsewhere, such as by an API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors of query-like texts, taken from a store's own documents."""
+"""Encode query-like sentences of a store's own documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heads beside every baseline, on tasks: the comparison that the house is about."""
+"""Compare heads with every baseline on tasks."""
 
 from __future__ import annotations
 

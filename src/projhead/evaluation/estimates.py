@@ -1,4 +1,4 @@
-"""From what people write to bytes, and from a sample to all rows."""
+"""Read sizes, and estimate recall on all rows from a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training from the teacher's vectors to tables and artifacts: of a head, and of a smaller network under it."""
+"""Train from the teacher's vectors to tables and artifacts: a head, or a smaller network with one."""
 
 from __future__ import annotations
 

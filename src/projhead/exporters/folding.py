@@ -1,4 +1,4 @@
-"""A table of tokens that takes a linear head in: one smaller table with the same rows, as model2vec reads it."""
+"""Fold a linear head into a token table, for model2vec."""
 
 from __future__ import annotations
 

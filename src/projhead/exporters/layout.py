@@ -1,4 +1,4 @@
-"""The layout of a folder as sentence-transformers of every version, and servers of other makers, read it."""
+"""Lay out a folder as all versions of sentence-transformers, and other servers, read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What model hubs read on top of a card: license, language, base model, data sets, measured rows as a model-index."""
+"""The metadata of a hub card: license, language, base model, data sets, measured rows."""
 
 from __future__ import annotations
 

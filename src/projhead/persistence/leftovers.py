@@ -1,4 +1,4 @@
-"""Temporary names, which say whose they are, and what processes that were killed left of them."""
+"""Name temporary files by their process, and remove those of killed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fit of a head that goes no farther from PCA than rows that it did not learn from allow."""
+"""Fit a head, and keep as much of it as rows that it did not learn from support."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training of a head: module, data and trainer by what a reducer asks for and its recipe says."""
+"""Train a head once."""
 
 from __future__ import annotations
 

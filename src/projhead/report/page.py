@@ -1,4 +1,4 @@
-"""One static page of everything measured; it needs no network, and reads as well without its script."""
+"""One static HTML page of everything measured; it needs no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that ``conf/`` names, for Python: ``option("codec", "pq:32")`` is what ``codec=pq:32`` is to a verb."""
+"""The options of ``conf/`` by name: ``option("codec", "pq:32")``."""
 
 from __future__ import annotations
 

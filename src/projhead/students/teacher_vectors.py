@@ -1,4 +1,4 @@
-"""The teacher's vectors of all that a training needs."""
+"""Encode everything that a training needs."""
 
 from __future__ import annotations
 

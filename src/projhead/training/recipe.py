@@ -1,4 +1,4 @@
-"""How long, how wide and how fast a head is trained: what follows from how many rows there are, and their purpose."""
+"""Choose steps, widths and rates of a training by its rows and its purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a rate of learning goes: up, then down."""
+"""The learning rate: up, then down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors as people keep them, as one array of floats: tensors, columns of lists, Arrow, JSON."""
+"""Convert tensors, columns of lists, Arrow and JSON to one array of floats."""
 
 from __future__ import annotations
 
