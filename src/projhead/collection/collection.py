@@ -119,7 +119,7 @@ class Collection:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """What encodes queries: the stores' own, built again from what they record.
+        """The stores' encoder, built again from their record, for queries.
 
         Raises
         ------

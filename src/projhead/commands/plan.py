@@ -16,7 +16,7 @@ from projhead.store.store import EmbeddingStore
 
 
 def run(cfg: DictConfig) -> float:
-    """Print the verdict and what speaks for it; return what is estimated to be found."""
+    """Print the verdict with its evidence; return the estimated recall."""
     folder = run_folder()
     expect_ours(folder, "a plan", ours=(folder / "plan.md").is_file())
     sample = sample_of(

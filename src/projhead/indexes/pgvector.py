@@ -238,7 +238,7 @@ class PgvectorIndex(BaseIndex):
         return self.footprint(self.ids.n_places, self.dimension).memory
 
     def footprint(self, n: int, dimension: int) -> Footprint:
-        """Return what rows, marks and links take on the server; PostgreSQL keeps its own account of what it adds."""
+        """Return the bytes of rows, marks and links on the server; PostgreSQL adds more."""
         size = n * ((2 if self.rows == "float16" else 4) * dimension * (1 + self.hnsw) + 24 + 8 * self.m * self.hnsw)
         return Footprint(size, size)
 

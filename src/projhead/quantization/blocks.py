@@ -61,7 +61,7 @@ def in_blocks(network: Network, scores: int = SCORES) -> Network:
 
 
 def attention_of(network: Network) -> str:
-    """Return what the metadata of what `in_blocks` gave says of attention."""
+    """Return the attention entry of a graph's metadata that `in_blocks` wrote."""
     return str(next(one.value for one in network.model.metadata_props if one.key == ATTENTION))
 
 
