@@ -1,4 +1,4 @@
-"""What lies in the folder of a store before anything is encoded: nothing, or a part of what is wanted."""
+"""Look at what a store's folder holds before encoding: nothing, or a part to go on with."""
 
 from __future__ import annotations
 
