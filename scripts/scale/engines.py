@@ -3,7 +3,7 @@
     python scripts/scale/engines.py texts.parquet [--n 2000] [--out FOLDER] [encoder=... more settings of encode]
 
 Three nodes of one CPU each run on this machine. `projhead encode` runs four times: by one process; on the cluster,
-where a worker is killed and then a node removed; on the cluster, where the driver is killed; and by one process again, which
+where a worker is killed and then a node removed; on the cluster, where the driver is killed; and by one process, which
 goes on with that. Every store is compared with the first by `diff -r`. Needs projhead[ray].
 """
 
