@@ -23,7 +23,7 @@ from ray.cluster_utils import Cluster
 def encode(args: argparse.Namespace, name: str, *more: str) -> subprocess.Popen[bytes]:
     settings = [
         "corpus=file", f"corpus.path={args.texts}", f"corpus.max_documents={args.n}", f"out={args.out / name}",
-        "shard_rows=128", *args.settings, *more,
+        f"shard_rows={args.n // 16}", *args.settings, *more,
     ]  # fmt: skip
     return subprocess.Popen([sys.executable, "-m", "projhead.cli", "encode", *settings])
 

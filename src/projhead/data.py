@@ -74,12 +74,15 @@ class Scores(NamedTuple):
         Per-query values for ``"mean"``; pairs (similarity, gold) for ``"spearman"``.
     statistic : str
         ``"mean"`` or ``"spearman"``.
+    documents : int
+        How many were searched, where that is varied; else 0.
     """
 
     task: str
     metric: str
     items: NDArray[np.float64]
     statistic: str = "mean"
+    documents: int = 0
 
 
 class Footprint(NamedTuple):

@@ -95,6 +95,8 @@ class Evaluate(_Loading):
     calibration: Node | None = None
     artifact: Names
     exported: Names
+    sizes: Sequence[Count]
+    others: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
