@@ -293,13 +293,14 @@ class LearnedReducer(Reducer):
         if self.blend is None and unseen and _FEW <= n < _SPARE:
             for part, rest in self._folds(given.rows):
                 start = start_of(rest, self.n_components)
-                trained = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
+                learned = Given(rest, None, given.pairs)
+                trained = self._train(learned, recipe, start, held_out[:0], alone=True)
                 judge = Judge(unit_rows(part), None, self._widths)
-                judged.append(measured(judge, self._candidates(trained.head, rest, start, shares, centered)))
+                judged.append(measured(judge, self._candidates(trained.head, learned, start, shares, centered)))
         start = start_of(given.rows, self.n_components)
         trained = self._train(given, recipe, start, held_out, resume=resume)
         self._training, self.history_ = trained.numbers, trained.history
-        candidates = self._candidates(trained.head, given.rows, start, shares, centered)
+        candidates = self._candidates(trained.head, given, start, shares, centered)
         if self.blend is None and not judged and n >= _FEW:
             judged.append(measured(self._judge(given, held_out), candidates))
         self._keep(recipe, trained.ending, candidates, judged)
@@ -327,7 +328,7 @@ class LearnedReducer(Reducer):
         return [int(width) for width in (self.n_components, *self.nested)]
 
     def _candidates(
-        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], centered: bool
+        self, trained: nn.Module, given: Given, start: NDArray[Any], shares: Sequence[float], centered: bool
     ) -> dict[str, nn.Module]:
         """Return the forms of PCA and points on the line from the start to the trained head."""
         import torch
@@ -344,8 +345,10 @@ class LearnedReducer(Reducer):
         if isinstance(trained, Rotation):  # and nothing else
             return {"PCA (through the origin)": trained.blended(weight, 0), **blends}
         forms: dict[str, nn.Module] = {"PCA (through the origin)": linear_head(weight)}
+        if given.lifted:  # their mean, of which the start has no axis, is how long they are
+            forms["PCA (uncentered)"] = PCA(self.n_components, center=False).fit(given.rows).head_
         if centered:
-            forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
+            forms["PCA (centered)"] = PCA(self.n_components).fit(given.rows).head_
         return forms | blends
 
     def _judge(self, given: Given, held_out: NDArray[np.int64]) -> Judge:
