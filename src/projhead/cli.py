@@ -128,7 +128,8 @@ def _check_options(arguments: Sequence[str]) -> None:
     def refuse(message: str) -> NoReturn:
         known = [name for action in parser._actions for name in action.option_strings]
         unknown = message.partition("unrecognized arguments: ")[2].split(" ")[0].partition("=")[0]
-        raise UserError(f"{message}{nearest(unknown, known)}; settings are given as key=value")
+        advice = nearest(unknown, known) if unknown else ""
+        raise UserError(f"{message}{advice or '; settings are given as key=value'}")
 
     parser.error = refuse  # type: ignore[method-assign]
     if folder := parser.parse_args(arguments).config_dir:

@@ -29,6 +29,9 @@ class Document(NamedTuple):
         return hash((self.id, self.text))
 
 
+#: What a graph, which knows no sides, is told beside the tokens of texts: 1 for those that ask.
+IS_QUERY = "is_query"
+
 #: Names of a store's own columns, which no other column of a document can have.
 STORED = frozenset({"id", "text", "embedding"})
 

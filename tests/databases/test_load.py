@@ -12,10 +12,10 @@ import pytest
 
 from projhead.commands.spelling import spelled
 from projhead.data import Document
-from projhead.databases.address import checked_address, place
 from projhead.databases.load import Loaded, database_at, load
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import OneSided
+from projhead.settings.address import checked_address, place
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
@@ -177,7 +177,7 @@ def test_addresses_are_told_apart_and_secrets_refused_unseen() -> None:
         assert "hunter2" not in str(told.value)
     with pytest.raises(ValueError, match=r"expected one of lance://, .*got postgres://; did you mean postgresql\?"):
         database_at("postgres://host/db")
-    with pytest.raises(ValueError, match="expected an address such as"):
+    with pytest.raises(ValueError, match="address: expected one such as"):
         checked_address("tables")
     assert spelled("load", ["to=postgresql://me@h/db?sslmode=require"])[0] == [
         "database=postgresql",

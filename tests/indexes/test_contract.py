@@ -20,6 +20,7 @@ from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.indexes.faiss_binary import FaissBinaryIndex
 from projhead.indexes.milvus import MilvusIndex
+from projhead.indexes.pgvector import PgvectorIndex
 from projhead.indexes.rescore import RescoreIndex
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
@@ -48,11 +49,14 @@ KINDS: dict[str, tuple[Callable[[], BaseIndex], float]] = {
     "rescore, int8": (lambda: RescoreIndex(FaissIndex("IVF8,SQ8", nprobe=8), 50, Integer(8), first_width=16), 0.9),
     "annoy": (AnnoyIndex, 0.9),
     "milvus": (MilvusIndex, 1),
+    "pgvector": (lambda: PgvectorIndex(hnsw=False), 1),
+    "pgvector, HNSW": (PgvectorIndex, 0.99),
 }
 if importlib.util.find_spec("annoy") is None:  # needs a compiler
     del KINDS["annoy"]
 if importlib.util.find_spec("pymilvus") is None:
     del KINDS["milvus"]
+SERVED = ("milvus", "pgvector", "pgvector, HNSW")
 DELETES = [name for name in KINDS if "x4fs" not in name and name not in ("HNSW16", "BHNSW16", "annoy")]
 FILTERS = [
     "exact",
@@ -64,10 +68,19 @@ FILTERS = [
     "IVF8,RaBitQ",
     "rescore, int8",
     "milvus",
+    "pgvector",
+    "pgvector, HNSW",
 ]
 #: Scores that are not of the rows as they were, or known only roughly.
 ROUGH = {"exact, binary": 0.3, "PQ16x4np": 0.4, "PQ16x4fs": 0.4, "IVF8,PQ16x4np": 0.4, "IVF8,RaBitQ": 0.8, "BFlat": 0.8,
          "BIVF4": 0.8, "BHNSW16": 0.8, "RR32,RaBitQ4": 0.1}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def named(request: pytest.FixtureRequest) -> None:
+    """The user's own word for the server, where a test asks for one."""
+    if "pgvector" in request.node.name:
+        request.getfixturevalue("server")
 
 
 def recall(found: np.ndarray, expected: np.ndarray) -> float:
@@ -157,7 +170,7 @@ def test_some_rows_only(kind: str, rows: Vectors) -> None:
         return
     scores, found = index.search(rows[:50], 5, filter_ids=some)
     assert np.isin(found, some).all()
-    if kind in ("exact", "Flat", "IVF8,Flat", "milvus"):
+    if kind in ("exact", "Flat", "IVF8,Flat", *SERVED):
         np.testing.assert_allclose(scores, exact_top_k(rows[:50], rows[some], 5)[0], atol=1e-5)
     scores, found = index.search(rows[:2], 5, filter_ids=[7, 8])
     assert sorted(found[0]) == [-1, -1, -1, 7, 8]
@@ -217,7 +230,7 @@ def test_its_size_is_estimated(kind: str, rows: Vectors, tmp_path: Path) -> None
     estimated = KINDS[kind][0]().footprint(600, 32)
     assert estimated.memory == pytest.approx(index.nbytes, rel=0.1)
     index.save(tmp_path / "index")
-    if kind != "milvus":  # which compresses
+    if kind not in SERVED:  # which keep rows in their own way
         size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
         assert estimated.disk == pytest.approx(size, abs=0.1 * size + 4000)
     loaded = load_index(tmp_path / "index")

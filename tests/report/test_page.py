@@ -114,6 +114,21 @@ def test_bold_is_the_best_of_its_size_whoever_that_is(results, tmp_path):
     assert "95.9%" in bold(better)  # 2 * 0.7 ** 2 * 0.979
 
 
+def test_the_best_of_several_seeds_is_best_by_their_mean_and_no_seed_is_bold(results, tmp_path):
+    task = [row for row in results if row.task == "sts/stsb" and row.n_components == 32 and not row.baseline]
+    lucky = [
+        replace(row, seed=seed, value=value)
+        for row in task
+        if row.reducer == "truncation"
+        for seed, value in ((1, 0.81), (2, 0.1))
+    ]
+    page = write([*task, *lucky], tmp_path)
+    bold = re.findall(r'<td class="best">([^<\u00a0]*)', page)
+    best = next(row.value for row in task if row.reducer == "learned")
+    assert bold == [f"{best:.3f}"]
+    assert page.count("0.810") > 0
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -7,9 +7,12 @@ import pytest
 from projhead import PCA
 from projhead.report.results import read_results
 
+FOLDER = "encode_speed"
+pytestmark = pytest.mark.usefixtures("folder")
+
 
 def test_every_system_has_its_row_and_the_limit_its_speed_alone(teacher, few_words, tmp_path, monkeypatch, capsys):
-    import encode_speed
+    import exports
 
     texts = few_words(140, 2, 20)
     (tmp_path / "texts.txt").write_text("\n".join(texts))
@@ -20,8 +23,8 @@ def test_every_system_has_its_row_and_the_limit_its_speed_alone(teacher, few_wor
     results = tmp_path / "results.jsonl"
     arguments = ["--teacher", teacher.path, "--texts", str(tmp_path / "texts.txt"), "--n", "70", "--rounds", "1"]
     kinds = ["--kinds", "sentence_transformers", "--results", str(results)]
-    monkeypatch.setattr(sys, "argv", ["encode_speed.py", str(tmp_path / "artifact"), *arguments, *kinds])
-    encode_speed.main()
+    monkeypatch.setattr(sys, "argv", ["exports.py", str(tmp_path / "artifact"), *arguments, *kinds])
+    exports.main()
     values: dict[str, dict[str, float]] = {}
     for row in read_results(results):
         values.setdefault(row.task.removeprefix("export/"), {})[row.metric] = row.value
@@ -35,7 +38,7 @@ def test_every_system_has_its_row_and_the_limit_its_speed_alone(teacher, few_wor
 
 
 def test_padding_counts_every_row_up_to_its_batch():
-    from encode_measure import padding
+    from passes import padding
 
     lengths = [4] * 32 + [2] * 31 + [8]
     texts = ["x" * length for length in lengths]
@@ -46,8 +49,8 @@ def test_padding_counts_every_row_up_to_its_batch():
 
 
 def test_the_best_of_ours_is_held_against_the_best_of_theirs():
-    from encode_measure import Taken
-    from encode_table import _against_peers
+    from compared import _against_peers
+    from passes import Taken
 
     def took(wall, processor):
         return Taken(wall, processor, 0, 0)
@@ -64,8 +67,8 @@ def test_the_best_of_ours_is_held_against_the_best_of_theirs():
 
 
 def test_speeds_are_over_the_texts_their_tokens_and_the_reference():
-    from encode_measure import Taken
-    from encode_table import LEAST, REFERENCE, Run
+    from compared import LEAST, REFERENCE, Run
+    from passes import Taken
 
     rows = np.eye(4, dtype=np.float32)
     taken = {REFERENCE: Taken(8, 16, 0, 0), "onnx_int8": Taken(2, 5, 3, 7), LEAST: Taken(1, 2, 0, 0)}
@@ -77,7 +80,7 @@ def test_speeds_are_over_the_texts_their_tokens_and_the_reference():
 
 
 def test_rows_of_another_space_have_no_cosine():
-    from encode_measure import likeness
+    from passes import likeness
 
     rows = np.linalg.qr(np.random.default_rng(0).normal(size=(40, 4)))[0].astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -34,7 +34,7 @@ def run(cfg: DictConfig) -> float:
     artifacts = [str(folder / f"train-{width}" / "artifact") for width in widths]
     artifact = artifacts[len(widths) // 2]
     _say("Measure the heads where it counts: does a summary find its docstring?")
-    _verb(folder / "evaluate", "evaluate", teacher, f"artifact=[{','.join(artifacts)}]")
+    _verb(folder / "evaluate", "evaluate", teacher, f"artifact=[{','.join(artifacts)}]", "codecs=[int8,binary]")
     _say("Write the encoder with the head inside, for stock tools")
     student = folder / "students"
     for export, form in (("sentence_transformers", ()), ("onnx", ("quantization=int8",))):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from projhead.databases.address import checked_address
 from projhead.errors import UserError, nearest
+from projhead.settings.address import checked_address
 from projhead.settings.options import first_parameter, options_of
 
 #: Keys of older versions, for one release: (verb or "", key).

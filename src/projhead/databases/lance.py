@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from projhead.databases.address import checked_address
 from projhead.databases.load import check_mark
+from projhead.settings.address import checked_address
 from projhead.settings.ranges import Count
 from projhead.store.arrow import ROWS, Form
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from projhead.databases.address import checked_address
 from projhead.errors import UserError, nearest
 from projhead.persistence.registry import build
 from projhead.protocols import Database
+from projhead.settings.address import checked_address
 from projhead.settings.options import option, options_of
 from projhead.store.arrow import Form, evenly, reader
 from projhead.store.store import EmbeddingStore

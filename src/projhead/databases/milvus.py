@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from projhead.databases.address import place
 from projhead.databases.load import check_mark
 from projhead.errors import UserError
+from projhead.settings.address import place
 from projhead.store.arrow import ROWS, Form
 
 #: Bytes of a text, and the most rows that one request may ask for, as Milvus has them.

@@ -9,18 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from projhead.databases.address import checked_address
 from projhead.databases.load import check_mark
 from projhead.errors import UserError
+from projhead.indexes.pgvector import TYPES, connected, first_line
+from projhead.settings.address import checked_address
 from projhead.settings.ranges import Count
 from projhead.store.arrow import ROWS, Form
-
-#: pgvector's type of each form, its operator class and operator, and the widest that HNSW takes.
-_TYPES = {
-    "float16": ("halfvec", "halfvec_ip_ops", "<#>", 4000),
-    "float32": ("vector", "vector_ip_ops", "<#>", 2000),
-    "bit": ("bit", "bit_hamming_ops", "<~>", 64_000),
-}
 
 
 class Postgresql:
@@ -64,10 +58,10 @@ class Postgresql:
         from psycopg import sql
 
         self._form, self._names = form, schema.names
-        self._kind, self._operators, self._operator, widest = _TYPES[form.name]
+        self._kind, self._operators, self._operator, widest = TYPES[form.name]
         if form.dimension > widest:
             raise UserError(f"pgvector indexes {self._kind} up to width {widest:,}, got {form.dimension:,}")
-        self._connection = self._connect()
+        self._connection = connected(self.address)
         self._table = sql.Identifier(*self.table.split("."))
         named = self._table.as_string(self._connection)
         exists, found = self._ask("SELECT to_regclass(%s), obj_description(to_regclass(%s))", named, named)[0]
@@ -82,29 +76,6 @@ class Postgresql:
         check_mark(found, mark, self.table)
         return int(self._ask(sql.SQL("SELECT count(*) FROM {}").format(self._table))[0][0])
 
-    def _connect(self) -> Any:
-        try:
-            import psycopg
-            from pgvector.psycopg import register_vector
-        except ImportError as error:
-            raise ModuleNotFoundError(
-                "to=postgresql://... needs psycopg and pgvector: pip install 'projhead[postgresql]'"
-            ) from error
-        try:
-            connection = psycopg.connect(self.address)
-            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-            connection.commit()
-        except psycopg.OperationalError as error:
-            raise ConnectionError(
-                f"{self.address}: {_line(error)}; start it, or check the address and PGPASSWORD"
-            ) from None
-        except psycopg.Error as error:
-            raise UserError(
-                f"{self.address}: {_line(error)}; install pgvector there, CREATE EXTENSION vector"
-            ) from None
-        register_vector(connection)
-        return connection
-
     def insert(self, batch: pa.RecordBatch, first: int) -> None:
         """Copy a batch into the table, all of it or nothing."""
         from psycopg import errors, sql
@@ -118,7 +89,7 @@ class Postgresql:
                 for row in self._rows(batch):
                     copy.write_row(row)
         except errors.UniqueViolation as error:
-            raise UserError(f"{self.table}: {_line(error)}: ids are unique in a table") from None
+            raise UserError(f"{self.table}: {first_line(error)}: ids are unique in a table") from None
         self._connection.commit()
 
     def _rows(self, batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
@@ -186,7 +157,3 @@ def _sql_type(field: pa.Field) -> str:
 
 def _clean(value: Any) -> Any:
     return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

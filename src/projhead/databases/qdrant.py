@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from projhead.databases.address import place
 from projhead.databases.load import check_mark
+from projhead.settings.address import place
 from projhead.settings.ranges import Count
 from projhead.store.arrow import ROWS, Form
 

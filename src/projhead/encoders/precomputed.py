@@ -186,7 +186,7 @@ class Precomputed:
         names: Iterable[Any]
         if self.texts is not None:
             column = self.text_column or _TEXT
-            names = (row[column] for row in read_rows(self.texts, [column]))
+            names = (row[column] for row in read_rows(self.texts, {column: "encoder.text_column"}))
         elif (own := self._named(self.text_column, _TEXT)) is not None:
             assert self._others is not None
             names = self._others[own].to_pylist()
@@ -200,7 +200,10 @@ class Precomputed:
     def _ids(self) -> list[str]:
         names: Iterable[Any]
         if self.texts is not None and self.id_column is not None:
-            column, names = self.id_column, (row[self.id_column] for row in read_rows(self.texts, [self.id_column]))
+            column, names = (
+                self.id_column,
+                (row[self.id_column] for row in read_rows(self.texts, {self.id_column: "encoder.id_column"})),
+            )
         elif self.texts is None and (own := self._named(self.id_column, _ID)) is not None:
             assert self._others is not None
             column, names = own, self._others[own].to_pylist()

@@ -180,7 +180,7 @@ def plan(
     found = list(choices(target, asked, learn, rest, sample.queries, known))
     if reducers or not any(_settles(one, asked, target) for one in found):
         heads = _heads(sample, learn, widths, reducers)
-        found += choices(target, asked, learn, rest, sample.queries, heads)
+        found += choices(target, asked, learn, rest, sample.queries, heads, changed="head")
     if not found:
         raise ValueError(f"{target.name}: expected a form for one of the widths, got none; widen widths=[...]")
     ranked = sorted(found, key=lambda one: _rank(one, asked, target))

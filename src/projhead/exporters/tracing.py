@@ -13,9 +13,9 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import nn
 
 from projhead.console.quiet import quiet
+from projhead.data import IS_QUERY
 from projhead.encoders.graph import OUTPUT
 from projhead.encoders.lift import Lift
-from projhead.encoders.sides import IS_QUERY
 from projhead.errors import UserError
 from projhead.exporters.table import TokenMean, token_example
 from projhead.quantization.network import SMALL, Network

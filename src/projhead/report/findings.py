@@ -90,8 +90,8 @@ def _verdict(differences: pd.DataFrame) -> str:
 
 
 def retention_at(rows: Sequence[Result], width: int, metric: str = "ndcg@10") -> dict[str, float]:
-    """Return the share of the teacher's metric that the best subject, and the best baseline, keep at one width."""
-    values = [row for row in rows if row.metric == metric and not row.baseline]
+    """Return the share of the teacher's metric that the best subject, and the best baseline, keep in float32."""
+    values = [row for row in rows if row.metric == metric and row.codec == "float32" and not row.baseline]
     full = next(row.value for row in values if row.role == "reference")
     at_width = [row for row in values if row.n_components == width]
     return {role: max(row.value / full for row in at_width if row.role == role) for role in ("subject", "baseline")}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -80,7 +81,7 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
     # Where codecs are compared, dimensions are shown without them.
     plain = measured[measured["codec"] == "float32"] if several_codecs(measured) else measured
     looks = pictures.styles(roles_of(plain[~plain["full"]], "series"))
-    stored = measured if several_codecs(measured) else measured[:0]
+    stored = measured[:0] if plain[~plain["full"]].empty else measured[measured["bytes_per_vector"] > 0]
     marks = bytes_picture.legend(stored)
     speeds = speed_picture.legend(exported)
     runs = pictures.styles(dict.fromkeys(curves, "subject"))
@@ -93,6 +94,7 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
         "findings": findings(measured),
         "retention": [_drawn(picture) for picture in pictures.retention(plain, looks)],
         "series": [(name, Markup(pictures.swatch(look))) for name, look in [*looks.items(), ("teacher", None)]],
+        "coded": several_codecs(measured),
         "storage": [_drawn(picture) for picture in bytes_picture.by_bytes(stored, marks)],
         "reducers": [(name, Markup(pictures.swatch(look))) for name, look in marks.colors.items()],
         "codecs": [(name, Markup(pictures.swatch(look))) for name, look in marks.markers.items()],
@@ -122,19 +124,23 @@ def _drawn(picture: pictures.Picture) -> tuple[str, Markup]:
 
 
 def _best(table: Table) -> list[set[int]]:
-    """Return the columns in which each row is the best of its size, the teacher left out."""
+    """Return the columns in which each row is the best of its size, by the mean of its seeds, the teacher left out."""
     size = table.header.index("bytes" if "bytes" in table.header else "dimensions")
+    named = [number for number, name in enumerate(table.header[: table.keys]) if name != "seed"]
+    others = [number for number, role in enumerate(table.roles) if role != "reference"]
     best: list[set[int]] = [set() for _ in table.rows]
-    for column in range(size + 1, len(table.header)):
-        groups: dict[str, list[tuple[float, int]]] = {}
-        for number, row in enumerate(table.rows):
-            if table.roles[number] != "reference" and (found := _NUMBER.match(row[column])):
-                groups.setdefault(row[size], []).append((float(found[0].replace(",", "")), number))
-        for group in groups.values():
-            most = max(value for value, _ in group)
-            for value, number in group:
-                if value == most and len(group) > 1:
-                    best[number].add(column)
+    for column in range(table.keys, len(table.header)):
+        values: dict[str, dict[tuple[str, ...], list[float]]] = {}  # of each size, by what a row is of
+        for number in others:
+            if found := _NUMBER.match((row := table.rows[number])[column]):
+                one = tuple(row[place] for place in named)
+                values.setdefault(row[size], {}).setdefault(one, []).append(float(found[0].replace(",", "")))
+        means = {size: {one: fmean(seeds) for one, seeds in group.items()} for size, group in values.items()}
+        for number in others:
+            row = table.rows[number]
+            group, one = means.get(row[size], {}), tuple(row[place] for place in named)
+            if len(group) > 1 and group.get(one) == max(group.values()):
+                best[number].add(column)
     return best
 
 

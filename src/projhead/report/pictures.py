@@ -195,7 +195,7 @@ def panel(size: tuple[float, float], *, grid: bool = True, bare: bool = False) -
         raise ImportError("pictures need matplotlib: pip install 'projhead[report]'") from error
     look: Any = {
         "svg.fonttype": "none", "svg.hashsalt": "projhead", "text.parse_math": False, "font.size": 9.5,
-        "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"],
+        "axes.facecolor": "none", "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"],
         "text.color": INK, "axes.labelcolor": GREY, "axes.edgecolor": "#c3c8cf", "axes.spines.top": False,
         "axes.spines.right": False, "axes.spines.left": not grid, "axes.axisbelow": True, "axes.grid": grid,
         "axes.grid.axis": "y", "grid.color": _GRID, "xtick.color": "#c3c8cf", "ytick.color": "#c3c8cf",

@@ -53,6 +53,9 @@ def frame_of(results: Sequence[Result]) -> pd.DataFrame:
     frame = pd.DataFrame([asdict(result) for result in results])
     frame["paired"] = frame["baseline"] != ""
     frame["reducer"] = [named(*one) for one in zip(frame["reducer"], frame["variant"], strict=True)]
+    # Versions before did not say what plain rows take.
+    unsaid = (frame["bytes_per_vector"] == 0) & (frame["codec"] == "float32")
+    frame.loc[unsaid, "bytes_per_vector"] = 4 * frame["n_components"]
     frame["codec"] += (" (" + frame["fitted_to"] + ")").where(frame["fitted_to"] != "", "")
     frame = frame.drop_duplicates(_KEY, keep="last", ignore_index=True)
     fingerprints = frame.groupby("encoder")["fingerprint"].transform("nunique")

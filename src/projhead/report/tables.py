@@ -26,6 +26,8 @@ class Table(NamedTuple):
         Cells, as many as the header has.
     roles : list of str
         Of each row: ``"reference"``, ``"subject"`` or ``"baseline"``.
+    keys : int
+        So many columns say what a row is of; the others are numbers.
     """
 
     section: str
@@ -33,6 +35,7 @@ class Table(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     roles: list[str]
+    keys: int
 
 
 def markdown(results: Sequence[Result]) -> str:
@@ -107,7 +110,7 @@ def _table(
         for key, cells in zip(pivot.index, pivot.to_numpy().tolist(), strict=True)
     ]
     place = keys.index("reducer")
-    yield Table(section, title, header, shown, [roles[key[place]] for key in pivot.index])
+    yield Table(section, title, header, shown, [roles[key[place]] for key in pivot.index], len(keys))
 
 
 def _with_mean(rows: pd.DataFrame) -> pd.DataFrame:

@@ -101,3 +101,14 @@ def _hidden(width: float) -> int:
 
 def _within(least: float, value: float, most: float) -> float:
     return max(least, min(value, most))
+
+
+def settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
+    """Return an argument of the recipe that what makes a head or an optimizer has settled; 0 where it takes none."""
+    if make is None:
+        return {}
+    parameters = inspect.signature(make).parameters
+    if name not in parameters:
+        return {name: 0}
+    default = parameters[name].default
+    return {} if default in (None, inspect.Parameter.empty) else {name: default}

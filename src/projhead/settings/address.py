@@ -20,11 +20,11 @@ def checked_address(address: str) -> str:
     """
     scheme, mark, _ = address.partition("://")
     if not mark or not scheme:
-        raise UserError(f"to: expected an address such as postgresql://user@host/db, got {address!r:.80}")
+        raise UserError(f"address: expected one such as postgresql://user@host/db, got {address!r:.80}")
     parts = urlsplit(address)
     if parts.password or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         raise UserError(
-            "to: the address holds a password or a token, which would be printed and logged: leave it out, and set "
+            "address: it holds a password or a token, which would be printed and logged: leave it out, and set "
             "PGPASSWORD (or ~/.pgpass), MILVUS_TOKEN or QDRANT_API_KEY instead"
         )
     return address

@@ -12,7 +12,7 @@ from projhead.data import Scores
 from projhead.evaluation.bootstrap import paired_bootstrap
 from projhead.report.results import read_results
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "equal_bytes.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "bytes" / "equal.py"
 WORDS = [f"{color} {thing}" for color in ("red", "old", "tiny") for thing in ("boat", "piano", "garden", "engine")]
 
 

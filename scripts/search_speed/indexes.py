@@ -1,6 +1,6 @@
 """Search a million vectors: queries a second, build time and memory, ours against stock FAISS in one run.
 
-    python scripts/search_speed.py VECTORS [--n 1000000] [--factory IVF1024,PQ32np] [--rounds 5]
+    python scripts/search_speed/indexes.py VECTORS [--n 1000000] [--factory IVF1024,PQ32np] [--rounds 5]
 
 VECTORS is a .npy file of rows, or a store. Fewer rows than --n are repeated with noise, made unit length again: such
 vectors cluster more than text does. Queries are other rows, never repeated. nprobe is doubled until recall@10 of the
@@ -13,12 +13,9 @@ Prints Markdown tables.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +34,10 @@ from projhead.indexes.rows import ArrayRows, sample
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import in_turns, machine, timed
+from bench import parser as bench_parser
+
 LOADED = """
 import sys
 import numpy as np
@@ -54,7 +55,7 @@ print(resident() - before)
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("vectors", type=Path)
     parser.add_argument("--n", type=int, default=1_000_000)
     parser.add_argument("--factory", default="IVF1024,PQ32np")
@@ -82,11 +83,6 @@ def rows_of(args: argparse.Namespace) -> tuple[Vectors, Vectors, int]:
     return rows, queries, len(own)
 
 
-def timed(what: Callable[[], Any]) -> tuple[Any, float]:
-    started = time.perf_counter()
-    return what(), time.perf_counter() - started
-
-
 def recall(found: Any, truth: Any) -> float:
     return float(np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(found, truth, strict=True)]))
 
@@ -111,18 +107,19 @@ def speed(args: argparse.Namespace, rows: Vectors, queries: Vectors, folder: Pat
     ours.nprobe = nprobe
     faiss.extract_index_ivf(ours.index).nprobe = nprobe
     systems = {"projhead": lambda: ours.search(queries, 10), "stock FAISS": lambda: stock.search(queries, 10)}
-    seconds: dict[str, list[float]] = {name: [] for name in systems}
-    found = {}
-    for _ in range(args.rounds):
-        for name, search in systems.items():
-            found[name], took = timed(search)
-            seconds[name].append(took)
+    times, found = in_turns(systems, args.rounds)
+    seconds = {name: [took.wall for took in each] for name, each in times.items()}
     ratios = np.array(seconds["stock FAISS"]) / np.array(seconds["projhead"])
     ours.save(folder / "index")
     measured = resident(folder / "index", rows.shape[1])
     estimated = FaissIndex(args.factory).footprint(len(rows), rows.shape[1]).memory
     table = [
-        [name, f"{len(queries) / np.median(seconds[name]):,.0f}", f"{recall(found[name][1], truth):.3f}", f"{took:.0f}"]
+        [
+            name,
+            f"{len(queries) / np.median(seconds[name]):,.0f}",
+            f"{recall(found[name][1], truth):.3f}",
+            f"{took.wall:.0f}",
+        ]
         for name, took in (("projhead", built), ("stock FAISS", stock_built))
     ]
     same = (found["projhead"][1] == found["stock FAISS"][1]).mean()
@@ -146,7 +143,7 @@ def graphs(rows: Vectors, queries: Vectors) -> str:
     """Compare HNSW and Annoy with the exact answers."""
     exact, _ = timed(lambda: ExactIndex().build(rows))
     (_, truth), took = timed(lambda: exact.search(queries, 10))
-    table = [["exact", f"{len(queries) / took:,.0f}", "1.000", ""]]
+    table = [["exact", f"{len(queries) / took.wall:,.0f}", "1.000", ""]]
     kinds: dict[str, Callable[[], BaseIndex]] = {
         "HNSW32, ef_search 16": lambda: FaissIndex("HNSW32", ef_search=16),
         "HNSW32, ef_search 64": lambda: FaissIndex("HNSW32", ef_search=64),
@@ -156,7 +153,7 @@ def graphs(rows: Vectors, queries: Vectors) -> str:
     for name, make in kinds.items():
         index, built = timed(lambda make=make: make().build(rows))  # type: ignore[misc]
         (_, found), took = timed(lambda index=index: index.search(queries, 10))  # type: ignore[misc]
-        table.append([name, f"{len(queries) / took:,.0f}", f"{recall(found, truth):.3f}", f"{built:.0f}"])
+        table.append([name, f"{len(queries) / took.wall:,.0f}", f"{recall(found, truth):.3f}", f"{built.wall:.0f}"])
     return str(
         tabulate(
             table,
@@ -191,8 +188,8 @@ def main() -> None:
     rows, queries, own = rows_of(args)
     print(
         f"{len(rows):,} vectors of {rows.shape[1]} dimensions, {own:,} of text, the others those repeated with noise "
-        f"of length {args.noise}; {len(queries)} queries at once, one thread of {os.cpu_count()} cores "
-        f"({platform.machine()}), load {os.getloadavg()[0]:.1f}\n"
+        f"of length {args.noise}; {len(queries)} queries at once, one thread of "
+        f"{machine()}\n"
     )
     print(same_answers(rows[: args.same_rows], queries) + "\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:

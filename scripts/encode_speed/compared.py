@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import platform
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from passes import Taken, likeness
+from peers import PEERS
 from tabulate import tabulate
 
-from encode_measure import Taken, likeness
-from encode_peers import PEERS
 from projhead.report.results import Result
 from projhead.vectors import Vectors
+
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import machine
 
 #: Exports of ours whose network is the stock one's in int8.
 OURS = ("onnx_int8", "onnx_int8_static", "openvino_int8", "openvino_int8_bf16")
@@ -61,7 +64,7 @@ def markdown(run: Run, rounds: int) -> str:
     lengths = run.lengths
     metadata = (
         f"{len(lengths):,} texts of {np.mean(lengths):.0f} tokens on average ({min(lengths)} to {max(lengths)}), "
-        f"median of {rounds} rounds, {os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f}"
+        f"median of {rounds} rounds, {machine()}"
     )
     table = []
     for name in run.taken:

@@ -1,6 +1,6 @@
 """What a fit costs: seconds, peak memory, and how much of a training step is its bare matrix products.
 
-    python scripts/fit_cost.py [--rows 60000 1000000] [--width 768] [--n-components 128] [--queries 0] [--threads 2]
+    python scripts/scale/fit.py [--rows 60000 1000000] [--width 768] [--n-components 128] [--queries 0] [--threads 2]
 
 Rows are float16 in a memory-mapped file, made up (clusters on a falling spectrum: values do not change the work), each
 size in a process of its own. Every few steps the matrix products of one step are recorded and done again bare, between
@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import resource
+import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,10 @@ from tqdm import tqdm
 
 from projhead import LearnedReducer
 from projhead.vectors import unit_rows
+
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import apart, machine
+from bench import parser as bench_parser
 
 #: Where the second operand stands among the arguments.
 PRODUCTS = {torch.ops.aten.mm.default: 2, torch.ops.aten.addmm.default: 3, torch.ops.aten.bmm.default: 2}
@@ -106,7 +108,7 @@ class Clock(pl.Callback):
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[60_000, 1_000_000])
     parser.add_argument("--width", type=int, default=768)
     parser.add_argument("--n-components", type=int, default=128)
@@ -162,12 +164,10 @@ def main() -> None:
             write_rows(rows, n, args.width, seed=1)
             if n_queries := round(args.queries * n):
                 write_rows(queries, n_queries, args.width, seed=2)
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
-                given = queries if n_queries else None
-                table.append(fresh.submit(measure, rows, given, args.n_components, args.threads).result())
+            table.append(apart(measure, rows, queries if n_queries else None, args.n_components, args.threads))
     print(
         f"\n{args.width} -> {args.n_components}, {args.queries:g} queries a row, {args.threads} threads of "
-        f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f}; peak memory counts the pages "
+        f"{machine()}; peak memory counts the pages "
         "of the file that are in memory\n"
     )
     print(tabulate(table, "keys", tablefmt="github", floatfmt=",.2f", intfmt=","))

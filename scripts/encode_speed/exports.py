@@ -1,10 +1,12 @@
 """How fast each export of one artifact encodes, against stock sentence-transformers: one run, one machine, same texts.
 
-    python scripts/encode_speed.py ARTIFACT [--texts FILE] [--n 2000] [--kinds onnx_int8 openvino ...] [--rounds 3]
-    python scripts/encode_speed.py ARTIFACT --folders students/layers students/static --results results.jsonl
-    python scripts/encode_speed.py ARTIFACT --peers peers/bin/python     other tools' exports too; see encode_peers.py
-    python scripts/encode_speed.py ARTIFACT --peers peers/bin/python "stock onnx int8" --exports kept     and keep them
-    python scripts/encode_speed.py --mpnet        an mpnet-base of random weights, 768 -> 128: speed alone
+    python scripts/encode_speed/exports.py ARTIFACT [--texts FILE] [--n 2000] [--kinds onnx_int8 ...] [--rounds 3]
+    python scripts/encode_speed/exports.py ARTIFACT --folders students/layers students/static --results results.jsonl
+    python scripts/encode_speed/exports.py ARTIFACT --peers peers/bin/python     other tools' exports too; see peers.py
+    python scripts/encode_speed/exports.py ARTIFACT --peers peers/bin/python "stock onnx int8" --exports kept
+    python scripts/encode_speed/exports.py --mpnet        an mpnet-base of random weights, 768 -> 128: speed alone
+
+``--exports`` keeps what is exported for a later run.
 
 Without a file the texts are docstrings of installed packages, up to --max-words long. Other texts than those measured
 calibrate int8. Rounds go through all systems in turn, so that what else the machine does meets each; the median
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -27,28 +30,32 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from compared import LEAST, Run, markdown, results
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from limit import limit, shapes_of
+from passes import Encode, Timed, here, measure, padding, peak_memory
+from peers import build_peers
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import MPNetConfig, MPNetModel
 
-from encode_limit import limit, shapes_of
-from encode_measure import Encode, Timed, here, measure, padding, peak_memory
-from encode_peers import build_peers
-from encode_table import LEAST, Run, markdown, results
 from projhead import PCA, assemble, load_encoder, load_reducer
 from projhead.commands.spelling import spelled
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
+from projhead.encoders.fingerprint import fingerprint_of
 from projhead.encoders.minilm import MiniLM
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, fingerprint_of
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.exporters.export import sample_texts
 from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
 from projhead.report.results import append_results
 from projhead.settings.options import conf_dir
 from projhead.vectors import Vectors, unit_rows
+
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import parser as bench_parser
 
 KINDS = ["sentence_transformers", "onnx_fp32", "onnx_int8", "onnx_int8_static"]
 KINDS += ["openvino", "openvino_int8", "openvino_int8_bf16"]
@@ -63,7 +70,7 @@ encode = lambda texts: model.encode(texts, convert_to_tensor=True)"""
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("artifact", type=Path, nargs="?")
     parser.add_argument("--mpnet", action="store_true", help="random weights instead of an artifact")
     parser.add_argument("--teacher", help="folder or name; the embedded MiniLM where not given")
@@ -73,7 +80,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=2000, help="texts to measure on")
     parser.add_argument("--kinds", nargs="+", default=KINDS, help="onnx_int8 for export=onnx quantization=int8")
     parser.add_argument("--folders", nargs="*", default=[], type=Path, help="other exports to measure beside them")
-    parser.add_argument("--peers", nargs="+", metavar="PYTHON", help="and systems, if not all; see encode_peers.py")
+    parser.add_argument("--peers", nargs="+", metavar="PYTHON", help="and systems, if not all; see peers.py")
     parser.add_argument("--exports", type=Path, help="a folder to keep what is exported in, for a later run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="measure peak memory too, each in a process of its own")

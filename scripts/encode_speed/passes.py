@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,9 @@ from projhead.encoders.graph import GraphEncoder
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.protocols import Encoder
 from projhead.vectors import Vectors, neighbor_overlap
+
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import timed
 
 Encode = Callable[[list[str]], Vectors]
 #: Texts to wall seconds, processor seconds of all threads, and rows.
@@ -41,9 +43,8 @@ def here(encode: Encode) -> Timed:
     """Time what runs in this process."""
 
     def run(texts: list[str]) -> tuple[float, float, Vectors]:
-        started, busy = time.perf_counter(), time.process_time()
-        rows = encode(texts)
-        return time.perf_counter() - started, time.process_time() - busy, rows
+        rows, took = timed(lambda: encode(texts))
+        return *took, rows
 
     return run
 
@@ -81,9 +82,7 @@ def _overlap(reference: Vectors, rows: Vectors) -> float:
 
 def peak_memory(loader: str, folder: Path, texts: list[str]) -> float:
     """Return the peak resident memory, in MB, of a process that loads `encode` and encodes the texts."""
-    code = (
-        f"import json, sys; sys.path.append({str(Path(__file__).parent)!r}); from encode_peers import peak_megabytes\n"
-    )
+    code = f"import json, sys; sys.path.append({str(Path(__file__).parent)!r}); from peers import peak_megabytes\n"
     code += f"{loader}\nencode(json.load(sys.stdin))\n"
     command = [sys.executable, "-c", f"{code}print(peak_megabytes())", str(folder)]
     done = subprocess.run(

@@ -1,6 +1,6 @@
 """Every way to store a vector in so many bytes, ours and others, on retrieval sets of your own.
 
-    python scripts/equal_bytes.py OUT SET... [--bytes 8 16 32 64] [--methods pq learned_pq ...] [--seeds 0 1 2]
+    python scripts/bytes/equal.py OUT SET... [--bytes 8 16 32 64] [--methods pq learned_pq ...] [--seeds 0 1 2]
                                   [--every-other]
 
 SET is a folder in the BEIR layout or its name on the hub. Codes, PCA and heads are fitted to the set's documents, and
@@ -15,6 +15,7 @@ Beside judgments, overlap@10 is the share of the teacher's ten nearest documents
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -51,6 +52,9 @@ from projhead.report.results import Result, append_results, read_results
 from projhead.store.cached import Cached
 from projhead.tasks.retrieval import Retrieval
 from projhead.vectors import exact_top_k
+
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import parser as bench_parser
 
 #: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
 STEPS = {
@@ -250,7 +254,7 @@ def _said(system: Measurement) -> str:
 
 def main() -> None:
     """Measure all sets and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--bytes", type=int, nargs="+", default=BYTES)

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+FOLDER = "encode_speed"
+pytestmark = pytest.mark.usefixtures("folder")
+
 STUBS = {
     "sentence_transformers/__init__.py": "raise ImportError('not here')",
     "fastembed/__init__.py": "raise ImportError('nor this')",
@@ -33,7 +36,7 @@ def stubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_loads_there_answers_passes_and_what_does_not_is_named(
     stubs: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from encode_peers import Peers, build_peers
+    from peers import Peers, build_peers
 
     folder = tmp_path / "top"
     folder.mkdir()
@@ -60,7 +63,7 @@ def test_what_loads_there_answers_passes_and_what_does_not_is_named(
 
 
 def test_an_interpreter_that_ends_is_said(tmp_path: Path) -> None:
-    from encode_peers import Peers
+    from peers import Peers
 
     with pytest.raises(SystemExit, match="its interpreter ended"):
         Peers("false", tmp_path)

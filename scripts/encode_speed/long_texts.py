@@ -1,6 +1,6 @@
 """What long texts and large networks take: memory and seconds, with attention in blocks and whole, in one run.
 
-    python scripts/encode/long_texts.py [--tokens 512 2048 4096 8192] [--layers 6] [--weights 550] [--rounds 15]
+    python scripts/encode_speed/long_texts.py [--tokens 512 2048 4096 8192] [--layers 6] [--weights 550] [--rounds 15]
 
 Networks have random weights, as values do not change the work: one of MiniLM's shape that reads 8,192 tokens, and one
 whose token table makes its weights as many millions as asked. Every form is measured in a process of its own, but for
@@ -10,14 +10,12 @@ model, or with ``--weights`` the peak of the whole process.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,10 @@ from projhead.exporters.tracing import serve_pooling_tools, whole_graph
 from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter
 from projhead.quantization.blocks import in_blocks
+
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import apart, in_turns, machine, median, resident, watch
+from bench import parser as bench_parser
 
 WORDS = 500
 MARKS = [f"{name}_token_id" for name in ("pad", "bos", "eos", "cls", "sep")]
@@ -93,18 +95,6 @@ def texts(n: int, longest: int) -> list[str]:
     return [" ".join(map(str, generator.integers(WORDS, size=1 + longest * i // n))) for i in range(n)]
 
 
-def resident(what: str) -> float:
-    """Return megabytes of this process: ``VmRSS`` now, ``VmHWM`` at most since `watch`."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024
-
-
-def watch() -> float:
-    """Begin to look for the peak of this process's memory; return what it holds now."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return resident("VmRSS")
-
-
 def read_long(form: str, folder: Path, tokens: list[int]) -> list[str]:
     """Return megabytes and seconds of one text of each length."""
     torch.set_num_threads(1)
@@ -138,15 +128,10 @@ def speeds(made: SentenceTransformer, rounds: int) -> list[list[Any]]:
     table = []
     for shape in ((1, 8), (1, 22), (46, 22), (8, 128), (2, 512)):
         ids = np.random.default_rng(0).integers(2, WORDS, shape)
-        feed, seconds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}, [[], []]  # type: ignore[var-annotated]
-        for session in sessions:
-            session.run(["sentence_embedding"], feed)
-        for _ in range(rounds):
-            for session, taken in zip(sessions, seconds, strict=True):
-                started = time.perf_counter()
-                session.run(["sentence_embedding"], feed)
-                taken.append(time.perf_counter() - started)
-        whole, blocks = (1000 * float(np.median(taken)) for taken in seconds)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        ways = {str(n): partial(one.run, ["sentence_embedding"], feed) for n, one in enumerate(sessions)}
+        times, _ = in_turns(ways, rounds, warm=1)
+        whole, blocks = (1000 * median(each).wall for each in times.values())
         table.append([f"{shape[0]} of {shape[1]} tokens", f"{whole:.2f}", f"{blocks:.2f}", f"{whole / blocks:.2f}"])
     return table
 
@@ -173,14 +158,8 @@ def write_large(form: str, folder: Path) -> list[str]:
     return [form, f"{took:.0f} s", f"{resident('VmHWM') / 1000:.1f} GB", said]
 
 
-def apart(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *args).result()
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--tokens", type=int, nargs="*", default=[512, 2048, 4096, 8192])
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--weights", type=int, default=550, help="millions; 0 leaves the large network out")
@@ -200,6 +179,7 @@ def main() -> None:
                 exporter, made, folder / form, items, reference, teacher=None, reducer="none", min_mean_cosine=0
             )
         write_whole(made, folder / "whole")
+        print(f"{machine()}, one thread", flush=True)
         rows = [apart(read_long, "torch", folder / "torch", args.tokens)]
         rows += [apart(read_whole, folder / "whole", [one for one in args.tokens if one <= args.most_whole])]
         rows += [apart(read_long, form, folder / form, args.tokens) for form in FORMS]
