@@ -1,4 +1,4 @@
-"""What the fit of a head is given, checked."""
+"""Check what the fit of a head is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fit of a head that goes no farther from PCA than rows that it did not learn from allow."""
+"""Fit a head, and keep as much of it as rows that it did not learn from support."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _JUDGING, _AMONG = 2000, 20_000
 
 
 class Kept(NamedTuple):
-    """What is kept of a training: the head, its numbers, what every validation saw, what made it, and all in words."""
+    """The head that is kept, its numbers, its validations, its provenance, and a summary."""
 
     head: nn.Module
     numbers: dict[str, Any]
@@ -106,7 +106,7 @@ def _tried(
 def _chosen(
     how: Any, recipe: Recipe, tried: dict[str, Tried], judged: list[Vectors]
 ) -> tuple[str, dict[str, float], str]:
-    """Return which does best by all judges, or what was asked for; what it gains; and why."""
+    """Return the name of the candidate to keep, its gains, and the reason."""
     from projhead.training.guard import choose
 
     names, taken = list(tried), way_to(recipe.blend)

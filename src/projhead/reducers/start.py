@@ -1,4 +1,4 @@
-"""Where the training of a head starts, and the points between there and its end that are tried."""
+"""The start of a head's training, and the points from there to its end that are tried."""
 
 from __future__ import annotations
 
