@@ -69,7 +69,7 @@ def _task(verb: str, jobs: list[Any]) -> Callable[[Any], Any]:
 
 @contextmanager
 def _one_error_path(verb: str) -> Iterator[None]:
-    """End in one line and status 2 for what the user can mend; a traceback is for what is our fault.
+    """End with one line and status 2 on a user's mistake, with a traceback on ours.
 
     130 is the status after Ctrl-C and 143 after SIGTERM, as shells have it; ``PROJHEAD_DEBUG=1`` shows all tracebacks.
     """
@@ -145,7 +145,7 @@ def _resume(verb: str) -> str:
 
 
 def _complete(arguments: Sequence[str]) -> None:
-    """Print a shell's script, or what may follow what was typed."""
+    """Print a shell's script, or completions of a line."""
     from projhead.commands.completion import SCRIPTS, candidates
 
     option, word = arguments[0], " ".join(arguments[1:])

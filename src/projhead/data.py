@@ -1,4 +1,4 @@
-"""The tuples that rooms hand to each other."""
+"""Tuples that rooms hand to each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user can mend, told from what is our fault."""
+"""Tell what the user can mend from what is our fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores, the index over them and the encoder that made them: documents that are searched by text, vector or id."""
+"""A collection: stores, an index over them and their encoder, searched by text, vector or id."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Collection:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """What encodes queries: the stores' own, built again from what they record.
+        """The stores' encoder, built again from their record, for queries.
 
         Raises
         ------

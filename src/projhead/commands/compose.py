@@ -1,4 +1,4 @@
-"""From overrides to checked settings: what Hydra refuses, and what a verb's settings may be, in one line each."""
+"""Compose and check a verb's settings; explain what is wrong in one line."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _about(verb: str, name: str) -> str:
 
 
 def understood(error: BaseException, verb: str) -> BaseException:
-    """Return what Hydra refused as a `UserError` of one line, and the cause of what could not be built."""
+    """Return Hydra's error as a `UserError` of one line, or the cause of a failed build."""
     if isinstance(error, InstantiationException):
         cause = error.__cause__
         target = re.search(r"full_key: (\S+)", str(error))

@@ -1,4 +1,4 @@
-"""Rows of files, one after another, in memory that does not grow with them.
+"""Stream the rows of files in constant memory.
 
 Bytes that the encoding does not know come through as lone surrogates, so that whoever reads can tell and count them.
 Rows that do not fit their header, and columns or keys that are there twice, are refused: any guess shifts texts.

@@ -1,4 +1,4 @@
-"""Columns of tabular files: parquet, csv, tsv, json lines."""
+"""Read columns of parquet, csv, tsv and json lines."""
 
 from __future__ import annotations
 

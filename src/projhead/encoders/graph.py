@@ -1,4 +1,4 @@
-"""What exported graphs share, whichever runtime runs them: texts to padded token ids in batches, rows in order."""
+"""The base of exported graphs: tokenize, batch, run, restore the order."""
 
 from __future__ import annotations
 

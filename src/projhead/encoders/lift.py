@@ -1,4 +1,4 @@
-"""The coordinate that keeps a row's length, as a module of a sentence-transformers model."""
+"""A sentence-transformers module that keeps a row's length as one more coordinate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load a sentence-transformers model, and refuse what cannot be read as it was asked."""
+"""Load a sentence-transformers model, and refuse token limits that it cannot read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors that were made elsewhere, by an API for example."""
+"""Vectors made elsewhere, such as by an API."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ def _tell(line: str) -> None:
 def _similarity(
     asked: Literal["cosine", "dot"] | None, longest: float | None, least: float, largest: float, path: str
 ) -> Literal["cosine", "dot"]:
-    """Return what rows are compared by; that lengths differ and nobody said what they mean is told."""
+    """Return the similarity of rows; say so where lengths differ and none was given."""
     if asked is None and largest - least > _ROUNDING * largest:
         _tell(
             f"{path}: lengths of rows from {least:.3g} to {largest:.3g} are left out, as most models compare by "

@@ -1,4 +1,4 @@
-"""What runs an ONNX graph, by device: ONNX Runtime's execution providers, and the few shapes of a TensorRT engine."""
+"""ONNX Runtime's execution providers by device, and the fixed shapes that TensorRT needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two sides of a sentence-transformers model: prompt and modules of each, as its own methods choose them."""
+"""Prompts and modules that a sentence-transformers model uses for queries and for documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done about vectors at a target: each way with what it takes, costs and keeps on a sample."""
+"""Measure each way to hold vectors at a target: its bytes, its price and what it keeps."""
 
 from __future__ import annotations
 

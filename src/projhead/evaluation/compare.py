@@ -1,4 +1,4 @@
-"""Heads beside every baseline, on tasks: the comparison that the house is about."""
+"""Compare heads with every baseline on tasks."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _teacher(given: Encoder | None, store: EmbeddingStore | None) -> Encoder:
 
 
 def _fitted(one: Any, train: Any) -> Any:
-    """Return what was fitted as it is, and a fitted clone of what was not."""
+    """Return a fitted candidate as it is, and a fitted clone of any other."""
     if not isinstance(one, Reducer) or one.is_fitted:
         return one
     if train is None:

@@ -1,4 +1,4 @@
-"""An artifact to files for other tools, and what measuring those files gave as result rows."""
+"""Export an artifact, and turn what was measured of the files into result rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A student, or a head alone, to a folder in a format: the whole of an export."""
+"""Export a student, or a head alone, by the name of a format."""
 
 from __future__ import annotations
 

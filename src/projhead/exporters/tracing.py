@@ -1,4 +1,4 @@
-"""Modules of a student as one ONNX graph."""
+"""Trace a student's modules into one ONNX graph."""
 
 from __future__ import annotations
 

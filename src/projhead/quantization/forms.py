@@ -1,4 +1,4 @@
-"""Every form that a float32 graph can be quantized to, and the texts that static forms are calibrated on."""
+"""The forms a float32 graph can be quantized to, and their calibration texts."""
 
 from __future__ import annotations
 

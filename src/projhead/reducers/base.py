@@ -1,4 +1,4 @@
-"""What all reducers share: unit rows in and out, a torch head, and a folder on disk."""
+"""The base of all reducers."""
 
 from __future__ import annotations
 

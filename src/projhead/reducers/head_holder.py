@@ -1,4 +1,4 @@
-"""Where a reducer holds its head: a torch module, or the matrix that one is made of when it is asked for."""
+"""Hold a head as a torch module, or as the matrix it is made of."""
 
 from __future__ import annotations
 

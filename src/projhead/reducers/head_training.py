@@ -1,4 +1,4 @@
-"""One training of a head: module, data and trainer by what a reducer asks for and its recipe says."""
+"""Train a head once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Trained(NamedTuple):
-    """What one training gives: the head, its numbers, how it ended, what every validation saw, and what made it."""
+    """A trained head, its numbers, how training ended, its validations, and its provenance."""
 
     head: nn.Module
     numbers: dict[str, Any]

@@ -1,4 +1,4 @@
-"""From reduced rows back to the teacher's: what each width still knows of a row."""
+"""Rebuild the teacher's rows from reduced ones."""
 
 from __future__ import annotations
 

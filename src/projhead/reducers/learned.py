@@ -235,7 +235,7 @@ class LearnedReducer(Reducer):
         return self
 
     def _recipe(self, given: Given) -> Recipe:
-        """Return the recipe for what is given, with what was asked for in its place."""
+        """Return the recipe for the given rows, with the arguments that were set in place."""
         (n, d), q = given.rows.shape, 0 if given.queries is None else len(given.queries)
         share = None if self.codec is not None else (min(self._widths) * max(self._widths)) ** 0.5 / d
         recipe = make_recipe(self.purpose, n, q, share)

@@ -1,4 +1,4 @@
-"""What a fitted reducer knows of its making."""
+"""The provenance of a fitted reducer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an artifact says of a fitted reducer, and the reducer that it says."""
+"""Describe a fitted reducer for its artifact, and restore it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The student: a teacher's network with the head inside, as a stock `SentenceTransformer`."""
+"""Assemble teacher and head into a stock `SentenceTransformer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A smaller student: a start, distilled from the teacher's cached vectors."""
+"""Distill a smaller network from the teacher's stored vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classification of texts from their vectors alone."""
+"""Classify texts by their vectors."""
 
 from __future__ import annotations
 
