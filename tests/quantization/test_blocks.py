@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.quantization.networks import CAUSAL, KINDS, exported, run, texts
 
 from projhead.encoders.graph import ATTENTION
 from projhead.quantization.blocks import in_blocks
 from projhead.quantization.float16 import to_float16
-from tests.quantization.networks import CAUSAL, KINDS, exported, run, texts
 
 
 @pytest.mark.parametrize("kind", KINDS)

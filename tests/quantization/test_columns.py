@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.quantization.networks import KINDS, exported, run, texts
 
 from projhead.quantization.columns import in_columns
 from projhead.quantization.network import Network
-from tests.quantization.networks import KINDS, exported, run, texts
 
 
 def widths(network: Network) -> set[int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.quantization.networks import CAUSAL, KINDS, exported, run, texts
 
 from projhead.quantization.masks import narrow_masks
 from projhead.quantization.network import Network
-from tests.quantization.networks import CAUSAL, KINDS, exported, run, texts
 
 #: Of which the mask is the same for every query in some layers.
 BOTH_SIDES = sorted(set(KINDS) - {CAUSAL})

@@ -6,6 +6,7 @@ the widest layer, for each of a long text's tokens, several times over.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class _Columns:
         wide, narrow = weights.shape
         borders = np.linspace(0, wide, -(-wide // narrow) + 1).astype(int).tolist()
         parts = []
-        for start, end in zip(borders[:-1], borders[1:], strict=True):
+        for start, end in pairwise(borders):
             part = self._part(node.input[0], start, end, wide)
             rows = self._store(weights[start:end], f"{node.input[1]}_rows_{start}_{end}")
             parts.append(self._add(node, [part, rows], start, end))
