@@ -1,4 +1,4 @@
-"""What each verb takes: its settings and their ranges, and its groups. The defaults are in ``conf/<verb>.yaml``."""
+"""The settings and groups of each verb, with their ranges; ``conf/<verb>.yaml`` has the defaults."""
 
 from __future__ import annotations
 

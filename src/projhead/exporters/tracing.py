@@ -1,4 +1,4 @@
-"""Modules of a student as one ONNX graph."""
+"""Trace a student's modules into one ONNX graph."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import nn
 
 from projhead.console.quiet import quiet
+from projhead.data import IS_QUERY
 from projhead.encoders.graph import OUTPUT
 from projhead.encoders.lift import Lift
-from projhead.encoders.sides import IS_QUERY
 from projhead.errors import UserError
 from projhead.exporters.table import TokenMean, token_example
 from projhead.quantization.masks import narrow_masks

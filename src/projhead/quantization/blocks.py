@@ -1,4 +1,4 @@
-"""Attention in blocks of queries, so that the scores of all pairs of tokens are never held together.
+"""Compute attention in blocks of queries, so that no full score matrix is held.
 
 Softmax takes each query's scores by themselves, so that blocks give what the whole gives (Rabe and Staats,
 "Self-attention Does Not Need O(n^2) Memory", 2021). What depends on pairs of tokens besides, masks and biases of
@@ -61,7 +61,7 @@ def in_blocks(network: Network, scores: int = SCORES) -> Network:
 
 
 def attention_of(network: Network) -> str:
-    """Return what the metadata of what `in_blocks` gave says of attention."""
+    """Return the attention entry of a graph's metadata that `in_blocks` wrote."""
     return str(next(one.value for one in network.model.metadata_props if one.key == ATTENTION))
 
 

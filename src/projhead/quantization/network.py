@@ -1,4 +1,4 @@
-"""An ONNX graph and its weights beside it: a graph alone is small, whatever its weights are.
+"""An ONNX graph with its weights beside it.
 
 A message of protobuf, which an ONNX file is, holds 2 GiB. Weights that stay apart have no such limit, are not copied
 when a graph is, and go into a file of their own ("external data", as ONNX calls it) where they are too large.

@@ -1,4 +1,4 @@
-"""What a product of attention weights and values is computed from, for some queries alone."""
+"""Find the nodes that attention in blocks computes for some queries alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every form of PCA needs of rows, by one pass that all forms share."""
+"""One pass over the rows that all forms of PCA share."""
 
 from __future__ import annotations
 
