@@ -14,7 +14,7 @@ import pytest
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.data import Document
-from projhead.encoders import sentence_transformer
+from projhead.encoders import fingerprint as digests
 from projhead.encoders.load import load_encoder
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
@@ -117,7 +117,7 @@ def test_searches_over_codes_decode_them_once(rows: Vectors, monkeypatch: pytest
 
 def test_weights_of_a_published_model_are_hashed_once(minilm: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
     read = counted(monkeypatch, "_digest", files, of=lambda path: path.name)
-    tensors = counted(monkeypatch, "_digest", sentence_transformer, of=lambda tensor: tensor.shape)
+    tensors = counted(monkeypatch, "_digest", digests, of=lambda tensor: tensor.shape)
     assert MiniLM(device="cpu", max_seq_length=64).identity == minilm.identity
     assert not read
     assert not tensors

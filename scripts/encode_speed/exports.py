@@ -44,8 +44,9 @@ from projhead import PCA, assemble, load_encoder, load_reducer
 from projhead.commands.spelling import spelled
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.files import TextFiles
+from projhead.encoders.fingerprint import fingerprint_of
 from projhead.encoders.minilm import MiniLM
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, fingerprint_of
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.exporters.export import sample_texts
 from projhead.persistence.record import Record, read_record
 from projhead.protocols import Exporter

@@ -69,7 +69,7 @@ def _task(verb: str, jobs: list[Any]) -> Callable[[Any], Any]:
 
 @contextmanager
 def _one_error_path(verb: str) -> Iterator[None]:
-    """End in one line and status 2 for what the user can mend; a traceback is for what is our fault.
+    """End with one line and status 2 on a user's mistake, with a traceback on ours.
 
     130 is the status after Ctrl-C and 143 after SIGTERM, as shells have it; ``PROJHEAD_DEBUG=1`` shows all tracebacks.
     """
@@ -128,7 +128,8 @@ def _check_options(arguments: Sequence[str]) -> None:
     def refuse(message: str) -> NoReturn:
         known = [name for action in parser._actions for name in action.option_strings]
         unknown = message.partition("unrecognized arguments: ")[2].split(" ")[0].partition("=")[0]
-        raise UserError(f"{message}{nearest(unknown, known)}; settings are given as key=value")
+        advice = nearest(unknown, known) if unknown else ""
+        raise UserError(f"{message}{advice or '; settings are given as key=value'}")
 
     parser.error = refuse  # type: ignore[method-assign]
     if folder := parser.parse_args(arguments).config_dir:
@@ -144,7 +145,7 @@ def _resume(verb: str) -> str:
 
 
 def _complete(arguments: Sequence[str]) -> None:
-    """Print a shell's script, or what may follow what was typed."""
+    """Print a shell's script, or completions of a line."""
     from projhead.commands.completion import SCRIPTS, candidates
 
     option, word = arguments[0], " ".join(arguments[1:])

@@ -1,4 +1,4 @@
-"""The tuples that rooms hand to each other."""
+"""Tuples that rooms hand to each other."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ class Document(NamedTuple):
         """Return a hash of id and text: columns may hold what has none."""
         return hash((self.id, self.text))
 
+
+#: What a graph, which knows no sides, is told beside the tokens of texts: 1 for those that ask.
+IS_QUERY = "is_query"
 
 #: Names of a store's own columns, which no other column of a document can have.
 STORED = frozenset({"id", "text", "embedding"})

@@ -1,4 +1,4 @@
-"""What the user can mend, told from what is our fault."""
+"""Tell what the user can mend from what is our fault."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class UserError(ValueError):
     """A check refused what the user gave: the message says what was got, what was expected and what to do."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean ...?)`` where a known word is like it, else nothing."""
-    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return ``; did you mean ...?`` where a known word is so like it, else nothing."""
+    found = get_close_matches(word, list(known), n=1, cutoff=likeness)
     return f"; did you mean {found[0]}?" if found else ""
 
 

@@ -1,4 +1,4 @@
-"""The doors of the house: what an encoder, a reducer, a task, a codec, an index and an exporter must do."""
+"""What an encoder, a reducer, a task, a codec, an index and an exporter must do."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from projhead.vectors import Vectors
 class Encoder(Protocol):
     """Texts to unit rows: a teacher, a teacher with a reducer, an exported student, vectors made elsewhere.
 
-    An encoder has two sides, as many teachers put another prompt before a query than before a document, or have another
-    network for it.
+    It encodes queries and documents in two ways: many teachers have a prompt, or a network, for each.
 
     Attributes
     ----------

@@ -39,6 +39,10 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("train optimizer.lr=abc", "optimizer.lr: got 'abc', expected a number"),
         ("train +trainer.precison=16", "trainer.precison: no such setting; did you mean precision?"),
         ("train trainer.max_steps=many", "trainer.max_steps: got 'many', expected a whole number"),
+        (
+            "train corpus=file corpus.paht=x",
+            "corpus.paht: no such setting of projhead train; did you mean corpus.path?",
+        ),
         ("encode", "out: not given; expected the store to write, or to go on with"),
         ("encode out=x split=dev", "split: got 'dev', expected train, test or all"),
         ("search index=x query=y top_k=10**12", "top_k: got '10**12'"),

@@ -89,7 +89,7 @@ def test_a_file_is_read_as_it_is_needed(tmp_path: Path) -> None:
         ("docs.pdf", b"x", ValueError, r"ending of .txt, .jsonl, .json, .csv, .tsv, .parquet, got .pdf"),
         ("docs.txt", b"", ValueError, "expected texts, got none"),
         ("docs.csv", b"", ValueError, "expected a line with the names of the columns, got none"),
-        ("docs.csv", b"title,body\na,b\n", ValueError, "expected a column 'text', got 'title', 'body'"),
+        ("docs.csv", b"title,body\na,b\n", ValueError, "got 'title', 'body'; name yours: corpus.column=NAME"),
         ("docs.csv", b"text,b\n1,2\n1,2,3,4\n", ValueError, "line 3: expected 2 values, as in the header, got 4"),
         ("docs.csv", b"id,text\n1,a\n2,b,c\n", ValueError, "after 1 rows: line 3: expected 2 values, .* got 3"),
         ("docs.csv", b'id,text\n1,"a\nb"\n2\n', ValueError, "line 4: expected 2 values, .* got 1"),

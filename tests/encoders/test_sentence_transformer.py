@@ -10,8 +10,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
+from projhead.encoders.fingerprint import fingerprint_of
+from projhead.encoders.load_model import check_tokens
 from projhead.encoders.minilm import MiniLM, minilm_folder
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, _check_tokens, fingerprint_of
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.hub.fetch import hub_problem
 from projhead.persistence.registry import build, spec_of
 
@@ -202,4 +204,4 @@ def test_more_tokens_than_positions_and_a_tokenizer_that_cannot_pad_are_refused(
     model = SentenceTransformer(small.path, device="cpu")
     model.tokenizer.pad_token = None
     with pytest.raises(ValueError, match="without a padding token"):
-        _check_tokens(small.path, model, None)
+        check_tokens(small.path, model, None)

@@ -41,7 +41,7 @@ def test_blocks_of_a_memory_map_give_the_same(rows: Vectors, tmp_path: Path, mon
     np.save(tmp_path / "rows.npy", rows.astype(np.float16))
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
     whole = PCA(8).fit(mapped)
-    monkeypatch.setattr("projhead.reducers.base.BLOCK", 77)
+    monkeypatch.setattr("projhead.vectors.unit._BLOCK", 77)
     streamed = PCA(8).fit(mapped)
     np.testing.assert_allclose(streamed.components_, whole.components_, atol=1e-10)
     np.testing.assert_allclose(streamed.transform(mapped), whole.transform(mapped), atol=1e-6)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from projhead.encoders.fingerprint import fingerprint_of
 from projhead.encoders.precomputed import Precomputed
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, fingerprint_of
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.students.layers import Layers
 
 TEXTS = ["the owl is near a boat.", "under the old red tower", "drums"]

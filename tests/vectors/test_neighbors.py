@@ -80,9 +80,9 @@ def test_overlap_counts_ties_by_expectation():
 def test_overlap_lets_any_of_the_teachers_ties_count():
     # To the teacher rows 1 and 2 are equally near to row 0: either is a right answer.
     reference = unit_rows([[1, 0], [0.8, 0.6], [0.8, -0.6], [-1, 0]])
-    for favourite in (1, 2):
+    for favorite in (1, 2):
         reduced = np.array([[1, 0], [0, 1], [0, 1], [-1, 0]], dtype=np.float32)
-        reduced[favourite] = [1, 0]
+        reduced[favorite] = [1, 0]
         assert neighbor_overlap(reference, reduced, [1])[0, 0] == 1
 
 

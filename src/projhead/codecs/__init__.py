@@ -1,1 +1,1 @@
-"""Rows to fewer bytes and back, one file each; each names the paper or format it follows."""
+"""Store rows in fewer bytes and get them back; one codec a file, each names its paper."""

@@ -1,4 +1,4 @@
-"""FAISS as it is used here: clustering at the machine's speed, directions that code best, and files that are whole."""
+"""FAISS for codecs: fast clustering, rotations before coding, whole files."""
 
 from __future__ import annotations
 

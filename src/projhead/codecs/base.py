@@ -1,4 +1,4 @@
-"""What all codecs share: rows checked at the door, and a folder on disk."""
+"""The base of all codecs: checks rows, saves to a folder."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class BaseCodec(ABC):
         """
 
     def bytes_per_vector(self, dimension: int) -> int:
-        """Return what one row of a width takes, in bytes; what all rows share (`state`) is not in it.
+        """Return the bytes of one row of a width, without the `state` that all rows share.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Signs along directions that are learned to be told by signs."""
+"""Iterative quantization: a learned rotation, then signs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RaBitQ: a bit a dimension, with two numbers that correct what bits say."""
+"""RaBitQ: one bit for each dimension and two correcting numbers."""
 
 from __future__ import annotations
 

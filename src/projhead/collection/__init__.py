@@ -1,4 +1,4 @@
-"""Stores, the index over them and the encoder that made them, as one thing to search."""
+"""Documents to search: stores, an index over them, and their encoder."""
 
 from projhead.collection.collection import Collection
 from projhead.collection.hit import Hit

@@ -1,4 +1,4 @@
-"""Stores, the index over them and the encoder that made them: documents that are searched by text, vector or id."""
+"""A collection: stores, an index over them and their encoder, searched by text, vector or id."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
+from projhead.collection.documents import Documents
 from projhead.collection.hit import Hit
 from projhead.collection.places import opened, place_of, told_of
-from projhead.data import Document
 from projhead.encoders.lifted import asking
 from projhead.encoders.load import encoder_of
+from projhead.encoders.reduced import Reduced
 from projhead.indexes.base import BaseIndex, load_index
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder
 from projhead.settings.options import option, options_of
 from projhead.store.store import EmbeddingStore
-from projhead.vectors import Vectors
 from projhead.vectors.as_rows import as_rows
 
 
@@ -53,7 +53,7 @@ class Collection:
     """
 
     def __init__(self, index: BaseIndex, stores: Sequence[EmbeddingStore], path: str | Path | None = None) -> None:
-        self.index, self.stores = index, list(stores)
+        self.index, self.documents = index, Documents(stores)
         self.path = None if path is None else Path(path)
 
     @classmethod
@@ -119,7 +119,7 @@ class Collection:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """What encodes queries: the stores' own, built again from what they record.
+        """The stores' encoder, built again from their record, for queries.
 
         Raises
         ------
@@ -128,13 +128,18 @@ class Collection:
         """
         return encoder_of(self.stores[0])
 
+    @property
+    def stores(self) -> list[EmbeddingStore]:
+        """The stores, in the order of their rows."""
+        return self.documents.stores
+
     def __len__(self) -> int:
         return len(self.index)
 
     @property
     def ids(self) -> list[str]:
         """Ids of the documents in the index, in order of their rows."""
-        names: list[str] = self._names[self._held()].tolist()
+        names: list[str] = self.documents.ids[self._held()].tolist()
         return names
 
     def add(self, store: EmbeddingStore) -> Self:
@@ -158,10 +163,9 @@ class Collection:
                 f"{store.folder}: document {min(twice)!r} is in the index already ({len(twice):,} such): "
                 "delete it first, or give its documents ids of their own (corpus.id_column=...)"
             )
-        first = len(self._names)
+        first = len(self.documents)
         self.index.add(store, ids=range(first, first + len(store)))
-        self.stores.append(store)
-        del self._names
+        self.documents = Documents([*self.stores, store])
         return self
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -172,7 +176,7 @@ class Collection:
         ValueError
             If one is not in the index, or this kind of index cannot delete.
         """
-        return self.index.delete(self._numbers(ids))
+        return self.index.delete(self.documents.numbers(ids, self._held()))
 
     def search(
         self,
@@ -210,18 +214,25 @@ class Collection:
             single, rows = True, rows[None]
         if rows.ndim == 2 and rows.shape[1] != self.stores[0].dimension:
             rows = self._reduced(rows)
-        among = None if filter_ids is None else self._numbers(filter_ids)
-        if where is not None:
-            among = self._where(where) if among is None else np.intersect1d(among, self._where(where))
-        if among is not None and not len(among):
+        chosen = self._chosen(filter_ids, where)
+        if chosen is not None and not len(chosen):
             found: list[list[Hit]] = [[] for _ in rows]
         else:
-            found = self._hits(*self.index.search(rows, min(top_k, len(self) or 1), filter_ids=among))
+            found = self.documents.hits(*self.index.search(rows, min(top_k, len(self) or 1), filter_ids=chosen))
         return found[0] if single else found
+
+    def _chosen(self, filter_ids: Iterable[str] | None, where: Mapping[str, Any] | None) -> NDArray[np.int64] | None:
+        """Return the numbers of the rows to look among, None for all."""
+        chosen = None if filter_ids is None else self.documents.numbers(filter_ids, self._held())
+        if where is None:
+            return chosen
+        found = self.documents.where(where, self._held())
+        return found if chosen is None else np.intersect1d(chosen, found)
 
     def _reduced(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Return the teacher's vectors by the head that the documents went through; others as they are."""
-        head = getattr(encoder_of(self.stores[0]), "fitted", None) if self.stores[0].manifest.spec else None
+        encoder = self.encoder if self.stores[0].manifest.spec else None
+        head = encoder.fitted if isinstance(encoder, Reduced) else None
         return rows if head is None or head.n_features_in_ != rows.shape[1] else np.asarray(head.transform(rows))
 
     def similar(self, id: str, top_k: int = 10) -> list[Hit]:
@@ -232,9 +243,9 @@ class Collection:
         ValueError
             If it is not in the index.
         """
-        number = int(self._numbers([id])[0])
-        store, row = self._place(number)
-        found = self._hits(*self.index.search(store.take([row]), min(top_k + 1, len(self))))[0]
+        number = int(self.documents.numbers([id], self._held())[0])
+        store, row = self.documents.place(number)
+        found = self.documents.hits(*self.index.search(store.take([row]), min(top_k + 1, len(self))))[0]
         return [hit for hit in found if hit.id != id][:top_k]
 
     def save(self, path: str | Path | None = None) -> None:
@@ -266,54 +277,10 @@ class Collection:
         files = [] if self.path is None else [file for file in self.path.rglob("*") if file.is_file()]
         return sum(file.stat().st_size for file in files)
 
-    @cached_property
-    def _names(self) -> NDArray[np.str_]:
-        """The id of every row of every store."""
-        return np.array([name for store in self.stores for name in store.ids])
-
     def _held(self) -> NDArray[np.int64]:
         """Return the numbers of the rows that are in the index."""
         every = self.index.ids.array
         return every[every >= 0]
-
-    def _numbers(self, ids: Iterable[str]) -> NDArray[np.int64]:
-        wanted, held = list(ids), self._held()
-        names = self._names[held]
-        missing = sorted(set(wanted) - set(names.tolist()))
-        if missing:
-            raise ValueError(
-                f"documents: {missing[0]!r} is not in the index ({len(missing):,} such); give ids that are"
-            )
-        return held[np.isin(names, wanted)]
-
-    def _where(self, conditions: Mapping[str, Any]) -> NDArray[np.int64]:
-        """Return the numbers of the rows in the index that meet conditions."""
-        first = np.cumsum([0, *map(len, self.stores)])
-        found = [store.where(conditions) + start for store, start in zip(self.stores, first, strict=False)]
-        return np.intersect1d(np.concatenate(found), self._held())
-
-    def _hits(self, scores: Vectors, numbers: NDArray[np.int64]) -> list[list[Hit]]:
-        return [
-            [
-                Hit(document.id, float(score), document.text, document.columns)
-                for score, document in self._documents(some, row)
-            ]
-            for some, row in zip(scores, numbers, strict=True)
-        ]
-
-    def _documents(self, scores: Vectors, numbers: NDArray[np.int64]) -> Iterable[tuple[float, Document]]:
-        for score, number in zip(scores, numbers, strict=True):
-            if number >= 0:
-                store, row = self._place(int(number))
-                yield score, store.documents([row])[0]
-
-    def _place(self, number: int) -> tuple[EmbeddingStore, int]:
-        """Return the store of a row, and its number there."""
-        for store in self.stores:
-            if number < len(store):
-                return store, number
-            number -= len(store)
-        raise ValueError("the index names a row beyond its stores: build it again")
 
 
 def _texts(query: Any) -> bool:

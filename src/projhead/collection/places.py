@@ -1,4 +1,4 @@
-"""Where the stores of an index are: by their place from its folder, so that both can be moved together."""
+"""Find an index's stores by their relative paths, so that both folders can move together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shell may complete: verbs, then groups, their options, and settings, as the yaml files name them."""
+"""Shell completion of verbs, groups, options and settings, read from the yaml files."""
 
 from __future__ import annotations
 

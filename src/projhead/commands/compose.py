@@ -1,4 +1,4 @@
-"""From overrides to checked settings: what Hydra refuses, and what a verb's settings may be, in one line each."""
+"""Compose and check a verb's settings; explain what is wrong in one line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def _about(verb: str, name: str) -> str:
 
 
 def understood(error: BaseException, verb: str) -> BaseException:
-    """Return what Hydra refused as a `UserError` of one line, and the cause of what could not be built."""
+    """Return Hydra's error as a `UserError` of one line, or the cause of a failed build."""
     if isinstance(error, InstantiationException):
         cause = error.__cause__
         target = re.search(r"full_key: (\S+)", str(error))
@@ -123,7 +124,7 @@ def understood(error: BaseException, verb: str) -> BaseException:
             "blanks, commas or braces: \"query='how to read a file'\""
         )
     if isinstance(error, HydraException) and (key := re.search(r"'([^']+)'", str(error))):
-        return _unknown(key[1], str(error), verb)
+        return _unknown(key[1], str(error), verb, list(getattr(error.__cause__, "parent_node", None) or ()))
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return UserError(str(error))
     if isinstance(error, ValueError) and str(error).startswith("Config group override must be"):
@@ -131,13 +132,20 @@ def understood(error: BaseException, verb: str) -> BaseException:
     return error
 
 
-def _unknown(key: str, said: str, verb: str) -> UserError:
+def _unknown(key: str, said: str, verb: str, beside: Sequence[Any]) -> UserError:
+    """Return what to say of an unknown setting: `beside` are those that the chosen option has in its place."""
     known = list(_keys(_defaults(verb)))
-    here = [one for one in known if one.rpartition(".")[0] == key.rpartition(".")[0]]
     if "defaults list" in said or "config group" in said:
         return UserError(f"{key}: no group of projhead {verb}{nearest(key, known)}")
-    found = _elsewhere(key, known) or nearest(key, here) or nearest(key, known)
-    return UserError(f"{key}: no such setting of projhead {verb}{found or f'; projhead {verb} --help lists them'}")
+    above, dot, last = key.rpartition(".")
+    here = [str(one) for one in beside if not str(one).startswith("_")]
+    if near := get_close_matches(last, here, 1):
+        advice = f"; did you mean {above}{dot}{near[0]}?"
+    else:
+        advice = _elsewhere(key, known) or (
+            f"; expected one of {', '.join(here)}" if dot and here else nearest(key, known)
+        )
+    return UserError(f"{key}: no such setting of projhead {verb}{advice or f'; projhead {verb} --help lists them'}")
 
 
 def _elsewhere(key: str, known: Sequence[str]) -> str:

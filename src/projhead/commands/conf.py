@@ -1,4 +1,4 @@
-"""What the Hydra configs say of themselves."""
+"""Help texts, read from the comments of the yaml files."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def help_of(verb: str, group: str | None = None) -> str:
 
 
 def groups_of(verb: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (group, what it is where nothing is said, what the yaml says of it) of a verb."""
+    """Yield (group, default option, comment) of a verb."""
     for line in (conf_dir() / f"{verb}.yaml").read_text(encoding="utf-8").splitlines():
         found = _CHOICE.fullmatch(line)
         if found and "@baselines." not in found["group"]:

@@ -11,7 +11,7 @@ from projhead.store.store import EmbeddingStore
 
 
 def run(cfg: DictConfig) -> float:
-    """Load, print what it took and what the database finds; return the recall (1 where nothing was asked)."""
+    """Load, print times and recall; return the recall (1 without queries)."""
     database: Database = instantiate(cfg.database, _convert_="all")
     loaded = load(
         EmbeddingStore.open(cfg.store),

@@ -1,4 +1,4 @@
-"""``projhead plan``: whether vectors need nothing, bits, PCA or a head where they are searched."""
+"""``projhead plan``: say whether vectors need nothing, bits, PCA or a head at a target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from projhead.store.store import EmbeddingStore
 
 
 def run(cfg: DictConfig) -> float:
-    """Print the verdict and what speaks for it; return what is estimated to be found."""
+    """Print the verdict with its evidence; return the estimated recall."""
     folder = run_folder()
     expect_ours(folder, "a plan", ours=(folder / "plan.md").is_file())
     sample = sample_of(

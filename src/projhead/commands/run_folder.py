@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, what its settings are, and whether they still are."""
+"""A run's folder: recognize it, and compare its settings with those given now."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Run:
 
 
 def _read(folder: Path) -> tuple[dict[str, Any] | None, str]:
-    """Return what a run's record says, and what is wrong with it where it cannot be read; none where it is no run's."""
+    """Return a run's record, None where there is none, and why it cannot be read."""
     file = folder / "settings.json"
     if not file.is_file():
         return None, ""

@@ -1,4 +1,4 @@
-"""How overrides are spelled: shorthands that Hydra has no words for, and what older versions called things."""
+"""Spellings of overrides: shorthands that Hydra lacks, and names of older versions."""
 
 from __future__ import annotations
 

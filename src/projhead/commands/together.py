@@ -1,4 +1,4 @@
-"""The runs of one sweep in one table: seeds as mean and deviation."""
+"""One table for the runs of a sweep, with seeds as mean and deviation."""
 
 from __future__ import annotations
 

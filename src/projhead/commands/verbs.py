@@ -1,4 +1,4 @@
-"""What each verb takes: its settings and their ranges, and its groups. The defaults are in ``conf/<verb>.yaml``."""
+"""The settings and groups of each verb, with their ranges; ``conf/<verb>.yaml`` has the defaults."""
 
 from __future__ import annotations
 
@@ -42,11 +42,19 @@ class Paths:
 
 
 @dataclass(frozen=True)
-class Widths:
+class Sizes:
+    """Of the demo."""
+
+    widths: Sequence[Count]
+    documents: Count
+
+
+@dataclass(frozen=True)
+class SizesOf:
     """Of the demo, for each teacher."""
 
-    minilm: Sequence[Count]
-    mpnet: Sequence[Count]
+    minilm: Sizes
+    mpnet: Sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +230,8 @@ class Demo(_Run):
 
     teacher: Literal["minilm", "mpnet"]
     widths: Sequence[Count]
-    of: Widths
+    documents: Count
+    of: SizesOf
 
 
 VERBS: dict[str, type[_Run]] = {

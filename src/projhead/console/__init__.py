@@ -1,1 +1,1 @@
-"""What is shown on a screen, and what is not."""
+"""What the screen shows."""

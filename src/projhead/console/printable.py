@@ -1,4 +1,4 @@
-"""Strangers' text, made safe to print."""
+"""Make foreign text safe to print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One bar on the screen: what runs inside of something that shows one moves that, and shows none of its own."""
+"""One progress bar at a time: inner work moves the outer bar."""
 
 from __future__ import annotations
 

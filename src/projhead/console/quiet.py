@@ -1,4 +1,4 @@
-"""Other libraries' chatter, which a user cannot act on, kept from the screen."""
+"""Silence other libraries' messages that a user cannot act on."""
 
 from __future__ import annotations
 

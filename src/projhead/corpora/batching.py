@@ -1,4 +1,4 @@
-"""Batches of texts of like length under a token budget, so that little is padded."""
+"""Batch texts of like length under a token budget, so that little is padded."""
 
 from __future__ import annotations
 

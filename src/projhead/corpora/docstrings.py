@@ -1,4 +1,4 @@
-"""Docstrings of installed packages: real English text that every machine with projhead has.
+"""Docstrings of installed packages: English text that every machine has.
 
 Sources are parsed, never imported. A docstring's summary line describes its body, which makes a retrieval
 task: known-item search (Azzopardi et al., "Building simulated queries for known-item topics", 2007).

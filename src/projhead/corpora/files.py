@@ -67,7 +67,9 @@ class TextFiles:
         """
         if self.once and split != "all":
             raise ValueError(f"standard input can be read only once: expected split=all, got {split!r}; use a file")
-        columns = [self.column] if self.id_column is None else [self.column, self.id_column]
+        columns = {self.column: "corpus.column"}
+        if self.id_column is not None:
+            columns[self.id_column] = "corpus.id_column"
         rows = read_rows(self.path, columns, self.encoding)
         found = documents_of(rows, self.column, self.id_column, skip_bad=self.skip_bad, source=self.path)
         if self.max_documents is not None:

@@ -64,7 +64,7 @@ class HubDataset:
         """
         rows = load_hub(self.path, self.configuration, self.hub_split, self.revision, streaming=True)
         found = documents_of(
-            checked(iter(rows), [self.column], self.path),
+            checked(iter(rows), {self.column: "corpus.column"}, self.path),
             self.column,
             None,
             skip_bad=self.skip_bad,

@@ -1,4 +1,4 @@
-"""The prose of a docstring: its sentences without code, tables, headings and markup."""
+"""Extract the prose of a docstring: sentences without code, tables, headings and markup."""
 
 from __future__ import annotations
 

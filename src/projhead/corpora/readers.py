@@ -1,4 +1,4 @@
-"""Rows of files, one after another, in memory that does not grow with them.
+"""Stream the rows of files in constant memory.
 
 Bytes that the encoding does not know come through as lone surrogates, so that whoever reads can tell and count them.
 Rows that do not fit their header, and columns or keys that are there twice, are refused: any guess shifts texts.
@@ -12,7 +12,7 @@ import glob
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 Row = dict[str, Any]
+#: Columns that are asked for, or by each the setting that names it.
+Columns = Sequence[str] | Mapping[str, str]
 
 #: Rows of a table decoded at once.
 _CHUNK = 1024
@@ -28,7 +30,7 @@ _CHUNK = 1024
 _LONGEST = 1 << 27
 
 
-def read_rows(path: str, columns: Sequence[str], encoding: str = "utf-8") -> Iterator[Row]:
+def read_rows(path: str, columns: Columns, encoding: str = "utf-8") -> Iterator[Row]:
     """Stream the rows of a file, of all files of a folder or a glob (one format), or of standard input.
 
     Parameters
@@ -36,8 +38,8 @@ def read_rows(path: str, columns: Sequence[str], encoding: str = "utf-8") -> Ite
     path : str
         .txt (one text a line, as column ``text``), .jsonl, .json, .csv, .tsv, .parquet, a folder or a glob of those,
         a folder that ``datasets.Dataset.save_to_disk`` wrote, or ``-`` (standard input, one text a line).
-    columns : sequence of str
-        What every row must have; others may be left out.
+    columns : sequence of str, or mapping of str to str
+        What every row must have, with the settings that name it; others may be left out.
     encoding : str
         Of files of text, such as ``"latin-1"``.
 
@@ -55,19 +57,21 @@ def read_rows(path: str, columns: Sequence[str], encoding: str = "utf-8") -> Ite
         yield from checked(_lines(stream), columns, "standard input")
         stream.detach()
     elif any((Path(path) / name).is_file() for name in ("dataset_info.json", "dataset_dict.json")):
-        yield from checked(_saved_dataset(path, columns), columns, path)
+        yield from checked(_saved_dataset(path, list(columns)), columns, path)
     else:
         for file in _files(path):
-            yield from checked(_READERS[file.suffix](file, columns, kind), columns, str(file))
+            yield from checked(_READERS[file.suffix](file, list(columns), kind), columns, str(file))
 
 
-def checked(rows: Iterator[Row], columns: Sequence[str], source: str) -> Iterator[Row]:
+def checked(rows: Iterator[Row], columns: Columns, source: str) -> Iterator[Row]:
     """Pass rows on that have the columns; errors of reading and of missing columns name the source."""
     done = 0
     try:
         for row in rows:
             if missing := [column for column in columns if column not in row]:
-                raise ValueError(f"expected a column {missing[0]!r}, got {', '.join(map(repr, row))}; name yours")
+                setting = columns.get(missing[0]) if isinstance(columns, Mapping) else None
+                how = f": {setting}=NAME" if setting else ""
+                raise ValueError(f"expected a column {missing[0]!r}, got {', '.join(map(repr, row))}; name yours{how}")
             yield row
             done += 1
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Ids of documents, each there once: what is deleted or found by an id is one document."""
+"""Check that every document's id is unique."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SIZE, _FULL = 1 << 10, 0.6
 
 
 class RowIds:
-    """Check ids as rows stream by, in some 25 bytes a row: digests of 64 bits in order, and a table of their numbers.
+    """Check ids as rows stream by, in some 25 bytes a row: sorted digests of 64 bits and their row numbers.
 
     Two different ids of ten million share a digest, and are refused as one, in 3 of a million cases.
 

@@ -1,4 +1,4 @@
-"""Rows to documents: which texts can be used, and which are kept apart for testing where no split says so."""
+"""Turn rows into documents: skip unusable texts, and hold out a test part where no split is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of tabular files: parquet, csv, tsv, json lines."""
+"""Read columns of parquet, csv, tsv and json lines."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from projhead.corpora.readers import read_rows
+from projhead.corpora.readers import Columns, read_rows
 
 SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".json")
 
 
-def read_columns(path: str | Path, columns: Sequence[str], name: str | None = None) -> pd.DataFrame:
+def read_columns(path: str | Path, columns: Columns, name: str | None = None) -> pd.DataFrame:
     """Read some columns of a file, or of the file called `name` (any ending) in a folder.
 
     Raises
@@ -33,7 +33,7 @@ def read_columns(path: str | Path, columns: Sequence[str], name: str | None = No
     if found.suffix not in SUFFIXES:
         raise ValueError(f"{found}: expected one of the endings {', '.join(SUFFIXES)}")
     if found.suffix == ".parquet":
-        return _parquet(found, columns)
+        return _parquet(found, list(columns))
     rows = list(read_rows(str(found), columns))
     frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(columns))
     # Of .csv and .tsv all is text: ids keep their leading zeros, words such as "null" stay words.

@@ -1,4 +1,4 @@
-"""Texts of files, as a list."""
+"""Read the texts of files as a list."""
 
 from __future__ import annotations
 

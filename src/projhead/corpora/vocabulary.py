@@ -1,4 +1,4 @@
-"""The words of a tokenizer: text for who does not know yet what texts will come."""
+"""The words of a tokenizer, to train on where no texts are known yet."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Databases that a store is loaded into: one file each."""
+"""Load a store into a database; one database a file."""

@@ -1,4 +1,4 @@
-"""LanceDB: Arrow in, as it is."""
+"""LanceDB, loaded from Arrow batches."""
 
 from __future__ import annotations
 

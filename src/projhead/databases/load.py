@@ -1,4 +1,4 @@
-"""Stream a store into a table of a database, index it there, and ask it what exact search answers too."""
+"""Load a store into a database table, index it, and compare its answers with exact search."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _mark(store: EmbeddingStore, schema: pa.Schema, form: Form) -> str:
 
 
 def check_mark(found: str | None, wanted: str, table: str) -> None:
-    """Compare what a table says of itself with what is to be loaded.
+    """Compare a table's mark with the store to be loaded.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Ways from texts to unit rows, one file each."""
+"""Encode texts as unit rows; one kind of encoder a file."""

@@ -1,4 +1,4 @@
-"""An encoder whose documents are stored in fewer bytes."""
+"""An encoder whose document rows go through a codec."""
 
 from __future__ import annotations
 

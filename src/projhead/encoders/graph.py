@@ -1,4 +1,4 @@
-"""What exported graphs share, whichever runtime runs them: texts to padded token ids in batches, rows in order."""
+"""The base of exported graphs: tokenize, batch, run, restore the order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
-from projhead.encoders.sides import IS_QUERY, SIDES, Side
+from projhead.data import IS_QUERY
+from projhead.encoders.sides import SIDES, Side
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import read_record

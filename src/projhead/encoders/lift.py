@@ -1,4 +1,4 @@
-"""The coordinate that keeps a row's length, as a module of a sentence-transformers model."""
+"""A sentence-transformers module that keeps a row's length as one more coordinate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Module
 from sentence_transformers.util import import_from_string
 
-from projhead.encoders.sides import IS_QUERY
+from projhead.data import IS_QUERY
 
 
 class Lift(Module):

@@ -1,4 +1,4 @@
-"""Rows whose lengths matter, as unit rows: a document's length becomes one more coordinate.
+"""Turn rows whose lengths matter into unit rows with one more coordinate.
 
 With L the longest that a document's row may be, a document x becomes ``(x / L, sqrt(1 - |x|^2 / L^2))`` and a query q
 becomes ``(q / |q|, 0)``. Both are unit rows, and their inner product is that of q and x, divided by ``L |q|``: each

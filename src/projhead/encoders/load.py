@@ -1,4 +1,4 @@
-"""The encoder that a folder, a name, a file of vectors or a store stands for."""
+"""Open the encoder that a folder, a name, a file of vectors or a store stands for."""
 
 from __future__ import annotations
 

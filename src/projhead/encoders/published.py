@@ -1,4 +1,4 @@
-"""A teacher known by the digest of its weights, wherever they come from."""
+"""A teacher recognized by the digest of its weights, wherever they come from."""
 
 from __future__ import annotations
 

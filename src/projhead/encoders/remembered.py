@@ -1,4 +1,4 @@
-"""An encoder that encodes a list of texts once."""
+"""An encoder that remembers what it encoded."""
 
 from __future__ import annotations
 

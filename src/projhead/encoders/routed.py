@@ -1,4 +1,4 @@
-"""An exported student with a network for queries and another for documents, a `Router`: a graph for each."""
+"""An exported `Router`: one graph for queries, another for documents."""
 
 from __future__ import annotations
 

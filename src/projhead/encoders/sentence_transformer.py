@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +14,11 @@ from numpy.typing import NDArray
 
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
+from projhead.encoders.fingerprint import fingerprint_of, poolings, with_longest
 from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted, longest_of
-from projhead.encoders.sides import SIDES, Side, prompt_of, route_of, two_sided
+from projhead.encoders.load_model import check_tokens, dimension_of, load_model
+from projhead.encoders.sides import Side, prompt_of, route_of, two_sided
 from projhead.encoders.texts import clean_texts
-from projhead.hub.fetch import beside, hub_problem
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.record import holds, read_record
 from projhead.vectors import Vectors, unit_rows
@@ -29,12 +27,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _DTYPES = ("float32", "float16", "bfloat16")
-#: Digests of weights, by that of the file that they come from.
-_hashed: dict[str, list[str]] = {}
 #: Texts whose tokens are counted at once.
 _WINDOW = 1024
-#: Its token ids tell tokenizers apart: case, accents, punctuation, digits, other scripts.
-_PROBE = "The naïve Café-owner's 1,234.5 €? \t naive cafe; ДОМ, 東京, emoji 🙂 _snake_case_ <b>HTML</b>"
 
 
 class SentenceTransformerEncoder:
@@ -120,8 +114,8 @@ class SentenceTransformerEncoder:
             raise ValueError(f"compute_dtype: expected one of {', '.join(_DTYPES)}, got {compute_dtype!r}")
         if holds(Path(self.path), "encoder"):  # what `train student=...` wrote
             read_record(Path(self.path), "encoder", ())
-        self.model: SentenceTransformer = _load(self.path, revision, device, local_files_only, attention)
-        _check_tokens(self.path, self.model, max_seq_length)
+        self.model: SentenceTransformer = load_model(self.path, revision, device, local_files_only, attention)
+        check_tokens(self.path, self.model, max_seq_length)
         if max_seq_length is not None:
             self.model.max_seq_length = max_seq_length
         given = {"query": query_prompt, "document": document_prompt}
@@ -136,7 +130,7 @@ class SentenceTransformerEncoder:
             self.model.to(getattr(torch, compute_dtype))
         self.longest_found = longest is None and lengths_matter(self.model)
         self.longest = found if longest is None else self._checked(longest)
-        self.width = _dimension(self.model)
+        self.width = dimension_of(self.model)
         self.dimension = self.width + (self.longest is not None)
         self.two_sided = self.longest is not None or two_sided(self.model)
 
@@ -152,13 +146,13 @@ class SentenceTransformerEncoder:
         model = self.model
         return EncoderIdentity(
             self.name,
-            self._fingerprint if self.longest is None else _with(self._fingerprint, self.longest),
+            self._fingerprint if self.longest is None else with_longest(self._fingerprint, self.longest),
             self.dimension,
             similarity=str(model.similarity_fn_name),
             compute_dtype=self._computes_in,
             query_prompt=prompt_of(model, "query"),
             document_prompt=prompt_of(model, "document"),
-            pooling="+".join(_poolings(model)),
+            pooling="+".join(poolings(model)),
             longest=self.longest or 0.0,
         )
 
@@ -248,150 +242,3 @@ class SentenceTransformerEncoder:
             ids = tokenizer(window, truncation=limit is not None, max_length=limit, padding=False)["input_ids"]
             lengths += [len(one) for one in ids]
         return lengths
-
-
-def _check_tokens(path: str, model: SentenceTransformer, asked: int | None) -> None:
-    """Refuse more tokens than a network has positions for, and a tokenizer that cannot pad."""
-    tables = [
-        module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
-        for name, module in model.named_modules()
-        if name.endswith(".position_embeddings") and isinstance(module, torch.nn.Embedding)
-    ]
-    if asked is not None and tables and asked > min(tables):
-        raise ValueError(
-            f"max_seq_length: got {asked:,}, expected at most {min(tables):,}, the positions that the network of "
-            f"{path} has"
-        )
-    tokenizer: Any = model.tokenizer
-    if callable(tokenizer) and getattr(tokenizer, "pad_token", "") is None:
-        raise ValueError(
-            f"{path}: expected a tokenizer that pads, got one without a padding token; set it "
-            "(tokenizer.pad_token = tokenizer.eos_token) and save the tokenizer into the model's folder"
-        )
-
-
-def fingerprint_of(model: SentenceTransformer, weights: str = "") -> str:
-    """Return a digest of what decides a model's vectors: weights, modules, tokens and their limit.
-
-    Taken of the loaded model, so a hub download, a local copy and a re-saved one agree.
-
-    Parameters
-    ----------
-    model : SentenceTransformer
-    weights : str
-        The digest of the file that its weights are, where that is known: they are then hashed once in a process.
-
-    Returns
-    -------
-    str
-        16 hex digits.
-    """
-    tensors = _hashed.get(weights) or sorted(map(_digest, model.state_dict().values()))
-    if weights:
-        _hashed[weights] = tensors
-    # Names of tensors and settings change between library versions; sorted digests and plain facts do not.
-    facts = {
-        "weights": [digest for digest in tensors if digest],
-        **_side_facts(model, None),
-        "prompt": model.prompts.get(model.default_prompt_name or ""),
-        "truncate": model.truncate_dim,
-    }
-    if two_sided(model):
-        facts["sides"] = [{**_side_facts(model, side), "prompt": prompt_of(model, side)} for side in SIDES]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _digest(tensor: torch.Tensor) -> str:
-    """Return the digest of a weight; none of what counts positions."""
-    if not tensor.is_floating_point():
-        return ""
-    raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return hashlib.sha256(repr((tensor.dtype, tuple(tensor.shape))).encode() + raw.data).hexdigest()
-
-
-def _side_facts(model: SentenceTransformer, side: Side | None) -> dict[str, Any]:
-    """Return the modules of a side and what they read."""
-    modules = route_of(model, side)
-    first: Any = modules[0]
-    tokenizer = getattr(first, "tokenizer", model.tokenizer)
-    limit = getattr(first, "max_seq_length", model.max_seq_length)
-    ids = (
-        tokenizer(_PROBE, truncation=True, max_length=limit)["input_ids"]
-        if callable(tokenizer)
-        else tokenizer.encode(_PROBE).ids
-    )
-    return {"modules": [_facts(module) for module in modules], "max_seq_length": limit, "tokens": ids}
-
-
-def _poolings(model: SentenceTransformer) -> list[str]:
-    """Return how tokens become a row, where a module says it."""
-    modes = [mode for module in route_of(model, "document") if (mode := getattr(module, "pooling_mode", None))]
-    return [str(one) for mode in modes for one in ([mode] if isinstance(mode, str) else mode)]
-
-
-def _facts(module: torch.nn.Module) -> list[Any]:
-    config = getattr(module, "config", None)
-    return [
-        type(module).__name__,
-        getattr(module, "pooling_mode", None),
-        type(getattr(module, "activation_function", None)).__name__,
-        *(getattr(config, key, None) for key in ("model_type", "num_attention_heads", "hidden_act")),
-        *(["prompt left out"] if getattr(module, "include_prompt", True) is False else []),
-    ]
-
-
-def _with(fingerprint: str, longest: float) -> str:
-    return hashlib.sha256(f"{fingerprint} longest {float(longest)!r}".encode()).hexdigest()[:16]
-
-
-def _dimension(model: SentenceTransformer) -> int:
-    dimension = model.get_embedding_dimension()
-    if dimension is None:
-        with torch.inference_mode():
-            dimension = len(model.encode("width", show_progress_bar=False))
-    return int(dimension)
-
-
-def _load(
-    path: str, revision: str | None, device: str | None, local_files_only: bool, attention: str | None
-) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-
-    from projhead.encoders.lift import is_lifted, load_lifted
-
-    local = Path(path).is_dir()
-    if not local and (path.startswith((".", "/", "~")) or path.count("/") > 1):
-        raise FileNotFoundError(f"{path}: expected the folder of a model; no such folder")
-    problem = "" if local or local_files_only else hub_problem(path, revision)
-    kept = local_files_only or bool(problem)  # what was downloaded before will do
-    settings = {} if attention is None else {"attn_implementation": attention}
-    try:
-        with no_weight_bars():
-            if local and is_lifted(path):
-                return load_lifted(path, device, local_files_only=True, model_kwargs=settings)
-            return SentenceTransformer(
-                path, revision=revision, device=device, local_files_only=kept, model_kwargs=settings
-            )
-    except Exception as error:  # each library below raises its own kinds
-        reason = problem or (str(error).strip() or type(error).__name__).splitlines()[0]
-        if local:
-            raise ValueError(f"{path}: expected a model that sentence-transformers loads; {reason}") from error
-        raise FileNotFoundError(
-            f"{path!r} is no folder here{beside(path)}, was not downloaded before, and the hub does not give it: "
-            f"{reason}; check the name and the connection, or give a local folder: encoder.path=<folder>"
-        ) from error
-
-
-@contextmanager
-def no_weight_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar for every load and save; downloads still show theirs."""
-    from transformers.utils import logging
-
-    settings: Any = logging  # publishes no types
-    shown = settings.is_progress_bar_enabled()
-    settings.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            settings.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""The two sides of a sentence-transformers model: prompt and modules of each, as its own methods choose them."""
+"""Prompts and modules that a sentence-transformers model uses for queries and for documents."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Side = Literal["query", "document"]
-#: What a graph, which knows no sides, is told beside the tokens of texts: 1 for those that ask.
-IS_QUERY = "is_query"
 SIDES: tuple[Side, Side] = ("query", "document")
 
 #: The names that ``encode_query`` and ``encode_document`` look for among a model's prompts, in this order.

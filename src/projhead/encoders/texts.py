@@ -1,4 +1,4 @@
-"""What every encoder asks of texts before it reads them."""
+"""Clean texts before an encoder reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of vectors that were made elsewhere, with whatever else stands in their rows."""
+"""Read files of vectors, with the other columns of their rows."""
 
 from __future__ import annotations
 

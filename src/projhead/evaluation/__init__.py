@@ -1,1 +1,1 @@
-"""Candidates beside baselines: results, intervals, planning."""
+"""Compare candidates with baselines, and plan."""

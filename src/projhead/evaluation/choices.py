@@ -1,4 +1,4 @@
-"""What can be done about vectors at a target: each way with what it takes, costs and keeps on a sample."""
+"""Measure each way to hold vectors at a target: its bytes, its price and what it keeps."""
 
 from __future__ import annotations
 
@@ -77,7 +77,13 @@ class Asked:
 
 
 def choices(
-    target: Target, asked: Asked, learn: Vectors, rows: Vectors, queries: Vectors, reducers: Sequence[Reducer | None]
+    target: Target,
+    asked: Asked,
+    learn: Vectors,
+    rows: Vectors,
+    queries: Vectors,
+    reducers: Sequence[Reducer | None],
+    changed: str = "PCA",
 ) -> Iterator[Choice]:
     """Measure every reducer in every form that the target has for its width.
 
@@ -91,6 +97,8 @@ def choices(
         Unit rows that are searched, and that search.
     reducers : sequence of Reducer or None
         Fitted, a width each; None for the rows as they are.
+    changed : str
+        What those reducers are, of `KINDS`.
     """
     quarter = len(rows) // 4
     truths = [exact_top_k(queries, part, TOP_K)[1] for part in (rows, rows[:quarter])]
@@ -111,14 +119,9 @@ def choices(
         scores = Scores("plan", f"recall@{TOP_K}", hits[0])
         kept, row_bytes = bootstrap(scores), form.row_bytes(codec, width)
         expected, memory = estimate(kept.value, hits[1].mean(), asked.rows / len(rows)), row_bytes * asked.rows
-        kind, money = _kind(reducer, form.codec == target.alone(width)), asked.money(width, memory)
+        unchanged = "nothing" if form.codec == target.alone(width) else "bits"
+        kind, money = changed if reducer else unchanged, asked.money(width, memory)
         yield Choice(kind, reducer, width, form, row_bytes, memory, money, scores, kept, expected)
-
-
-def _kind(reducer: str, alone: bool) -> str:
-    if not reducer:
-        return "nothing" if alone else "bits"
-    return "PCA" if reducer.startswith("pca") else "head"
 
 
 def _codec(form: Form) -> BaseCodec:

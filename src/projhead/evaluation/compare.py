@@ -1,4 +1,4 @@
-"""Heads beside every baseline, on tasks: the comparison that the house is about."""
+"""Compare heads with every baseline on tasks."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def compare(
     paths = [Path(one) for one in candidates if isinstance(one, str | Path)]
     runs = {path: load_run(path) for path in paths if not holds(path, "export")}
     for reducer in [*flat, *(run[0] for run in runs.values())]:
-        agree(teacher, getattr(reducer, "teacher_", None))
+        agree(teacher, reducer.teacher_ if isinstance(reducer, Reducer) else None)
     source = Remembered(_kept(teacher, stores, show_progress))
     entered = [Candidate("teacher", "reference", source), *_entered([_fitted(one, train) for one in flat], source)]
     for path in paths:
@@ -139,8 +139,8 @@ def _teacher(given: Encoder | None, store: EmbeddingStore | None) -> Encoder:
 
 
 def _fitted(one: Any, train: Any) -> Any:
-    """Return what was fitted as it is, and a fitted clone of what was not."""
-    if not isinstance(one, Reducer) or hasattr(one, "head_"):
+    """Return a fitted candidate as it is, and a fitted clone of any other."""
+    if not isinstance(one, Reducer) or one.is_fitted:
         return one
     if train is None:
         raise ValueError(
@@ -151,7 +151,7 @@ def _fitted(one: Any, train: Any) -> Any:
 
 def _entered(group: Sequence[Reducer | Encoder], source: Encoder) -> list[Candidate]:
     """Return candidates, subjects first, each with the baselines of its width."""
-    seed = int(getattr(group[0], "random_state", 0)) if group else 0
+    seed = next((one.seed for one in group[:1] if isinstance(one, Reducer)), None) or 0
     baselines = [_candidate(one, source, seed) for one in group if isinstance(one, Reducer) and one.role == "baseline"]
     others = [one for one in group if not (isinstance(one, Reducer) and one.role == "baseline")]
     return [*(_candidate(one, source, seed, baselines) for one in others), *baselines]
@@ -163,7 +163,8 @@ def _candidate(one: Any, source: Encoder, seed: int, baselines: Sequence[Candida
     encoder = Reduced(source, one) if isinstance(one, Reducer) else one
     alike = [other for other in baselines if other.encoder.dimension == encoder.dimension]
     if isinstance(one, Reducer):
-        return Candidate(one.kind, one.role, encoder, int(getattr(one, "random_state", seed)), one.codec_, alike)
+        own = seed if one.seed is None else one.seed
+        return Candidate(one.kind, one.role, encoder, own, one.codec_, alike)
     return Candidate(one.name, "subject", encoder, seed, None, alike)
 
 

@@ -1,4 +1,4 @@
-"""From what people write to bytes, and from a sample to all rows."""
+"""Read sizes, and estimate recall on all rows from a sample."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def size_of(text: object) -> int:
 
 
 def estimate(kept: float, quarter: float, factor: float) -> float:
-    """Return what is kept of `factor` times as many rows, from what a quarter of them and all of them keep.
+    """Estimate the recall on `factor` times as many rows from that on a quarter and on all of a sample.
 
     Each fourfold is taken to cost as much as the last: candidates and codes stay as many and as coarse as they are
     while rows crowd. Where a quarter kept less, nothing is gained by more.

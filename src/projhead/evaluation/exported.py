@@ -1,4 +1,4 @@
-"""An artifact to files for other tools, and what measuring those files gave as result rows."""
+"""Export an artifact, and turn what was measured of the files into result rows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Exported(NamedTuple):
 
 def measures_itself(exporter: Exporter, reducer: Reducer) -> bool:
     """Say whether a head alone is exported, of an artifact that keeps vectors to measure it on."""
-    return exporter.encoder is None and hasattr(reducer, "sample_")
+    return exporter.encoder is None and reducer.kept_sample is not None
 
 
 def export_artifact(
@@ -92,8 +92,7 @@ def export_artifact(
     unit = "texts" if exporter.encoder else "vectors"
     teacher = encoder.identity if encoder is not None else reducer.teacher_
     teacher = teacher or EncoderIdentity("unknown", "unknown", int(reducer.n_features_in_))
-    seed = int(getattr(reducer, "random_state", 0))
-    rows = export_rows(f"export/{Path(folder).name}", unit, record, teacher, seed)
+    rows = export_rows(f"export/{Path(folder).name}", unit, record, teacher, reducer.seed or 0)
     return Exported(Path(folder), record, rows)
 
 

@@ -1,4 +1,4 @@
-"""What reducers keep of the neighborhoods of vectors that training did not see."""
+"""Measure on held-out vectors how much of each neighborhood a reducer keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure candidates on tasks, each task's data and the teacher's vectors of them read once."""
+"""Measure candidates on tasks; read each task's data once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn what tasks measured into result rows, with the differences to the best baseline."""
+"""Turn measurements into result rows, with differences to the best baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict on vectors at a target: nothing, bits, PCA or a head, with what speaks for it."""
+"""Advise nothing, bits, PCA or a head for vectors at a target, with the evidence."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def plan(
     found = list(choices(target, asked, learn, rest, sample.queries, known))
     if reducers or not any(_settles(one, asked, target) for one in found):
         heads = _heads(sample, learn, widths, reducers)
-        found += choices(target, asked, learn, rest, sample.queries, heads)
+        found += choices(target, asked, learn, rest, sample.queries, heads, changed="head")
     if not found:
         raise ValueError(f"{target.name}: expected a form for one of the widths, got none; widen widths=[...]")
     ranked = sorted(found, key=lambda one: _rank(one, asked, target))
@@ -222,8 +222,8 @@ def _proven(head: Choice, ranked: Sequence[Choice], asked: Asked, target: Target
     place = _rank(head, asked, target)[0]
     others = [one for one in ranked if one.kind != "head" and (target.hosted or one.memory <= asked.memory)]
     # Where enough is found cost decides; where not, what is found does.
-    rivals = others if place == 1 else [one for one in others if _cost(one) <= _cost(head)]
-    return all(paired_bootstrap(head.scores, one.scores).low > 0 for one in rivals)
+    baselines = others if place == 1 else [one for one in others if _cost(one) <= _cost(head)]
+    return all(paired_bootstrap(head.scores, one.scores).low > 0 for one in baselines)
 
 
 def _forms_of_pca(learn: np.ndarray, widths: Sequence[int], widest: int | None) -> list[Reducer]:

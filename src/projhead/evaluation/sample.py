@@ -1,4 +1,4 @@
-"""A sample of what a teacher says: its rows, and queries that look among them."""
+"""Draw sample rows of a teacher, and queries."""
 
 from __future__ import annotations
 

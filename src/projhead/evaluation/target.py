@@ -1,4 +1,4 @@
-"""Where vectors are to be searched: which widths and codes it takes, what it does when left alone, what it costs."""
+"""A place to search vectors: the widths and codes it takes, its defaults, its price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training from the teacher's vectors to tables and artifacts: of a head, and of a smaller network under it."""
+"""Train from the teacher's vectors to tables and artifacts: a head, or a smaller network with one."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def train_student(
     max_test_rows: int = 10_000,
     seed: int = 0,
 ) -> None:
-    """Distill a small encoder, or go on with it; compare its reduced rows and its own PCA forms with the teacher's.
+    """Distill a small encoder, or go on with it, and compare it and its PCA forms with the teacher.
 
     Parameters are those of `train_head`; `reducer` is the teacher's, fitted.
     """

@@ -1,4 +1,4 @@
-"""The end of a training: baselines, the table, the artifacts."""
+"""End a training: fit baselines, print the table, save artifacts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A student, or a head alone, in forms that other tools load; one form a file."""
+"""Write a student, or a head alone, for other tools; one format a file."""

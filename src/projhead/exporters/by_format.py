@@ -1,4 +1,4 @@
-"""A student, or a head alone, to a folder in a format: the whole of an export."""
+"""Export a student, or a head alone, by the name of a format."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def export(
     else:
         exporter = format
     title = type(exporter).__name__
-    if calibrate is None and exporter.encoder is None:
-        calibrate = getattr(subject, "sample_", None)
+    if calibrate is None and exporter.encoder is None and isinstance(subject, Reducer):
+        calibrate = subject.kept_sample
     if calibrate is None:
         raise UserError(f"calibrate: expected texts or vectors to measure {title} on, got none")
     if exporter.encoder is None:

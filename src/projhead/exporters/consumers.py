@@ -1,4 +1,4 @@
-"""What other tools make of a folder, by their published rules: data that `projhead.exporters.serving` reads."""
+"""The published rules by which other tools read a folder, as data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write an export whole or not at all: write, measure on the written files, record, rename."""
+"""Write an export whole or not at all: write, measure the files, record, rename."""
 
 from __future__ import annotations
 

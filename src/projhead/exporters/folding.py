@@ -1,4 +1,4 @@
-"""A table of tokens that takes a linear head in: one smaller table with the same rows, as model2vec reads it."""
+"""Fold a linear head into a token table, for model2vec."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def folded(student: SentenceTransformer) -> SentenceTransformer:
 
 
 def write_model2vec_layout(student: SentenceTransformer, folder: Path) -> None:
-    """Make what `save_pretrained` wrote of a table one that model2vec loads too: its own names for the same things."""
+    """Add the names by which model2vec loads a token table that `save_pretrained` wrote."""
     path = folder / "model.safetensors"
     rows: torch.Tensor = load_file(path)["embedding.weight"]
     save_file({"embeddings": rows}, path)

@@ -1,4 +1,4 @@
-"""The head alone, for people whose vectors come from an API."""
+"""Export the head alone, for vectors that come from an API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layout of a folder as sentence-transformers of every version, and servers of other makers, read it."""
+"""Lay out a folder as all versions of sentence-transformers, and other servers, read it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _old_settings(module: nn.Module, settings: Path) -> dict[str, Any] | None:
 
 
 def write_graph_layout(student: SentenceTransformer, folder: Path) -> None:
-    """Write beside a graph what tells stock tools how to read texts and what to do with the graph's output.
+    """Write the files by which stock tools read texts for a graph, and its output.
 
     The graph gives finished rows at every token, so that pooling is the mean of equal rows, whatever the teacher's was.
     """

@@ -1,4 +1,4 @@
-"""How near the rows of written files come to those of the float32 student."""
+"""Compare rows of written files with those of the float32 student."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A student with a network for queries and another for documents, written as two students of one."""
+"""Export a `Router` student as one student for queries and one for documents."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
+from projhead.encoders.load_model import no_weight_bars
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.exporters.folding import foldable, folded, hide_table, write_model2vec_layout
 from projhead.exporters.layout import write_long_lived
 from projhead.exporters.parity import both_sides

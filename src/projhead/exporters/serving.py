@@ -1,4 +1,4 @@
-"""For which consumers a folder is right: exact, exact with a setting, or refused and what to do instead."""
+"""Say which consumers give a folder's exact rows: as it is, with a setting, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of tokens in a graph: what other students take, token ids and a mask, to the mean of a text's rows."""
+"""A token table as a graph: token ids and mask in, mean rows out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokenizer of a student beside its graph: it cuts and pads by itself, and knows the prompts."""
+"""Write a student's tokenizer beside its graph, with truncation, padding and prompts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The model hub: folders of projhead go there and come back."""
+"""Send folders to the model hub, and fetch them."""

@@ -1,4 +1,4 @@
-"""What model hubs read on top of a card: license, language, base model, data sets, measured rows as a model-index."""
+"""The metadata of a hub card: license, language, base model, data sets, measured rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def with_front_matter(
     base_model: str | None = None,
     rows: Sequence[Result] = (),
 ) -> str:
-    """Return a card with what is known of its folder on top; what the card says there already stays.
+    """Return a card with its folder's metadata on top; metadata that it has already stays.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Fetch a folder of projhead's from the model hub: the record first, and then what it names."""
+"""Fetch a folder from the model hub: its record first, then the files it names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Send a folder of projhead's to the model hub: what its record names, and the card."""
+"""Send a folder to the model hub: the files its record names, and the card."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Nearest-neighbor indexes behind one door, one file each; the inner product on unit rows everywhere."""
+"""Nearest-neighbor indexes by inner product on unit rows; one a file."""

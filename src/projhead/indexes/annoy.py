@@ -1,4 +1,4 @@
-"""Annoy: forests of random splits, memory-mapped files."""
+"""Annoy: forests of random splits in memory-mapped files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all indexes share: rows, ids and queries checked at the door, and a folder on disk."""
+"""The base of all indexes: checks rows, ids and queries, saves to a folder."""
 
 from __future__ import annotations
 

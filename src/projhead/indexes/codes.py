@@ -1,4 +1,4 @@
-"""Rows to codes, with a codec that is fitted once or came with the store."""
+"""Encode an index's rows by a codec: a new one, or the store's."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class ExactIndex(BaseIndex):
         return int(self.codes.nbytes + sum(array.nbytes for array in self.stored.state.values()))
 
     def footprint(self, n: int, dimension: int) -> Footprint:
-        """Return what `n` rows of a width would take: their codes, and what the codec learns."""
+        """Return the bytes of `n` rows of a width: their codes and the codec's state."""
         codec = self.codec or Cast("float32")
         shared = sum(4 * int(np.prod(shape)) for shape in codec._shapes(dimension).values())
         size = n * codec.bytes_per_vector(dimension) + shared

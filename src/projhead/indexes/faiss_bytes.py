@@ -1,4 +1,4 @@
-"""What FAISS indexes take in memory: measured of one that is there, estimated of one that is not."""
+"""The memory of FAISS indexes, measured or estimated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which id lies in which place of an index."""
+"""Map ids to the places of an index."""
 
 from __future__ import annotations
 

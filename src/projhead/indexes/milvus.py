@@ -235,13 +235,13 @@ class MilvusIndex(BaseIndex):
         return self.footprint(self.ids.n_places, self.dimension).memory
 
     def footprint(self, n: int, dimension: int) -> Footprint:
-        """Return what the rows themselves take: Milvus keeps its own account of what it adds."""
+        """Return the bytes of the rows alone; Milvus adds more."""
         size = n * (4 * dimension + 8)
         return Footprint(size, size)
 
 
 def _server(uri: str) -> str:
-    """Return the address of a server, refusing what is none and what would tell a token."""
+    """Return a server's address; refuse one that is malformed or holds a token."""
     parts = urlsplit(uri)
     if parts.username or parts.password or "token" in parts.query:
         raise ValueError("uri: it would be printed and logged; put the token into MILVUS_TOKEN instead")
@@ -276,7 +276,7 @@ def folder_for_copies() -> Path:
 
 
 def _release(path: str) -> None:
-    """Stop what serves a file; it first writes what it holds in memory."""
+    """Stop the server of a file, which first writes its memory."""
     from milvus_lite.server_manager import server_manager_instance
 
     server_manager_instance.release_server(path)

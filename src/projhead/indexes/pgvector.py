@@ -175,10 +175,10 @@ class PgvectorIndex(BaseIndex):
         ):
             cursor.execute("SELECT set_config(%s, %s, true)", [name, str(value)])
 
-    def _seen(self, among: Places | None) -> tuple[str, list[Any]]:
+    def _seen(self, filter_ids: Places | None) -> tuple[str, list[Any]]:
         """Return which rows are ours as a condition, and its values: of the saved marks, not deleted."""
-        if among is not None:
-            return "mark = ANY(%s::uuid[]) AND place = ANY(%s)", [self._marks, among.tolist()]
+        if filter_ids is not None:
+            return "mark = ANY(%s::uuid[]) AND place = ANY(%s)", [self._marks, filter_ids.tolist()]
         if gone := self._gone():
             return "mark = ANY(%s::uuid[]) AND place <> ALL(%s)", [self._marks, gone]
         return "mark = ANY(%s::uuid[])", [self._marks]
@@ -238,7 +238,7 @@ class PgvectorIndex(BaseIndex):
         return self.footprint(self.ids.n_places, self.dimension).memory
 
     def footprint(self, n: int, dimension: int) -> Footprint:
-        """Return what rows, marks and links take on the server; PostgreSQL keeps its own account of what it adds."""
+        """Return the bytes of rows, marks and links on the server; PostgreSQL adds more."""
         size = n * ((2 if self.rows == "float16" else 4) * dimension * (1 + self.hnsw) + 24 + 8 * self.m * self.hnsw)
         return Footprint(size, size)
 

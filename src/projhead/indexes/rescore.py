@@ -1,4 +1,4 @@
-"""Candidates by a cheap index in memory, compared again by wider codes on disk."""
+"""Search a cheap index in memory, and rescore its candidates by wider codes on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an index is built from: rows that are read block by block."""
+"""Read the rows of an index block by block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nearest candidate against all others, without those that the teacher finds as near."""
+"""The nearest candidate against all others, except those that the teacher finds as near."""
 
 from __future__ import annotations
 

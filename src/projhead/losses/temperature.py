@@ -1,4 +1,4 @@
-"""What a student's similarities are divided by: fitted to where it starts, and learned from there."""
+"""The student's temperature: fitted at the start, then learned."""
 
 from __future__ import annotations
 

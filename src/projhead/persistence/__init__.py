@@ -1,1 +1,1 @@
-"""What lies on disk: files whole or absent, records, the names of our classes."""
+"""Files whole or absent, records, and class names on disk."""

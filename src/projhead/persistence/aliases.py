@@ -1,4 +1,4 @@
-"""What was called otherwise in records of older versions. A class whose arguments changed has ``upgrade`` for that."""
+"""Class names of older versions; changed arguments are the class's ``upgrade``."""
 
 from __future__ import annotations
 

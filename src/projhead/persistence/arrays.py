@@ -1,4 +1,4 @@
-"""Arrays of files, perhaps a stranger's: numbers or a refusal, never an object."""
+"""Read arrays from untrusted files: numbers only, never objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put one folder in the place of another in a single step, where the system can."""
+"""Exchange two folders in one step, where the system can."""
 
 from __future__ import annotations
 

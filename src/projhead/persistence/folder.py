@@ -1,4 +1,4 @@
-"""Two ways to write a folder with a record: in place, where stock tools look for fixed names, and switched.
+"""Write a folder with a record in two ways: in place, under fixed names, or switched.
 
 A switched folder holds data that is written first, and a record that is switched to it in one step:
 

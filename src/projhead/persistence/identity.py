@@ -1,4 +1,4 @@
-"""Which encoder made vectors: what records say of it, and the one rule by which two encoders are the same."""
+"""The identity of an encoder, and the one rule of equality."""
 
 from __future__ import annotations
 

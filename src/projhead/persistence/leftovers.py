@@ -1,4 +1,4 @@
-"""Temporary names, which say whose they are, and what processes that were killed left of them."""
+"""Name temporary files by their process, and remove those of killed ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sweep(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what dead processes left in a folder; what a living one, or one of another host, writes stays."""
+    """Remove the leftovers of dead processes of this host from a folder."""
     for path in folder.iterdir():
         found = re.fullmatch(_LEFTOVER, path.name)
         if found and not _lives(found["host"], int(found["pid"])):
@@ -54,7 +54,7 @@ def recover(path: Path) -> None:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return what is in a folder, in order, without what killed processes left."""
+    """Return the sorted names in a folder, without leftovers of killed processes."""
     return sorted(one.name for one in folder.iterdir() if not re.fullmatch(_LEFTOVER, one.name))
 
 
@@ -75,7 +75,7 @@ def _plain(name: str) -> str:
 
 
 def _lives(host: str | None, pid: int) -> bool:
-    """Say whether a process may still be there: of other hosts nobody knows; names without one are older versions'."""
+    """Say whether a process may still live: one of another host may, a name without one is an older version's."""
     if host is not None and host != _HOST:
         return True
     try:

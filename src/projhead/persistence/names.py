@@ -1,4 +1,4 @@
-"""The names of classes in records: ``head/Linear`` for one of projhead's own, the full path for anyone else's.
+"""Names of classes in records: ``head/Linear`` for projhead's, full paths for others.
 
 A short name says what kind of thing it is and which: the module may move, and folders on disk still open. Classes are
 found by reading the sources of their room, so nothing is listed by hand and nothing is imported that was not asked for.

@@ -1,4 +1,4 @@
-"""Folders that are not ours are left as they are."""
+"""Refuse to write into folders that are not ours."""
 
 from __future__ import annotations
 

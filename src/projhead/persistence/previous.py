@@ -1,4 +1,4 @@
-"""Records of the version before, when each kind had a format of its own: read, never written."""
+"""Read the records of older versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder of projhead's says of itself, in one JSON file whatever the kind, under its own digest.
+"""The record of a folder: one JSON file with digests of itself and of every file.
 
     {"format": "projhead-artifact", "version": 3, "body": {...},
      "files": {"model.safetensors": {"bytes": 98304, "sha256": ...}}, "sha256": ...}

@@ -1,4 +1,4 @@
-"""Describe an object so that JSON holds it, and build it again from that description.
+"""Describe objects as JSON, and build them again.
 
     {"class": "head/Linear", "parameters": {"in_features": 384, "out_features": 64, "bias": false}}
     {"partial": "torch.optim.AdamW", "parameters": {"lr": 0.001}}

@@ -1,1 +1,1 @@
-"""Networks in fewer bits."""
+"""Quantize the weights and products of networks."""

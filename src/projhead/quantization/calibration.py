@@ -1,4 +1,4 @@
-"""What the activations of a graph are on calibration texts."""
+"""Record the activations of a graph on calibration texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every form that a float32 graph can be quantized to, and the texts that static forms are calibrated on."""
+"""The forms a float32 graph can be quantized to, and their calibration texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
-from projhead.encoders.sides import IS_QUERY, SIDES, prompt_of
+from projhead.data import IS_QUERY
+from projhead.encoders.sides import SIDES, prompt_of
 from projhead.encoders.texts import clean_texts
 from projhead.quantization.float16 import to_float16
 from projhead.quantization.int8 import quantize

@@ -1,4 +1,4 @@
-"""An ONNX graph that is written anew, node by node, with its constants in fewer bits."""
+"""Rewrite an ONNX graph node by node, with its constants in fewer bits."""
 
 from __future__ import annotations
 

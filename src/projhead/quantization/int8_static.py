@@ -1,4 +1,4 @@
-"""int8 matrix products whose scales are all known beforehand, from calibration texts.
+"""int8 matrix products with scales known from calibration texts.
 
 Every channel of an activation has a range of its own, as in Xiao et al., "SmoothQuant" (2023), and is shifted to the
 middle of it, as in Wei et al., "Outlier Suppression+" (2023). What is divided out and subtracted goes into the weights

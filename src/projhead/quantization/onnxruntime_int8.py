@@ -1,4 +1,4 @@
-"""ONNX Runtime's own quantizers, for comparison and for smaller files: onnxruntime.quantization does the work.
+"""ONNX Runtime's own quantizers, for comparison and for smaller files.
 
 Their operators are ONNX Runtime's (domain com.microsoft) or are replaced by those when a model is loaded. The scheme is
 that of Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",

@@ -1,4 +1,4 @@
-"""The head fitted again to the rows of a quantized network.
+"""Fit the head again to the rows of a quantized network.
 
 Rounding does not only scatter the rows that enter the head, it also shifts and turns them, much the same way for all
 texts. The affine map back to the float32 network's rows, found by ridge regression toward the identity (Hoerl and

@@ -1,4 +1,4 @@
-"""A fitted reducer on disk: ``config.json``, ``model.safetensors`` and a card, no pickle anywhere."""
+"""Write and read an artifact: ``config.json``, ``model.safetensors`` and a card."""
 
 from __future__ import annotations
 

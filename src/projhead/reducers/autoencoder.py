@@ -1,4 +1,4 @@
-"""An autoencoder: the head that lets a small network put the row together again."""
+"""A head trained with a decoder to rebuild the row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The largest eigenpairs of a symmetric matrix, all of it only where that is cheaper."""
+"""The largest eigenpairs of a symmetric matrix, by the cheaper of two solvers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fit of a head is given, checked."""
+"""Check what the fit of a head is given."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ class Given(NamedTuple):
     rows: Rows
     queries: Rows | None
     pairs: NDArray[np.int64]
+
+    @property
+    def lifted(self) -> bool:
+        """Whether the last coordinate keeps documents' lengths: no query has anything there, and documents have."""
+        asked = self.queries
+        return asked is not None and bool((self.rows[:1, -1] > 0).all()) and not np.any(asked[:, -1])
 
     @property
     def pool(self) -> Rows:

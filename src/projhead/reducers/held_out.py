@@ -1,4 +1,4 @@
-"""Rows held out of a fit, to choose its settings by."""
+"""Hold out rows of a fit to choose its settings by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leading eigenpairs by a Krylov space that grows until what it misses is small."""
+"""Leading eigenpairs by a Krylov space that grows until the residual is small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LeanVec: one linear map for documents and queries, chosen for the inner products between them."""
+"""LeanVec: one linear map that keeps inner products of queries with documents."""
 
 from __future__ import annotations
 

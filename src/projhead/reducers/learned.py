@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from projhead.codecs.base import BaseCodec
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
-from projhead.reducers.given import Given, Rows, checked_pairs
-from projhead.reducers.pca import PCA
+from projhead.reducers.given import Given, checked_pairs
+from projhead.reducers.guarded import drawn, fit_guarded
+from projhead.reducers.head_training import train_head
 from projhead.reducers.spectrum import one_pass
-from projhead.reducers.start import linear_head, measured, shares_of, start_of
+from projhead.reducers.start import start_of
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
 from projhead.store.store import EmbeddingStore
 from projhead.training.codec_start import start_codec
-from projhead.training.recipe import Recipe, filled, make_recipe
-from projhead.vectors import Vectors, unit_rows
+from projhead.training.recipe import Recipe, make_recipe, settled
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
-    from projhead.codecs._fake_quantize import FakeQuantized
-    from projhead.training.guard import Judge
 
-#: With fewer rows none can be spared to judge by.
-_FEW = 100
-#: Below this every row is needed: parts are held out in turn, and the head is trained once more on all.
-_SPARE = 10_000
-#: Rows that judge, and documents among which queries are judged, at most.
-_JUDGING, _AMONG = 2000, 20_000
 #: Arguments of earlier versions.
 _FORMER = {"near", "group", "depth", "max_anchors"}
-
-
-class Trained(NamedTuple):
-    """What one training gives: the head, its numbers, how it ended in words, and what every validation saw."""
-
-    head: nn.Module
-    numbers: dict[str, Any]
-    ending: str
-    history: list[dict[str, float]]
 
 
 class LearnedReducer(Reducer):
@@ -255,190 +235,36 @@ class LearnedReducer(Reducer):
         return self
 
     def _recipe(self, given: Given) -> Recipe:
-        """Return the recipe for what is given, with what was asked for in its place."""
+        """Return the recipe for the given rows, with the arguments that were set in place."""
         (n, d), q = given.rows.shape, 0 if given.queries is None else len(given.queries)
         share = None if self.codec is not None else (min(self._widths) * max(self._widths)) ** 0.5 / d
         recipe = make_recipe(self.purpose, n, q, share)
         names = ("n_queries", "n_anchors", "n_documents", "max_steps", "blend")
         asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return recipe._replace(**asked | _settled(self.head, "hidden_features") | _settled(self.optimizer, "lr"))
+        return recipe._replace(**asked | settled(self.head, "hidden_features") | settled(self.optimizer, "lr"))
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
         """Train the head through a codec, and a copy of the codec with it."""
         fitted, weight = start_codec(codec, given.rows, start_of(given.rows, self.n_components))
         fake = fitted.fake_quantized()
-        held_out = self._held_out(given.pool, min(self.validation_rows, len(given.pool) // 20))
-        trained = self._train(given, recipe, weight, held_out, fake=fake, resume=resume)
-        self.head_, self._training, ending, self.history_ = trained
+        held_out = drawn(given.pool, min(self.validation_rows, len(given.pool) // 20), self.random_state)
+        trained = train_head(self, given, recipe, weight, held_out, fake=fake, resume=resume)
+        self.head_, self._training, ending, self.history_, made = trained
+        self._provenance |= made
         self._training["purpose"] = recipe.purpose
         self.codec_ = fitted.load_trained(fake)
         self.summary_ = f"{recipe}; {ending}"
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""
-        from projhead.training.guard import Judge
-
-        n, judged = len(given.pool), []
-        shares = [recipe.blend] if self.blend is not None else shares_of(recipe.blend)
-        # Rows that will be searched are all trained on, and judge themselves.
-        spared = given.queries is not None or (recipe.purpose == "unseen" and n >= _SPARE)
-        unseen = given.queries is None and recipe.purpose == "unseen"
-        centered = len(given.rows) > 1.5 * self.n_components  # of which two thirds are still enough
-        if self.blend is not None:
-            held_out = self._held_out(given.pool, min(self.validation_rows, n // 20))
-        elif spared:
-            held_out = self._held_out(given.pool, min(_JUDGING, n // (10 if unseen else 20)))
-        else:
-            held_out = self._held_out(given.pool, 0)
-        if self.blend is None and unseen and _FEW <= n < _SPARE:
-            for part, rest in self._folds(given.rows):
-                start = start_of(rest, self.n_components)
-                trained = self._train(Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
-                judge = Judge(unit_rows(part), None, self._widths)
-                judged.append(measured(judge, self._candidates(trained.head, rest, start, shares, centered)))
-        start = start_of(given.rows, self.n_components)
-        trained = self._train(given, recipe, start, held_out, resume=resume)
-        self._training, self.history_ = trained.numbers, trained.history
-        candidates = self._candidates(trained.head, given.rows, start, shares, centered)
-        if self.blend is None and not judged and n >= _FEW:
-            judged.append(measured(self._judge(given, held_out), candidates))
-        self._keep(recipe, trained.ending, candidates, judged)
-
-    def _keep(self, recipe: Recipe, ending: str, candidates: dict[str, nn.Module], judged: list[Vectors]) -> None:
-        """Take the candidate that does best by all judges, or the one that was asked for; say which and why."""
-        from projhead.training.guard import choose
-
-        names = list(candidates)
-        taken = f"{recipe.blend:.0%} of the way to the trained head"
-        why = "as asked" if self.blend is not None else "too few rows to judge by"
-        if judged:
-            forms = [i for i, name in enumerate(names) if name.startswith("PCA")]
-            best, gains = choose(np.concatenate(judged, axis=3), forms, names.index(taken))
-            taken = names[best]
-            near, wide = gains[best].mean(0)
-            why = f"{100 * near:+.1f} points of near and {100 * wide:+.1f} of wide neighborhoods against the best PCA"
-            self._training |= {"gain, near": float(near), "gain, wide": float(wide)}
-        self.head_ = candidates[taken]
-        self._training |= {"purpose": recipe.purpose, "kept": taken}
-        self.summary_ = f"{recipe}; {ending}; kept {taken}: {why}"
+        kept = fit_guarded(self, given, recipe, resume)
+        self.head_, self._training, self.history_ = kept.head, kept.numbers, kept.history
+        self._provenance |= kept.made_by
+        self.summary_ = f"{recipe}; {kept.summary}"
 
     @property
     def _widths(self) -> list[int]:
         return [int(width) for width in (self.n_components, *self.nested)]
-
-    def _candidates(
-        self, trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], centered: bool
-    ) -> dict[str, nn.Module]:
-        """Return the forms of PCA and points on the line from the start to the trained head."""
-        import torch
-
-        from projhead.heads.rotation import Rotation
-
-        weight = torch.from_numpy(start).float()
-        blends = {
-            f"{share:.0%} of the way to the trained head": trained.blended(weight, share)  # type: ignore[operator]
-            for share in shares
-        }
-        if self.blend is not None:
-            return blends
-        if isinstance(trained, Rotation):  # and nothing else
-            return {"PCA (through the origin)": trained.blended(weight, 0), **blends}
-        forms: dict[str, nn.Module] = {"PCA (through the origin)": linear_head(weight)}
-        if centered:
-            forms["PCA (centered)"] = PCA(self.n_components).fit(rows).head_
-        return forms | blends
-
-    def _judge(self, given: Given, held_out: NDArray[np.int64]) -> Judge:
-        """Return what judges one head: held-out rows where there are any, the rows themselves where not."""
-        from projhead.training.guard import Judge
-
-        if given.queries is None:
-            numbers = held_out if len(held_out) else self._held_out(given.rows, min(2 * _JUDGING, len(given.rows)))
-            return Judge(unit_rows(given.rows[numbers]), None, self._widths)
-        numbers = held_out if len(held_out) else self._held_out(given.queries, min(_JUDGING, len(given.queries)))
-        among = self._held_out(given.rows, min(_AMONG, len(given.rows)))
-        return Judge(unit_rows(given.queries[numbers]), unit_rows(given.rows[among]), self._widths)
-
-    def _held_out(self, rows: Rows, size: int) -> NDArray[np.int64]:
-        """Return the numbers of a random choice of rows, sorted; none where that would be too few to say anything."""
-        order = np.random.default_rng(self.random_state).permutation(len(rows))
-        return np.sort(order[: size if size > 20 else 0])
-
-    def _folds(self, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
-        """Yield (part, rest) of the rows: three thirds in turn where there are few, one fifth where there are more."""
-        order = np.random.default_rng(self.random_state).permutation(len(rows))
-        parts = np.array_split(order, 3) if len(rows) < 3000 else [order[: len(rows) // 5]]
-        for part in parts:
-            yield rows[np.sort(part)], rows[np.setdiff1d(order, part)]
-
-    def _train(
-        self,
-        given: Given,
-        recipe: Recipe,
-        start: NDArray[Any],
-        held_out: NDArray[np.int64],
-        *,
-        fake: FakeQuantized | None = None,
-        resume: str | Path | None = None,
-        alone: bool = False,
-    ) -> Trained:
-        """Train a head from its start (k, d); `alone` without the callbacks and loggers of the fit."""
-        # Lightning and torch take seconds to import: who loads and applies a head does without.
-        import torch
-        from torch import nn
-
-        from projhead.heads.residual_mlp import ResidualMLP
-        from projhead.losses.neighbor_kl import NeighborKL
-        from projhead.training.data import RowData
-        from projhead.training.head_module import HeadModule
-        from projhead.training.progress import History, StepProgress
-        from projhead.training.trainer import ending, fit, made_by, make_trainer, take_best
-
-        torch.manual_seed(self.random_state)
-        n, d = given.rows.shape
-        make_head = filled(self.head or ResidualMLP, hidden_features=recipe.hidden_features)
-        head = make_head(in_features=d, out_features=self.n_components)
-        head.initialize(torch.from_numpy(start).float())
-        make_loss = filled(
-            self.loss or NeighborKL, teacher_temperatures=recipe.teacher_temperatures, weights=recipe.weights
-        )
-        loss = copy.deepcopy(self.loss) if isinstance(self.loss, nn.Module) else make_loss()
-        # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
-        coverage = 0.0 if given.queries is None else min(len(given.queries) / n, 1.0)
-        n_queries = round(coverage * recipe.n_queries)
-        module = HeadModule(
-            head,
-            loss,
-            filled(self.optimizer or default_optimizer, lr=recipe.lr),
-            nested=self._widths[1:],
-            codec=fake,
-            raw_codes=self.raw_codes,
-            distortion_weight=self.distortion_weight,
-            query_weight=coverage,
-            document_weight=1 - coverage * (1 - self.document_weight),
-            label_margin=self.label_margin,
-        )
-        data = RowData(
-            *given,
-            held_out,
-            n_queries=max(n_queries, 1),
-            n_anchors=recipe.n_anchors + recipe.n_queries - n_queries,
-            n_documents=recipe.n_documents,
-            steps_per_epoch=self.steps_per_epoch or max(-(-recipe.max_steps // 12), 1),
-            validation_rows=self.validation_rows,
-            seed=self.random_state,
-        )
-        make = self.trainer and filled(self.trainer, max_steps=recipe.max_steps)
-        history = History()
-        watchers = [history, StepProgress("judge" if alone else "train")] if self.verbose else [history]
-        callbacks, logger = (None, None) if alone else (self.callbacks, self.logger)
-        divided = getattr(loss, "by_anchor", False)
-        undivided = "" if divided else f"{type(loss).__name__} is no mean over anchors, of which each would take a part"
-        trainer = make_trainer(make, callbacks, logger, recipe.max_steps, watchers, undivided=undivided)
-        fit(trainer, module, data, resume)
-        self._provenance |= made_by(loss, trainer)
-        numbers = {"steps": trainer.global_step, **take_best(trainer, module)}
-        return Trained(head.cpu().requires_grad_(False).eval(), numbers, ending(trainer), history.checks)
 
     def prefix(self, n_components: int) -> Self:
         """Return this fitted reducer with its first components only, where it was trained for that width.
@@ -468,21 +294,3 @@ class LearnedReducer(Reducer):
         other.teacher_, other._training, other._provenance = teacher, training, provenance
         other.__dict__.pop("sample_", None)
         return other
-
-
-def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019) without decay."""
-    import torch
-
-    return torch.optim.AdamW(parameters, lr=lr or 1e-3, weight_decay=0.0, fused=True)
-
-
-def _settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
-    """Return an argument of the recipe that what makes a head or an optimizer has settled; 0 where it takes none."""
-    if make is None:
-        return {}
-    parameters = inspect.signature(make).parameters
-    if name not in parameters:
-        return {name: 0}
-    default = parameters[name].default
-    return {} if default in (None, inspect.Parameter.empty) else {name: default}

@@ -1,4 +1,4 @@
-"""A linear head as plain arrays: applied by numpy alone, a torch module once one is asked for."""
+"""A linear head as numpy arrays; a torch module only on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Principal component analysis in its three forms, streamed."""
+"""Principal component analysis: centered, uncentered and whitened, streamed."""
 
 from __future__ import annotations
 

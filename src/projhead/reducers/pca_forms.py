@@ -1,4 +1,4 @@
-"""PCA in every form that is in use: the baselines of every comparison."""
+"""Every form of PCA that is a baseline."""
 
 from __future__ import annotations
 

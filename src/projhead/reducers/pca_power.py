@@ -1,4 +1,4 @@
-"""PCA with a whitening power, chosen on the vectors themselves."""
+"""PCA scaled by a power of the variances, chosen on held-out rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from projhead.vectors import Vectors, unit_rows
 
 
 class PCAPower(Reducer):
-    """PCA whose component i is scaled by ``variance_i ** (-power / 2)``, the power and centring chosen by overlap.
+    """PCA whose component i is scaled by ``variance_i ** (-power / 2)``, the power and centering chosen by overlap.
 
     0 is plain PCA, 1 whitens (Su et al., "Whitening Sentence Representations for Better Semantics and Faster
     Retrieval", 2021), what lies between whitens partly, and below 0 the large directions count more. The choice is

@@ -1,4 +1,4 @@
-"""Heads that come with projhead, trained for its two teachers on text that every machine has."""
+"""Trained heads that come with projhead."""
 
 from __future__ import annotations
 

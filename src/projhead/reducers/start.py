@@ -1,18 +1,20 @@
-"""Where the training of a head starts, and the points between there and its end that are tried."""
+"""The start of a head's training, and the points from there to its end that are tried."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.reducers.given import Rows
+from projhead.reducers.given import Given, Rows
+from projhead.reducers.pca import PCA
 from projhead.reducers.spectrum import spectrum
 from projhead.vectors import Vectors
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from projhead.heads.linear import Linear
     from projhead.training.guard import Judge
@@ -41,15 +43,58 @@ def shares_of(recipe: float) -> list[float]:
     return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
 
 
-def linear_head(weight: Tensor) -> Linear:
+class Tried(NamedTuple):
+    """A head that may be kept, and whether it is PCA."""
+
+    head: nn.Module
+    is_pca: bool = False
+
+
+def candidates(
+    trained: nn.Module, given: Given, start: NDArray[Any], shares: Sequence[float], *, centered: bool
+) -> dict[str, Tried]:
+    """Return by name the forms of PCA, the centered one where wanted, and points on the way to the trained head."""
+    from projhead.heads.rotation import Rotation
+
+    blends = blended(trained, start, shares)
+    if isinstance(trained, Rotation):  # and nothing else
+        return {"PCA (through the origin)": Tried(_at(trained, start, 0), True), **blends}
+    forms = {"PCA (through the origin)": Tried(linear_head(start), True)}
+    if given.lifted:  # their mean, of which the start has no axis, is how long they are
+        forms["PCA (uncentered)"] = Tried(PCA(len(start), center=False).fit(given.rows).head_, True)
+    if centered:
+        forms["PCA (centered)"] = Tried(PCA(len(start)).fit(given.rows).head_, True)
+    return forms | blends
+
+
+def blended(trained: nn.Module, start: NDArray[Any], shares: Sequence[float]) -> dict[str, Tried]:
+    """Return by name points on the line from the start (k, d) to the trained head."""
+    return {way_to(share): Tried(_at(trained, start, share)) for share in shares}
+
+
+def way_to(share: float) -> str:
+    """Name a point on the line from the start to the trained head."""
+    return f"{share:.0%} of the way to the trained head"
+
+
+def _at(trained: nn.Module, start: NDArray[Any], share: float) -> nn.Module:
+    import torch
+
+    point: nn.Module = trained.blended(torch.from_numpy(start).float(), share)  # type: ignore[operator]
+    return point
+
+
+def linear_head(weight: NDArray[Any]) -> Linear:
     """Return a linear map (k, d) as a head."""
+    import torch
+
     from projhead.heads.linear import Linear
 
     head = Linear(weight.shape[1], weight.shape[0])
-    head.initialize(weight)
+    head.initialize(torch.from_numpy(weight).float())
     return head.requires_grad_(False)
 
 
-def measured(judge: Judge, candidates: dict[str, nn.Module]) -> Vectors:
+def measured(judge: Judge, tried: dict[str, Tried]) -> Vectors:
     """Return what each candidate keeps (candidates, widths, neighborhoods, rows)."""
-    return np.stack([judge(head) for head in candidates.values()])
+    return np.stack([judge(one.head) for one in tried.values()])

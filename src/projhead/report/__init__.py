@@ -1,1 +1,1 @@
-"""Tables and one page made of result rows: no number in them comes from anywhere else."""
+"""Tables and one page, made of result rows alone."""

@@ -1,4 +1,4 @@
-"""What a vector's bytes buy, however they are spent: on dimensions or on codes."""
+"""Draw quality against bytes of a vector, for widths and codes."""
 
 from __future__ import annotations
 

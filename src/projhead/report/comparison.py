@@ -1,4 +1,4 @@
-"""What a comparison found: result rows that print, plot and become a frame."""
+"""A comparison's result rows: print, plot, convert to a frame."""
 
 from __future__ import annotations
 

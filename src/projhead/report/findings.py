@@ -1,4 +1,4 @@
-"""What was found, in a few rows: every subject at every width beside the best baseline, losses like gains."""
+"""Each subject at each width beside the best baseline."""
 
 from __future__ import annotations
 

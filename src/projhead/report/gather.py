@@ -1,4 +1,4 @@
-"""All result rows below some folders, and the curves of the trainings that wrote them."""
+"""Find all result rows and training curves below some folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One static page of everything measured; it needs no network, and reads as well without its script."""
+"""One static HTML page of everything measured; it needs no network."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _drawn(picture: pictures.Picture) -> tuple[str, Markup]:
 
 
 def _best(table: Table) -> list[set[int]]:
-    """Return the columns in which each row is the best of its size, by the mean of its seeds, the teacher left out."""
+    """Return the columns in which each row has the best mean of its size, without the teacher."""
     size = table.header.index("bytes" if "bytes" in table.header else "dimensions")
     named = [number for number, name in enumerate(table.header[: table.keys]) if name != "seed"]
     others = [number for number, role in enumerate(table.roles) if role != "reference"]

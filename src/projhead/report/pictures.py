@@ -1,4 +1,4 @@
-"""Pictures of result rows and training curves, as SVG to stand in a page; the same rows give the same bytes."""
+"""Draw result rows and training curves as reproducible SVG."""
 
 from __future__ import annotations
 

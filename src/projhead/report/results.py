@@ -1,4 +1,4 @@
-"""Result rows: one number each, appended to a jsonl file that every table and picture is made from."""
+"""Result rows: one number each, in a jsonl file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Result rows as one frame, in the order that tables and pictures show."""
+"""Result rows as one sorted frame."""
 
 from __future__ import annotations
 

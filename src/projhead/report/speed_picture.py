@@ -1,4 +1,4 @@
-"""How fast exports encode, against what they keep, and what the hardware allows."""
+"""Draw encoding speed against quality, with the hardware's limit."""
 
 from __future__ import annotations
 

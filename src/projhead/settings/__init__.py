@@ -1,1 +1,1 @@
-"""What a setting may be: ranges, and the check of settings against the signature of what takes them."""
+"""Ranges of settings, and their checks."""

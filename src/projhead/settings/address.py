@@ -1,4 +1,4 @@
-"""Where a database is, in words that can be printed: without a password or a token."""
+"""Database addresses without passwords or tokens."""
 
 from __future__ import annotations
 

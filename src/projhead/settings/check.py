@@ -1,4 +1,4 @@
-"""Check settings against the signature of what takes them, before anything is computed."""
+"""Check settings against the signature of what takes them."""
 
 from __future__ import annotations
 

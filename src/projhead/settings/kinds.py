@@ -1,4 +1,4 @@
-"""Annotations, tightened for settings and put into words."""
+"""Tighten annotations for settings, and put them into words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that ``conf/`` names, for Python: ``option("codec", "pq:32")`` is what ``codec=pq:32`` is to a verb."""
+"""The options of ``conf/`` by name: ``option("codec", "pq:32")``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def options_of(group: str) -> list[str]:
 
 
 def without_file() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield (group, option, what its yaml would say) of the options that have none, but stand in ``names.yaml``."""
+    """Yield (group, option, settings) of the options in ``names.yaml``."""
     for group, names in _names().items():
         for name in names:
             yield group, name, read_option(group, name)
@@ -69,7 +69,7 @@ def first_parameter(group: str, name: str) -> str:
 
 
 def node_of(group: str, name: str, **parameters: Any) -> dict[str, Any]:
-    """Return what a yaml says, ``{"_target_": ..., ...}``, with other values for some parameters.
+    """Return an option's settings, ``{"_target_": ..., ...}``, with some parameters replaced.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def _names() -> dict[str, dict[str, dict[str, Any]]]:
 
 @cache
 def read_option(group: str, name: str) -> dict[str, Any]:
-    """Return what an option's yaml says, what has no default as ``???``."""
+    """Return an option's settings; ``???`` stands for one without a default."""
     if file := source_of(group, name):
         return _loaded(file)
     node = dict(_names()[group][name])

@@ -1,4 +1,4 @@
-"""Ranges of numbers, for the annotations of constructors. Settings are checked against them."""
+"""Ranges of numbers as annotations of constructors."""
 
 from __future__ import annotations
 

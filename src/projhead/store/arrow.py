@@ -1,4 +1,4 @@
-"""A store's unit rows for other programs, as Arrow record batches, in forms that anyone may compare as they are."""
+"""A store's unit rows as Arrow record batches."""
 
 from __future__ import annotations
 

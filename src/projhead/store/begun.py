@@ -1,4 +1,4 @@
-"""What lies in the folder of a store before anything is encoded: nothing, or a part of what is wanted."""
+"""Look at what a store's folder holds before encoding: nothing, or a part to go on with."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _record(encoder: Encoder) -> dict[str, Any] | None:
 
 
 def compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document], marks: Marks | None) -> None:
-    """Check that a whole shard is still whole, and of these documents; with no `marks` texts are known to be the same.
+    """Check that a shard is whole and holds these documents; without `marks` their texts are known to be equal.
 
     Raises
     ------

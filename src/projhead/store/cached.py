@@ -1,4 +1,4 @@
-"""An encoder that encodes the same texts once."""
+"""An encoder that keeps its vectors in stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codec of a store of codes: fitted once, saved beside them, and the same ever after."""
+"""The codec of a store of codes: fitted once, saved beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts to a store of their vectors, found again rather than made twice."""
+"""Embed texts in a store, or find the store that holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests of texts and documents: each text is hashed once, as it comes."""
+"""Digests of texts and documents; each text is hashed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a store of vectors says about itself, in ``manifest.json``."""
+"""A store's ``manifest.json``."""
 
 from __future__ import annotations
 

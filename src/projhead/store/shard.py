@@ -1,4 +1,4 @@
-"""One shard of a store: an Arrow file with ids, texts and vectors or codes, whole or absent."""
+"""A shard: one Arrow file of ids, texts and vectors or codes."""
 
 from __future__ import annotations
 

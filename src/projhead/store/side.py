@@ -1,4 +1,4 @@
-"""Which side of an encoder a store holds."""
+"""The side of an encoder that a store holds."""
 
 from __future__ import annotations
 

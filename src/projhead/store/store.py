@@ -1,4 +1,4 @@
-"""Vectors on disk, as floats or codes: a folder of Arrow shards that `datasets` memory-maps, and a manifest."""
+"""A store: Arrow shards of vectors or codes, memory-mapped, and a manifest."""
 
 from __future__ import annotations
 

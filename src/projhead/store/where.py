@@ -1,4 +1,4 @@
-"""Which rows of a store have what is asked of their columns."""
+"""Select a store's rows by their columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts to a store, shard by shard.
+"""Write texts to a store, shard by shard.
 
 A shard is whole or absent. The manifest is written anew after each one, so that an interrupted encode goes on
 at the last whole shard; a shard's bytes depend on its documents and the encoder alone.

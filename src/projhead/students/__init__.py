@@ -1,1 +1,1 @@
-"""Smaller networks for a teacher's head: what they start from, and how they are distilled."""
+"""Smaller networks for a head, and their distillation."""

@@ -1,4 +1,4 @@
-"""The student: a teacher's network with the head inside, as a stock `SentenceTransformer`."""
+"""Assemble teacher and head into a stock `SentenceTransformer`."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _check(
     model: SentenceTransformer, reducer: Reducer, teacher: EncoderIdentity | None, *, lifted: bool = False
 ) -> None:
     """Refuse a reducer that does not belong behind the model, and a model that takes none."""
-    if not hasattr(reducer, "head_"):
+    if not reducer.is_fitted:
         raise ValueError(f"expected a fitted reducer, got {reducer}; call fit, or load one with load_reducer")
     if teacher is not None:
         reducer.check_fits(teacher)

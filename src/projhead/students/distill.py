@@ -1,4 +1,4 @@
-"""A smaller student: a start, distilled from the teacher's cached vectors."""
+"""Distill a smaller network from the teacher's stored vectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sentence_transformers.sentence_transformer.modules import Router
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder, no_weight_bars
+from projhead.encoders.load_model import no_weight_bars
+from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.encoders.sides import prompt_of
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.folder import check_place, in_place

@@ -1,4 +1,4 @@
-"""A teacher and texts to a student, in one call."""
+"""From a teacher and texts to a student, in one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The teacher with some of its layers."""
+"""A student with some of the teacher's layers."""
 
 from __future__ import annotations
 

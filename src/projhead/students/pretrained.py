@@ -1,4 +1,4 @@
-"""Another encoder, trained before, as the student of any teacher."""
+"""A student that starts from another trained encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of token vectors and their mean: no attention, for the largest corpora."""
+"""A student without attention: the mean of token vectors."""
 
 from __future__ import annotations
 

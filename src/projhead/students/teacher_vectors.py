@@ -1,4 +1,4 @@
-"""The teacher's vectors of all that a training needs."""
+"""Encode everything that a training needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from projhead.students.distill import Texts
 
 
 class TeacherVectors(NamedTuple):
-    """The teacher's vectors of what a run needs; `pairs` says which document answers which query, by their numbers.
+    """The teacher's vectors of a run's texts; `pairs` holds numbers of a query and of its answer.
 
     `texts` are all that have vectors, sentences that heads are not trained on among them; `corpus` is what records say
     of it.

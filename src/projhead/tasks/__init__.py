@@ -1,1 +1,1 @@
-"""Measurements that any encoder can take, one file each: values per item, so that intervals can be drawn."""
+"""Tasks that measure any encoder, one value an item; one a file."""

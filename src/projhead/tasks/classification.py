@@ -1,4 +1,4 @@
-"""Classification of texts from their vectors alone."""
+"""Classify texts by their vectors."""
 
 from __future__ import annotations
 
@@ -83,5 +83,9 @@ class Classification:
     def _read(self, path: Path, split: str) -> Labeled:
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: expected a folder with files {self.train_split} and {self.test_split}")
-        frame = read_columns(path, [self.text_column, self.label_column], split)
+        named = {
+            self.text_column: "task.classification.text_column",
+            self.label_column: "task.classification.label_column",
+        }
+        frame = read_columns(path, named, split)
         return texts_of(frame, self.text_column, path / split), texts_of(frame, self.label_column, path / split)

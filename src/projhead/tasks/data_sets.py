@@ -1,4 +1,4 @@
-"""Which data sets a task's `path` means."""
+"""Find the data sets that a task's `path` means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a collection keeps of a task's texts."""
+"""Encode a task's documents, as a store would keep them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from projhead.vectors import Vectors
 
 
 def stored(encoder: Encoder, rows: Vectors) -> Vectors:
-    """Return an encoder's unit rows (n, d) as they are found in a collection.
+    """Return unit rows (n, d) as the encoder's store would give them back.
 
-    They differ for an encoder that stores its documents in fewer bytes. Tasks without a search keep to the same side of
-    things: of a pair of sentences the second is stored, of labeled texts those trained on, of neighborhoods all but the
-    text whose they are.
+    Only an encoder that stores codes changes them. Tasks without a search store one side too: the second sentence of a
+    pair, the labeled texts that train, all neighbors of a text.
     """
     return encoder.stored(rows) if isinstance(encoder, Storing) else rows

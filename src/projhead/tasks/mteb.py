@@ -1,4 +1,4 @@
-"""Tasks of the mteb package, measured by its own code."""
+"""Run tasks of the mteb package."""
 
 from __future__ import annotations
 

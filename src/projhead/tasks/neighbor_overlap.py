@@ -1,4 +1,4 @@
-"""How much of the teacher's neighborhoods an encoder keeps."""
+"""Measure how much of the teacher's neighborhoods an encoder keeps."""
 
 from __future__ import annotations
 

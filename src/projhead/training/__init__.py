@@ -1,1 +1,1 @@
-"""How a head is trained: batches, the one LightningModule, progress and resuming."""
+"""Train heads and smaller networks with Lightning."""

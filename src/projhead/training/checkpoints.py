@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, and the one before where they are not.
+"""Read the latest checkpoint that is whole.
 
 A checkpoint of torch is a zip. Its comment, which ends the file, is the digest of all before it: the zip's own check
 sums leave out what lies between its members.

@@ -1,4 +1,4 @@
-"""Where a codec and the head before it start from."""
+"""Fit a codec and a head's start to each other."""
 
 from __future__ import annotations
 

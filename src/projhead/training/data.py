@@ -1,4 +1,4 @@
-"""The DataModule: batches of all rows but those held out, which validate."""
+"""The DataModule of rows."""
 
 from __future__ import annotations
 

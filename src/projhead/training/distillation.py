@@ -1,4 +1,4 @@
-"""What trainings of heads and networks share: a loss for each width, its temperatures, the overlap that validates."""
+"""The LightningModule that heads and networks share: losses, temperatures, validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far toward its trained head a reducer may go, by rows that it was not trained on."""
+"""Judge by held-out rows how far toward its trained head a reducer may go."""
 
 from __future__ import annotations
 

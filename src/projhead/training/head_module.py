@@ -1,4 +1,4 @@
-"""The LightningModule of heads: rows, the head over them, and how near its neighbors are to the teacher's."""
+"""The LightningModule of heads, trained on rows."""
 
 from __future__ import annotations
 

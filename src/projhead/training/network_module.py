@@ -1,4 +1,4 @@
-"""The LightningModule of smaller students: a network and its head, trained on texts toward the teacher's rows."""
+"""The LightningModule of smaller networks, trained on texts."""
 
 from __future__ import annotations
 

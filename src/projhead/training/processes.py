@@ -1,4 +1,4 @@
-"""Several processes that train one head: which one this is, and what the first does alone.
+"""Tell the processes of one training apart.
 
 Lightning starts the others of ``trainer.devices=2`` when the first comes to train; torchrun starts all at once.
 """

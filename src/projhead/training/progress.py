@@ -1,4 +1,4 @@
-"""What a training shows and remembers: one bar over all steps, and what every validation saw."""
+"""Show one bar over all steps, and remember every validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long, how wide and how fast a head is trained: what follows from how many rows there are, and their purpose."""
+"""Choose steps, widths and rates of a training by its rows and its purpose."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Recipe(NamedTuple):
 
 
 def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Recipe:
-    """Return the recipe for n rows, q query-like rows and a share k / d of the dimensions; None where they are coded.
+    """Return the recipe for n rows, q query-like rows and a share k / d of the dimensions, None with a codec.
 
     Rows to come are met by what few rows cannot teach: the fewer there are, the nearer the head stays to its start, and
     wide neighborhoods count too. Rows that are searched are learned as hard as pays; the more dimensions are kept, the
@@ -101,3 +101,14 @@ def _hidden(width: float) -> int:
 
 def _within(least: float, value: float, most: float) -> float:
     return max(least, min(value, most))
+
+
+def settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
+    """Return an argument of the recipe that what makes a head or an optimizer has settled; 0 where it takes none."""
+    if make is None:
+        return {}
+    parameters = inspect.signature(make).parameters
+    if name not in parameters:
+        return {name: 0}
+    default = parameters[name].default
+    return {} if default in (None, inspect.Parameter.empty) else {name: default}

@@ -1,4 +1,4 @@
-"""What a step compares: queries and some documents, with many documents."""
+"""Draw the queries and documents of a step."""
 
 from __future__ import annotations
 

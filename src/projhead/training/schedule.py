@@ -1,4 +1,4 @@
-"""How a rate of learning goes: up, then down."""
+"""The learning rate: up, then down."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEDULE = {"warm up": "5% of the steps", "then": "a cosine to zero", "rate of t
 def distillation_optimizer(
     optimizer: Callable[..., torch.optim.Optimizer], module: nn.Module, losses: nn.Module, steps: int
 ) -> OptimizerLRScheduler:
-    """Return an optimizer of what a module learns; what its losses learn goes twenty times as fast, without decay."""
+    """Return a module's optimizer; parameters of its losses learn twenty times as fast, without decay."""
     of_losses = {id(parameter) for parameter in losses.parameters()}
     learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
     made = optimizer([{"params": [parameter for parameter in learned if id(parameter) not in of_losses]}])

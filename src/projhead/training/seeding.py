@@ -1,4 +1,4 @@
-"""Randomness of a fit that is its own, and a Lightning that says only what matters."""
+"""Seed a fit without touching the caller's random state, and quiet Lightning."""
 
 from __future__ import annotations
 

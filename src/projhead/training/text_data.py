@@ -1,4 +1,4 @@
-"""The DataModule of texts: batches of like length under a token budget, and the teacher's rows of what is near them."""
+"""The DataModule of texts: batches of like length with the teacher's rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of Lightning: what correctness needs, its best weights taken, and how it ended."""
+"""Run a Lightning trainer, take its best weights, and say how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors as people keep them, as unit rows, and their neighbors."""
+"""Unit rows and their neighbors."""
 
 from projhead.vectors.neighbors import exact_top_k, neighbor_overlap
 from projhead.vectors.unit import Vectors, unit_rows

@@ -1,4 +1,4 @@
-"""Vectors as people keep them, as one array of floats: tensors, columns of lists, Arrow, JSON."""
+"""Convert tensors, columns of lists, Arrow and JSON to one array of floats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def as_rows(x: Any, name: str = "vectors") -> Any:
-    """Return what holds vectors as an array (n, d); what numpy and scikit-learn read by themselves stays as it is.
+    """Return vectors as an array (n, d); what numpy and scikit-learn read themselves stays as it is.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def is_tensor(x: Any) -> TypeGuard[torch.Tensor]:
 
 
 def of_arrow(column: pa.Array | pa.ChunkedArray, name: str = "vectors") -> NDArray[Any]:
-    """Return a column of Arrow, of lists or of JSON strings, as an array (n, d); one chunk of floats is not copied.
+    """Return an Arrow column of lists or JSON strings as an array (n, d), one chunk of floats without a copy.
 
     Raises
     ------

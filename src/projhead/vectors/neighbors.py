@@ -1,4 +1,4 @@
-"""Exact nearest neighbors, and how many of them two spaces share."""
+"""Exact nearest neighbors, and the overlap of two spaces' neighborhoods."""
 
 from __future__ import annotations
 

@@ -5,12 +5,18 @@ Rows are of unit length everywhere in projhead, so the inner product is the cosi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from projhead.vectors.as_rows import as_rows
 
 Vectors = NDArray[np.float32]
+
+#: Rows worked on at once: bounds memory on memory-mapped input.
+_BLOCK = 65_536
 
 
 def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
@@ -43,3 +49,10 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
     norms[norms == 0] = 1
     unit: Vectors = rows / norms
     return unit
+
+
+def unit_blocks(rows: NDArray[Any], name: str = "vectors") -> Iterator[tuple[slice, Vectors]]:
+    """Yield (which rows, those rows at unit length as float32), block by block."""
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, min(start + _BLOCK, len(rows)))
+        yield block, unit_rows(rows[block], name)
