@@ -14,7 +14,8 @@ from projhead.data import Document, Footprint, Scores
 from projhead.persistence.identity import EncoderIdentity
 from projhead.vectors import Vectors
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @runtime_checkable

@@ -72,7 +72,8 @@ class _Worker:
     """A process of a node that holds the function."""
 
     def __init__(self, function: list[Any]) -> None:
-        self.reference, self.function = function[0], None
+        self.reference = function[0]
+        self.function: Any = None
 
     def placed(self) -> None:
         """Answer."""
