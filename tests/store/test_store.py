@@ -168,21 +168,20 @@ import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
 sys.path.insert(0, {folder!r})
-import projhead.persistence.record
+import projhead.store.manifest
 import projhead.store.shard
 from test_store import Hashing, _write
 
-manifest_json, atomic_file, calls = projhead.persistence.record.write_json, projhead.store.shard.atomic_file, 0
+atomic_file, calls = projhead.store.shard.atomic_file, 0
 
 def second_time():
     global calls
     calls += 1
     return calls == 2
 
-def killed_before_the_manifest(*arguments):
-    if second_time():
-        os.kill(os.getpid(), signal.SIGKILL)
-    manifest_json(*arguments)
+def killed_within_the_line(path, line):
+    path.write_text(line[:50])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 @contextmanager
 def killed_within_the_shard(path):
@@ -193,7 +192,7 @@ def killed_within_the_shard(path):
             os.kill(os.getpid(), signal.SIGKILL)
 
 if {where!r} == "manifest":
-    projhead.persistence.record.write_json = killed_before_the_manifest
+    projhead.store.manifest.append_line = killed_within_the_line
 if {where!r} == "shard":
     projhead.store.shard.atomic_file = killed_within_the_shard
 _write(Path({path!r}), Hashing(fail_after=30 if {where!r} == "encode" else 1000, kill=True))
@@ -402,3 +401,25 @@ def test_a_store_whose_corpus_was_known_as_a_whole_is_compared_with_all_texts(tm
     with pytest.raises(ValueError, match="was begun by a training or an evaluation: go on with that"):
         _write(tmp_path / "s", documents=other)
     assert _write(tmp_path / "s", fingerprint=fingerprint(TEXTS)).texts == TEXTS
+
+
+def test_a_shard_costs_a_line_and_not_a_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    write = Manifest.write
+    monkeypatch.setattr(Manifest, "write", lambda self, folder: (written.append(len(self.shards)), write(self, folder)))
+    _write(tmp_path / "undisturbed", shard_rows=2)
+    assert written == [1, 25]
+    with pytest.raises(RuntimeError, match="interrupted"):
+        _write(tmp_path / "s", Hashing(fail_after=20), shard_rows=2)
+    journal = tmp_path / "s" / "shards.jsonl"
+    lines = journal.read_text()
+    assert len(lines.splitlines()) == 9
+    assert Manifest.read(tmp_path / "s").rows == 20
+    journal.write_text(lines.replace('"row', '"raw'))
+    with pytest.raises(ValueError, match=r"manifest.json is damaged"):
+        Manifest.read(tmp_path / "s")
+    journal.write_text(lines)
+    Manifest.read(tmp_path / "s").write(tmp_path / "s")
+    journal.write_text(lines)  # as a process leaves it that is killed before it is gone
+    _write(tmp_path / "s", shard_rows=2)
+    assert _files(tmp_path / "s") == _files(tmp_path / "undisturbed")

@@ -1,7 +1,7 @@
 """Write texts to a store, shard by shard.
 
-A shard is whole or absent. The manifest is written anew after each one, so that an interrupted encode goes on
-at the last whole shard; a shard's bytes depend on its documents and the encoder alone.
+A shard is whole or absent, and noted when it is there, so that an interrupted encode goes on at the last whole shard; a
+shard's bytes depend on its documents and the encoder alone.
 """
 
 from __future__ import annotations
@@ -109,9 +109,11 @@ def write_store(
             raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
         known = fingerprint is not None and before == fingerprint
         if known and manifest.complete and codec is None:
+            manifest.fold(folder)
             return EmbeddingStore.open(folder).by(encoder)
         stream = iter(documents)
         compare(folder, manifest, stream, known=known)
+        manifest.fold(folder)
         rows_of = partial(encode_rows, encoder=encoder, side=manifest.side)
         parts = [] if manifest.complete else _parts(stream, shard_rows, len(manifest.shards))
         with progress(
@@ -127,8 +129,7 @@ def write_store(
                 columns=columns, marked=not before,
             )  # fmt: skip
             for shard in engine.map(shard_of, parts):
-                manifest.shards.append(shard)
-                manifest.write(folder)
+                manifest.add(folder, shard)
                 bar.update(manifest.rows - bar.n)  # what the encoder's batches did not move it by
         if not manifest.shards:
             raise ValueError(f"{name}: expected at least one document, got none")
