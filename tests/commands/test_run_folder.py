@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.commands import train
-from projhead.commands.compose import composed
+from projhead.commands.in_process import run_verb
 from projhead.corpora.split import in_test
 from projhead.errors import UserError
 from projhead.reducers.base import load_reducer
@@ -28,8 +27,7 @@ SMALL = ["n_components=4", "head=linear", "reducer.blend=1",
 
 
 def run(folder: Path, *overrides: str) -> float:
-    folder.mkdir(parents=True, exist_ok=True)
-    return train.run(composed("train", overrides, folder))
+    return run_verb("train", overrides, folder)
 
 
 @pytest.fixture

@@ -107,8 +107,7 @@ class Run:
         found = {key: settings.get(key) for key in self.keys}
         for part in ("reducer", "student"):
             if isinstance(found.get(part), dict):
-                deciding = {name: value for name, value in found[part].items() if name not in _UNDECIDING}
-                found[part] = deciding or None  # no student was {} in older versions
+                found[part] = {name: value for name, value in found[part].items() if name not in _UNDECIDING}
         return found
 
     def _clear(self) -> None:

@@ -29,7 +29,7 @@ _DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components",
 def run(cfg: DictConfig) -> float:
     """Train, compare, save; return the reducer's overlap of the 10 nearest (or 1) on held-out vectors."""
     folder = run_folder()
-    smaller = cfg.student is not None
+    smaller = bool(cfg.student)  # student=same is an empty choice
     _check_processes(cfg, smaller)
     with first_alone():
         begun = Run(folder, "train", _DECIDING)
