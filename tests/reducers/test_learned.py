@@ -16,6 +16,7 @@ from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
+from projhead.encoders.lifted import lifted
 from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.reducers.base import Reducer, load_reducer
@@ -48,6 +49,17 @@ def test_queries_move_the_head_toward_their_own_neighbors() -> None:
 
     alone = LearnedReducer(4, max_steps=150).fit(documents)
     assert kept(LearnedReducer(4, max_steps=150).fit(documents, queries=seen)) > kept(alone) + 0.2
+
+
+def test_where_lengths_matter_the_guard_knows_the_pca_that_keeps_them() -> None:
+    generator = np.random.default_rng(0)
+    documents = generator.normal(size=(400, 48)) * generator.uniform(0.3, 1, size=(400, 1))
+    asked = lifted(generator.normal(size=(800, 48)).astype(np.float32), 30, documents=False)
+    rows = lifted(documents.astype(np.float32), 30, documents=True)
+    reducer = LearnedReducer(24, max_steps=1).fit(rows, queries=asked)
+    assert "; kept PCA (uncentered): " in reducer.summary_
+    pca = PCA(24, center=False).fit(rows)
+    np.testing.assert_allclose(reducer.transform(rows), pca.transform(rows), atol=1e-5)
 
 
 def test_a_nested_head_serves_its_widths_from_one_fit(rows: Vectors, tmp_path: Path) -> None:

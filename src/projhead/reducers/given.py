@@ -18,6 +18,12 @@ class Given(NamedTuple):
     pairs: NDArray[np.int64]
 
     @property
+    def lifted(self) -> bool:
+        """Whether the last coordinate keeps documents' lengths: no query has anything there, and documents have."""
+        asked = self.queries
+        return asked is not None and bool((self.rows[:1, -1] > 0).all()) and not np.any(asked[:, -1])
+
+    @property
     def pool(self) -> Rows:
         """The rows that look for neighbors in training."""
         return self.rows if self.queries is None else self.queries

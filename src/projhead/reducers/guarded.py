@@ -61,12 +61,13 @@ def fit_guarded(how: Any, given: Given, recipe: Recipe, resume: str | Path | Non
     if how.blend is None and unseen and _FEW <= len(given.pool) < _SPARE:
         for part, rest in _folds(given.rows, seed):
             start = start_of(rest, how.n_components)
-            trained = train_head(how, Given(rest, None, given.pairs), recipe, start, held_out[:0], alone=True)
+            learned = Given(rest, None, given.pairs)
+            trained = train_head(how, learned, recipe, start, held_out[:0], alone=True)
             judge = Judge(unit_rows(part), None, widths)
-            judged.append(measured(judge, _tried(how, trained.head, rest, start, recipe, centered)))
+            judged.append(measured(judge, _tried(how, trained.head, learned, start, recipe, centered)))
     start = start_of(given.rows, how.n_components)
     trained = train_head(how, given, recipe, start, held_out, resume=resume)
-    tried = _tried(how, trained.head, given.rows, start, recipe, centered)
+    tried = _tried(how, trained.head, given, start, recipe, centered)
     if how.blend is None and not judged and len(given.pool) >= _FEW:
         judged.append(measured(_judge(given, held_out, widths, seed), tried))
     taken, gain, why = _chosen(how, recipe, tried, judged)
@@ -94,12 +95,12 @@ def _validating(how: Any, given: Given, recipe: Recipe) -> NDArray[np.int64]:
 
 
 def _tried(
-    how: Any, trained: nn.Module, rows: Rows, start: NDArray[Any], recipe: Recipe, centered: bool
+    how: Any, trained: nn.Module, given: Given, start: NDArray[Any], recipe: Recipe, centered: bool
 ) -> dict[str, Tried]:
     """Return what may be kept, by name."""
     if how.blend is not None:
         return blended(trained, start, [recipe.blend])
-    return candidates(trained, rows, start, shares_of(recipe.blend), centered=centered)
+    return candidates(trained, given, start, shares_of(recipe.blend), centered=centered)
 
 
 def _chosen(

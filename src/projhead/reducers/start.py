@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.reducers.given import Rows
+from projhead.reducers.given import Given, Rows
 from projhead.reducers.pca import PCA
 from projhead.reducers.spectrum import spectrum
 from projhead.vectors import Vectors
@@ -51,7 +51,7 @@ class Tried(NamedTuple):
 
 
 def candidates(
-    trained: nn.Module, rows: Rows, start: NDArray[Any], shares: Sequence[float], *, centered: bool
+    trained: nn.Module, given: Given, start: NDArray[Any], shares: Sequence[float], *, centered: bool
 ) -> dict[str, Tried]:
     """Return by name the forms of PCA, the centered one where wanted, and points on the way to the trained head."""
     from projhead.heads.rotation import Rotation
@@ -60,8 +60,10 @@ def candidates(
     if isinstance(trained, Rotation):  # and nothing else
         return {"PCA (through the origin)": Tried(_at(trained, start, 0), True), **blends}
     forms = {"PCA (through the origin)": Tried(linear_head(start), True)}
+    if given.lifted:  # their mean, of which the start has no axis, is how long they are
+        forms["PCA (uncentered)"] = Tried(PCA(len(start), center=False).fit(given.rows).head_, True)
     if centered:
-        forms["PCA (centered)"] = Tried(PCA(len(start)).fit(rows).head_, True)
+        forms["PCA (centered)"] = Tried(PCA(len(start)).fit(given.rows).head_, True)
     return forms | blends
 
 
