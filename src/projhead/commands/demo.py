@@ -26,11 +26,12 @@ _QUERIES = (
 def run(cfg: DictConfig) -> float:
     """Run everything; return the head's share of the full-width teacher's nDCG@10 at the middle width."""
     started, folder = time.perf_counter(), run_folder()
-    teacher, widths = f"encoder={cfg.teacher}", list(cfg.widths)
+    teacher, corpus = f"encoder={cfg.teacher}", f"corpus.max_train={cfg.documents}"
+    widths = list(cfg.widths)
     middle = widths[len(widths) // 2]
     _say("Train a head at each width, beside every PCA form")
     for width in widths:
-        _verb(folder / f"train-{width}", "train", teacher, f"n_components={width}")
+        _verb(folder / f"train-{width}", "train", teacher, corpus, f"n_components={width}")
     artifacts = [str(folder / f"train-{width}" / "artifact") for width in widths]
     artifact = artifacts[len(widths) // 2]
     _say("Measure the heads where it counts: does a summary find its docstring?")
@@ -42,6 +43,7 @@ def run(cfg: DictConfig) -> float:
             folder / f"export-{export}",
             "export",
             teacher,
+            corpus,
             f"artifact={artifact}",
             f"export={export}",
             *form,

@@ -200,10 +200,8 @@ class Precomputed:
     def _ids(self) -> list[str]:
         names: Iterable[Any]
         if self.texts is not None and self.id_column is not None:
-            column, names = (
-                self.id_column,
-                (row[self.id_column] for row in read_rows(self.texts, {self.id_column: "encoder.id_column"})),
-            )
+            column, rows = self.id_column, read_rows(self.texts, {self.id_column: "encoder.id_column"})
+            names = (row[column] for row in rows)
         elif self.texts is None and (own := self._named(self.id_column, _ID)) is not None:
             assert self._others is not None
             column, names = own, self._others[own].to_pylist()
