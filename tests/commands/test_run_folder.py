@@ -62,6 +62,14 @@ def test_a_first_try_that_fails_stands_in_no_ones_way(tmp_path: Path, vectors: l
     assert head(tmp_path / "run").shape == (16, 4)
 
 
+def test_settings_that_training_refuses_stand_in_no_ones_way(tmp_path: Path, vectors: list[str]) -> None:
+    with pytest.raises(ValueError, match="n_components: expected 1 to n_features = 16, the teacher's width, got 400"):
+        run(tmp_path / "run", *vectors, "n_components=400")
+    assert not list((tmp_path / "run").iterdir())
+    run(tmp_path / "run", *vectors)
+    assert (tmp_path / "run" / "artifact").is_dir()
+
+
 def test_a_run_goes_on_with_its_own_settings(tmp_path: Path, vectors: list[str]) -> None:
     run(tmp_path / "run", *vectors, "seed=3")
     whole = head(tmp_path / "run")

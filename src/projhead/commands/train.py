@@ -54,18 +54,19 @@ def run(cfg: DictConfig) -> float:
         if hint := nearer(encoder.identity, vectors.train):
             print(hint)
         begun.write_settings(cfg)
-    train(
-        folder,
-        reducer,
-        vectors,
-        {name: instantiate(baseline) for name, baseline in cfg.baselines.items()},
-        student=instantiate(cfg.student, _convert_="all") if smaller else None,
-        resume=_checkpoint(cfg.ckpt_path),
-        teacher=encoder,
-        codec=codec,
-        max_test_rows=cfg.max_test_rows,
-        seed=cfg.seed,
-    )
+    with begun.proved():
+        train(
+            folder,
+            reducer,
+            vectors,
+            {name: instantiate(baseline) for name, baseline in cfg.baselines.items()},
+            student=instantiate(cfg.student, _convert_="all") if smaller else None,
+            resume=_checkpoint(cfg.ckpt_path),
+            teacher=encoder,
+            codec=codec,
+            max_test_rows=cfg.max_test_rows,
+            seed=cfg.seed,
+        )
     return _conclude(folder)
 
 
