@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
 import time
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
-from projhead.commands.compose import composed
+from projhead.commands.in_process import run_verb
 from projhead.commands.run_folder import run_folder
 from projhead.report.findings import retention_at
 from projhead.report.results import read_results
@@ -73,9 +71,6 @@ def _say(text: str) -> None:
     print(f"\n\n=== {text}", flush=True)
 
 
-def _verb(folder: Path, verb: str, *overrides: str) -> Any:
-    """Run another verb in this process, as its command line would."""
+def _verb(folder: Path, verb: str, *overrides: str) -> None:
     print(f"\n$ projhead {verb} {shlex.join(overrides)}\n", flush=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    cfg = composed(verb, overrides, folder)
-    return importlib.import_module(f"projhead.commands.{verb}").run(cfg)
+    run_verb(verb, overrides, folder)
