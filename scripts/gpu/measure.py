@@ -3,9 +3,9 @@
     python scripts/gpu/measure.py FOLDER [--texts FILE] [--n 20000] [--rounds 3] [--device cuda]
 
 FOLDER is what `scripts/gpu/run.sh` made. Rounds go through all ways in turn, the median counts. A server of
-text-embeddings-inference is measured where TEI_URL names one that holds FOLDER/student, such as http://localhost:8080. Appends
-result rows to FOLDER/results.jsonl; what cannot be measured goes to FOLDER/left_out.txt with its reason. With ``--device cpu`` the
-same ways run without a GPU, to try the script.
+text-embeddings-inference is measured where TEI_URL names one that holds FOLDER/student, such as http://localhost:8080.
+Appends result rows to FOLDER/results.jsonl; what cannot be measured goes to FOLDER/left_out.txt with its reason. With
+``--device cpu`` the same ways run without a GPU, to try the script.
 """
 
 from __future__ import annotations
