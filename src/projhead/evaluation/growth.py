@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from projhead.data import Scores
 from projhead.encoders.coded import Coded
 from projhead.encoders.reduced import Reduced
 from projhead.persistence.identity import EncoderIdentity, expect_same
-from projhead.protocols import Codec, Encoder
+from projhead.protocols import Codec
 from projhead.store.arrow import evenly
 from projhead.store.store import EmbeddingStore
 from projhead.tasks.retrieval import Retrieval, gains_of, measures
@@ -109,7 +110,7 @@ class Growth:
         return found
 
 
-def _texts(store: EmbeddingStore) -> Iterator[object]:
+def _texts(store: EmbeddingStore) -> Iterator[Any]:
     if not store.manifest.keep_texts:
         raise ValueError(f"{store.folder} holds no texts, which decide their order: encode again with keep_texts=true")
     yield from store.table.select(["text"]).to_batches(max_chunksize=65_536)
@@ -140,7 +141,7 @@ class _System:
         return self.codec.decode(self.codec.encode(self.map(rows)))
 
 
-def _inner(encoder: Encoder) -> Encoder:
+def _inner(encoder: Any) -> Any:
     """Return what an encoder that only remembers stands for."""
     while not isinstance(encoder, Reduced) and hasattr(encoder, "forget"):
         encoder = encoder.encoder
@@ -198,6 +199,7 @@ def merged(
     first: tuple[Vectors, NDArray[np.int64]], second: tuple[Vectors, NDArray[np.int64]], top_k: int
 ) -> tuple[Vectors, NDArray[np.int64]]:
     """Return the best of two searches for the same queries, by score and then by number, both (q, top_k)."""
-    scores, numbers = (np.concatenate(pair, axis=1) for pair in zip(first, second, strict=True))
+    scores = np.concatenate([first[0], second[0]], axis=1)
+    numbers = np.concatenate([first[1], second[1]], axis=1)
     order = np.lexsort((numbers, -scores), axis=1)[:, :top_k]
     return np.take_along_axis(scores, order, 1), np.take_along_axis(numbers, order, 1)
