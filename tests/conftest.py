@@ -44,18 +44,28 @@ WORDS = [
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "##s", "."]
 
 
+def random_bert(folder: Path, tokens: int, layers: int, width: int, *, seed: int = 0, spread: float = 0.1) -> None:
+    """Write the network of a BERT of random weights."""
+    torch.manual_seed(seed)
+    BertModel(
+        BertConfig(
+            vocab_size=tokens, hidden_size=width, num_hidden_layers=layers, num_attention_heads=2,
+            intermediate_size=2 * width, initializer_range=spread,
+        )
+    ).save_pretrained(folder)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def write_bert() -> Callable[..., None]:
+    return random_bert
+
+
 def bert(folder: Path, layers: int, width: int, seed: int) -> SentenceTransformerEncoder:
     """Write a BERT of random weights with a word-piece tokenizer, and load it."""
     network = folder / "network"
     network.mkdir(parents=True)
     (network / "vocab.txt").write_text("\n".join([*MARKS, *WORDS]))
-    torch.manual_seed(seed)
-    BertModel(
-        BertConfig(
-            vocab_size=len(MARKS) + len(WORDS), hidden_size=width, num_hidden_layers=layers, num_attention_heads=2,
-            intermediate_size=2 * width, initializer_range=0.1,
-        )
-    ).save_pretrained(network)  # fmt: skip
+    random_bert(network, len(MARKS) + len(WORDS), layers, width, seed=seed)
     BertTokenizerFast(vocab=str(network / "vocab.txt")).save_pretrained(network)
     modules = [Transformer(str(network), max_seq_length=24), Pooling(width), Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder / "model"), create_model_card=False)

@@ -27,6 +27,7 @@ from projhead.persistence import files
 from projhead.protocols import Exporter
 from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
+from projhead.reducers.spectrum import Spectrum, one_pass
 from projhead.store import fingerprint
 from projhead.store.write import write_store
 from projhead.students.assemble import assemble
@@ -131,3 +132,12 @@ def test_a_streamed_encode_hashes_each_text_once(
     for times in (1, 2):  # the second finds the store and compares
         write_store(tmp_path / "store", teacher, (Document(f"id-{text}", text) for text in texts), shard_rows=16)
         assert {text: hashed[text] for text in texts} == dict.fromkeys(texts, times)
+
+
+def test_all_forms_of_pca_share_one_pass_over_the_rows(rows: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = counted(monkeypatch, "_blocks", Spectrum, of=lambda one: one.source.shape)
+    with one_pass():
+        for k in (4, 8):
+            for form in (PCA(k), PCA(k, center=False), PCA(k, whiten=True)):
+                form.fit(rows)
+    assert passes == {rows.shape: 1}

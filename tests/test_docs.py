@@ -13,6 +13,8 @@ import pytest
 
 from projhead.vectors import Vectors
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PYTHON = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]

@@ -16,6 +16,8 @@ from sentence_transformers import SentenceTransformer
 import projhead as ph
 from projhead.corpora.docstrings import Docstrings, known_item
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_face_is_small_and_costs_nothing_until_used() -> None:
     assert len(ph.__all__) <= 16

@@ -47,7 +47,8 @@ RUNS = {
     "txtai": Run("txtai", ("txtai", "sentence-transformers", "model2vec", _TORCH), "run_txtai.py"),
     "fastembed": Run("fastembed", ("fastembed",), "run_fastembed.py"),
     "infinity": Run("infinity", ("infinity-emb[torch,optimum]", _TORCH), "run_infinity.py"),
-    "onnxruntime": Run("onnxruntime", ("onnxruntime", "tokenizers"), "run_onnxruntime.py"),
+    "onnxruntime": Run("onnxruntime", ("onnxruntime", "tokenizers"), "run_card.py"),
+    "openvino": Run("openvino", ("openvino", "tokenizers"), "run_card.py"),
     "model2vec": Run("model2vec", ("model2vec",), "run_model2vec.py"),
     "transformers.js": Run("transformers.js", ("@huggingface/transformers",), "run_transformers_js.mjs"),
 }

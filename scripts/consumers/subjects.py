@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 from tokenizers import Tokenizer
@@ -21,7 +22,7 @@ from projhead.heads.residual_mlp import ResidualMLP
 from projhead.heads.rotation import Rotation
 from projhead.vectors import Vectors
 
-_WIDTH = 64
+_WIDTH, _LIMIT = 64, 256
 _FORMATS = {"modules": "sentence_transformers", "onnx": "onnx", "openvino": "openvino"}
 
 
@@ -33,6 +34,8 @@ class Subject(NamedTuple):
     head, form : str
     folder : Path
     rows : ndarray of shape (n, k), float32
+    whole : ndarray of shape (n,), bool
+        Which texts are within the token limit.
     claims : dict of str to dict
         What its record claims, by consumer.
     """
@@ -41,6 +44,7 @@ class Subject(NamedTuple):
     form: str
     folder: Path
     rows: Vectors
+    whole: NDArray[np.bool_]
     claims: dict[str, dict[str, Any]]
 
 
@@ -88,6 +92,8 @@ def subjects(root: Path, given: list[str]) -> Iterator[Subject]:
     """Write every folder that is not there yet."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "texts.json").write_text(json.dumps(given))
+    tokenizer = load_encoder("all-MiniLM-L6-v2").model.tokenizer
+    whole = np.array([len(ids) for ids in tokenizer(given, truncation=True, max_length=_LIMIT)["input_ids"]]) < _LIMIT
     for head, student in students(given):
         rows = student.encode(given)
         static = isinstance(student[0], StaticEmbedding)
@@ -97,4 +103,4 @@ def subjects(root: Path, given: list[str]) -> Iterator[Subject]:
                 export(student, folder, format=format, calibrate=given)
             record = json.loads((folder / "export.json").read_text())["body"]
             claims = {one["name"]: one for one in record["serves"]}
-            yield Subject(head, "table" if static else form, folder.resolve(), rows, claims)
+            yield Subject(head, "table" if static else form, folder.resolve(), rows, whole, claims)

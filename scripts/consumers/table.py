@@ -24,6 +24,7 @@ _COLUMNS = [
     ("modules", "linear with a bias", "linear with a bias"),
     ("modules", "rotation, full width", "rotation"),
     ("onnx", None, "ONNX"),
+    ("openvino", None, "OpenVINO"),
     ("table", None, "table"),
 ]
 
@@ -46,11 +47,15 @@ def matrix(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _cell(rows: Sequence[dict[str, Any]], form: str, head: str | None) -> str:
-    """Return what was found of a form: the worst of its heads; what a consumer is not for stays empty."""
+    """Return what holds of a form: exact, where texts are cut too or not; refused; or, which must not be, wrong."""
     own = [row for row in rows if row["form"] == form and head in (None, row["head"])]
     if not own:
-        return ""
-    return max((row["found"] for row in own), key=["exact", "refused", "wrong"].index)
+        return "" if form in CONSUMERS[rows[0]["consumer"]].reads else "not supported"
+    if all(row["claimed"] == "refused" for row in own):
+        return "refused"
+    if any(row["found"] != "exact" for row in own):
+        return "wrong"
+    return "exact, whole texts" if any("beyond the limit" in row for row in own) else "exact"
 
 
 def main() -> None:

@@ -52,6 +52,8 @@ class Job:
         Whether doing it twice is doing it once.
     outside : bool
         Whether another library than Python writes the files, so that it is killed at moments and not at steps.
+    partial : bool
+        Whether what is half done may be seen, and is gone on with.
     slow : bool
         Whether it takes seconds, and is left out in brief and of full disks.
     """
@@ -62,6 +64,7 @@ class Job:
     read: Callable[[], Any]
     again: bool = True
     outside: bool = False
+    partial: bool = False
     slow: bool = False
 
 
@@ -151,7 +154,7 @@ class Campaign:
         if ended.how in ("traceback", "hung"):
             self._count("tracebacks" if ended.how == "traceback" else "hung", name, ended)
         state = in_child(self.job.read)
-        if state != self.after and not self._as_before(state):
+        if not self.job.partial and state != self.after and not self._as_before(state):
             lost = self.before.how == "done" and state.how != "done"
             self._count("lost" if lost else "other answers", name, state)
         if self.job.again or state != self.after:

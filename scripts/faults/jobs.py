@@ -23,7 +23,6 @@ from projhead.reducers.pca import PCA
 from projhead.report.results import Result, append_results, read_results
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import unit_rows
-from students import students
 
 #: Settings of a head that is trained in a second.
 SMALL = ["n_components=4", "head=linear", "reducer.blend=1", "reducer.steps_per_epoch=2", "reducer.n_documents=32",
@@ -36,8 +35,8 @@ def _rows(n: int, seed: int) -> np.ndarray[Any, Any]:
     return unit_rows(np.random.default_rng(seed).normal(size=(n, 16)))
 
 
-def jobs(root: Path) -> Iterator[Job]:
-    """Yield what every verb writes, on tiny data."""
+def jobs(root: Path, *, slow: bool = True) -> Iterator[Job]:
+    """Yield what every verb writes, on tiny data; what takes seconds where asked for."""
     of_file = ["encoder=precomputed", "encoder.name=vectors", "encoder.revision=1"]
     vectors = [*of_file, f"encoder.path={root / 'v.npy'}"]
     store, index, out, more = root / "store", root / "index", root / "out", root / "more"
@@ -135,6 +134,10 @@ def jobs(root: Path) -> Iterator[Job]:
 
     asked = ["target=faiss", "rows=1000", "memory=1MB"]
     yield Job("plan", start_run, verb(root, "plan", *vectors, artifact, *asked), read_plan)
+    if not slow:
+        return
+    from students import students  # which imports what takes seconds
+
     loads = {
         "lance": ("lancedb", lambda: _in_lance(root / "lance")),
         "milvus": ("milvus_lite", lambda: _in_milvus(root / "rows.db")),
@@ -143,7 +146,8 @@ def jobs(root: Path) -> Iterator[Job]:
     places = {"lance": "lance", "milvus": "rows.db", "qdrant": "qdrant"}
     for kind in [name for name, (needed, _) in loads.items() if find_spec(needed)]:
         load = verb(root, "load", f"store={store}", f"to={kind}://{root / places[kind]}", "batch_rows=10")
-        yield Job(f"load to={kind}", lambda: (start(), encode()), load, loads[kind][1], outside=True, slow=True)
+        kinds = {"outside": True, "partial": True, "slow": True}
+        yield Job(f"load to={kind}", lambda: (start(), encode()), load, loads[kind][1], **kinds)
     if find_spec("milvus_lite"):
         local = verb(root, "index", f"store={store}", f"out={index}", "index=milvus")
         yield Job("index=milvus", start_index, local, lambda: (read_index(), kind_of(index)), outside=True, slow=True)

@@ -113,8 +113,8 @@ def run(most: int, names: list[str] | None = None, *, slow: bool = True) -> tupl
         if find_spec(name):
             importlib.import_module(name)
     with workplace() as (root, kept):
-        for job in jobs(root):
-            if (slow or not job.slow) and (not names or job.name in names):
+        for job in jobs(root, slow=slow):
+            if not names or job.name in names:
                 killed(campaign := Campaign(job, root, kept / Path("state")), most)
                 counts[job.name], lines = campaign.found, [*lines, *campaign.lines]
                 print(f"{job.name}: {dict(campaign.found)}", *campaign.lines, sep="\n", file=sys.stderr, flush=True)

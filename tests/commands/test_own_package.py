@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _PARTS = """
 import numpy as np
 from projhead.codecs.cast import Cast

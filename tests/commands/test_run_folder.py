@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.commands import train
-from projhead.commands.compose import composed
+from projhead.commands.in_process import run_verb
 from projhead.corpora.split import in_test
 from projhead.errors import UserError
 from projhead.reducers.base import load_reducer
@@ -28,8 +27,7 @@ SMALL = ["n_components=4", "head=linear", "reducer.blend=1",
 
 
 def run(folder: Path, *overrides: str) -> float:
-    folder.mkdir(parents=True, exist_ok=True)
-    return train.run(composed("train", overrides, folder))
+    return run_verb("train", overrides, folder)
 
 
 @pytest.fixture
@@ -62,6 +60,14 @@ def test_a_first_try_that_fails_stands_in_no_ones_way(tmp_path: Path, vectors: l
         run(tmp_path / "run", "corpus=file", f"corpus.path={tmp_path / 'nowhere.txt'}", *SMALL)
     run(tmp_path / "run", *vectors)
     assert head(tmp_path / "run").shape == (16, 4)
+
+
+def test_settings_that_training_refuses_stand_in_no_ones_way(tmp_path: Path, vectors: list[str]) -> None:
+    with pytest.raises(ValueError, match="n_components: expected 1 to n_features = 16, the teacher's width, got 400"):
+        run(tmp_path / "run", *vectors, "n_components=400")
+    assert not list((tmp_path / "run").iterdir())
+    run(tmp_path / "run", *vectors)
+    assert (tmp_path / "run" / "artifact").is_dir()
 
 
 def test_a_run_goes_on_with_its_own_settings(tmp_path: Path, vectors: list[str]) -> None:

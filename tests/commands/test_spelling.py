@@ -18,7 +18,6 @@ from projhead.errors import UserError
         ("evaluate", "codec=[int8,pq_32]", "codecs=[int8,pq:32]"),
         ("evaluate", "codecs=[float32,rq_8]", "codecs=[float32,rq:8]"),
         ("train", "logger=default", "logger=tensorboard"),
-        ("train", "student=same", "student=null"),
         ("train", "experiment=in_domain_vectors", "experiment=in_domain queries=none"),
         ("train", "experiment=mpnet_128", "encoder=mpnet corpus=file n_components=128"),
         ("export", "export=onnx_int8_static", "export=onnx export.quantization=int8_static"),

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import initialize_config_dir
 
-from projhead.commands.demo import _verb
+from projhead.commands.in_process import run_verb
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.evaluation.compare import compare
 from projhead.reducers.base import load_reducer
 from projhead.report.results import read_results
-from projhead.settings.options import conf_dir
 from projhead.tasks.neighbor_overlap import NeighborOverlap
 
 Draw = Callable[[int, int, int], list[str]]
@@ -25,8 +23,7 @@ STUDENT = ["student.trainer.max_steps=20", "student.trainer.accelerator=cpu", "s
 
 
 def projhead(folder: Path, verb: str, *overrides: str) -> None:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        _verb(folder, verb, *overrides)
+    run_verb(verb, overrides, folder)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from projhead.commands.train import run
 from projhead.reducers.base import load_reducer
 from projhead.vectors import unit_rows
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_processes_train_what_one_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(0)

@@ -24,6 +24,8 @@ from projhead.store.store import EmbeddingStore
 from projhead.tasks.neighbor_overlap import NeighborOverlap
 from projhead.vectors import unit_rows
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = ("the harbour", "a violin", "our garden", "the old library", "her bicycle", "the football team", "this soup")
 VERBS = ("was painted by", "belongs to", "was repaired for", "is admired by", "was forgotten by", "was sold to")
 OBJECTS = ("a retired doctor", "the new teacher", "two tourists", "my neighbor", "a famous singer", "the mayor")

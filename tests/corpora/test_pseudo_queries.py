@@ -12,6 +12,7 @@ from projhead.corpora.queries import pseudo_queries, sentences
          ["A title line", "First one.", "Second (e.g. this) one!", "Third?"]),
         ("Ends with 3.5 points. École starts. Ещё одно.", ["Ends with 3.5 points.", "École starts.", "Ещё одно."]),
         ("これは文です。次の文です。", ["これは文です。", "次の文です。"]),
+        ("cut into words . in lower case", ["cut into words .", "in lower case"]),
         ("one\nwrapped   line", ["one wrapped line"]),
         (" \n\n ", []),
     ],

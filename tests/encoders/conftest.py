@@ -8,10 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from transformers import BertConfig, BertModel
 
 from projhead.encoders.minilm import MiniLM
 from projhead.exporters.export import write_export
@@ -52,12 +50,12 @@ def odd_texts() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def student(minilm: MiniLM, tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformer:
+def student(
+    minilm: MiniLM, write_bert: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+) -> SentenceTransformer:
     """A BERT of random weights, one layer of width 32, reduced to 4; it reads 48 tokens."""
     folder = tmp_path_factory.mktemp("bert")
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    BertModel(BertConfig(vocab_size=30522, initializer_range=0.3, **shape)).save_pretrained(folder)
+    write_bert(folder, 30522, 1, 32, spread=0.3)
     minilm.model.tokenizer.save_pretrained(folder)
     model = SentenceTransformer(modules=[Transformer(str(folder), max_seq_length=48), Pooling(32)], device="cpu")
     return assemble(model, PCA(4).fit(model.encode(ODD_TEXTS)))

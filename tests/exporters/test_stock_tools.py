@@ -18,6 +18,8 @@ from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
 from projhead.vectors import Vectors
 
+pytestmark = pytest.mark.slow
+
 
 class OrtModel:
     """Of optimum's ``ORTModelForFeatureExtraction``: what is loaded, and the one output that it takes by name."""

@@ -13,6 +13,8 @@ import pytest
 
 from projhead.settings.options import conf_dir
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("optuna")
 
 PROGRAM = """

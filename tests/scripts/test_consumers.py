@@ -62,8 +62,14 @@ def test_every_consumer_that_is_run_has_a_driver(load: Any) -> None:
 
 
 def test_the_matrix_has_what_was_found(load: Any) -> None:
-    row = {"consumer": "tei", "environment": "tei", "how": "emulated", "form": "modules"}
+    row = {"consumer": "tei", "environment": "tei", "how": "emulated", "form": "modules", "claimed": "setting"}
     drawn = load("table").matrix(
-        [{**row, "head": "linear", "found": "exact"}, {**row, "head": "residual MLP, ReLU", "found": "refused"}]
+        [
+            {**row, "head": "linear", "found": "exact"},
+            {**row, "head": "residual MLP, ReLU", "found": "wrong"},
+            {**row, "head": "linear with a bias", "found": "wrong", "claimed": "refused"},
+        ]
     )
-    assert drawn.splitlines()[2] == "| text-embeddings-inference, *by its rule* | exact | refused |  |  |  |  |  |"
+    assert drawn.splitlines()[2] == (
+        "| text-embeddings-inference, *by its rule* | exact | wrong |  | refused |  |  | not supported | not supported |"
+    )

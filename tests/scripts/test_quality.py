@@ -15,6 +15,8 @@ from projhead.encoders.minilm import MiniLM
 from projhead.encoders.precomputed import Precomputed
 from projhead.report.results import read_results
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "scripts" / "quality"
 
 

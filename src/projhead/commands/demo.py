@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
 import time
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
-from projhead.commands.compose import composed
+from projhead.commands.in_process import run_verb
 from projhead.commands.run_folder import run_folder
 from projhead.report.findings import retention_at
 from projhead.report.results import read_results
@@ -26,11 +24,12 @@ _QUERIES = (
 def run(cfg: DictConfig) -> float:
     """Run everything; return the head's share of the full-width teacher's nDCG@10 at the middle width."""
     started, folder = time.perf_counter(), run_folder()
-    teacher, widths = f"encoder={cfg.teacher}", list(cfg.widths)
+    teacher, corpus = f"encoder={cfg.teacher}", f"corpus.max_train={cfg.documents}"
+    widths = list(cfg.widths)
     middle = widths[len(widths) // 2]
     _say("Train a head at each width, beside every PCA form")
     for width in widths:
-        _verb(folder / f"train-{width}", "train", teacher, f"n_components={width}")
+        _verb(folder / f"train-{width}", "train", teacher, corpus, f"n_components={width}")
     artifacts = [str(folder / f"train-{width}" / "artifact") for width in widths]
     artifact = artifacts[len(widths) // 2]
     _say("Measure the heads where it counts: does a summary find its docstring?")
@@ -42,6 +41,7 @@ def run(cfg: DictConfig) -> float:
             folder / f"export-{export}",
             "export",
             teacher,
+            corpus,
             f"artifact={artifact}",
             f"export={export}",
             *form,
@@ -71,9 +71,6 @@ def _say(text: str) -> None:
     print(f"\n\n=== {text}", flush=True)
 
 
-def _verb(folder: Path, verb: str, *overrides: str) -> Any:
-    """Run another verb in this process, as its command line would."""
+def _verb(folder: Path, verb: str, *overrides: str) -> None:
     print(f"\n$ projhead {verb} {shlex.join(overrides)}\n", flush=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    cfg = composed(verb, overrides, folder)
-    return importlib.import_module(f"projhead.commands.{verb}").run(cfg)
+    run_verb(verb, overrides, folder)

@@ -37,7 +37,6 @@ _OPTIONS = {
     ("index", "two_stage"): "rescore",
     ("codec", "rotated_binary_256"): "binary:256",
     ("logger", "default"): "tensorboard",
-    ("student", "same"): "null",
 }
 #: Recipes of older versions, and what they were.
 _RECIPES = {

@@ -29,7 +29,7 @@ _DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components",
 def run(cfg: DictConfig) -> float:
     """Train, compare, save; return the reducer's overlap of the 10 nearest (or 1) on held-out vectors."""
     folder = run_folder()
-    smaller = cfg.student is not None
+    smaller = bool(cfg.student)  # student=same is an empty choice
     _check_processes(cfg, smaller)
     with first_alone():
         begun = Run(folder, "train", _DECIDING)
@@ -55,18 +55,19 @@ def run(cfg: DictConfig) -> float:
         if hint := nearer(encoder.identity, vectors.train):
             print(hint)
         begun.write_settings(cfg)
-    train(
-        folder,
-        reducer,
-        vectors,
-        {name: instantiate(baseline) for name, baseline in cfg.baselines.items()},
-        student=instantiate(cfg.student, _convert_="all") if smaller else None,
-        resume=_checkpoint(cfg.ckpt_path),
-        teacher=encoder,
-        codec=codec,
-        max_test_rows=cfg.max_test_rows,
-        seed=cfg.seed,
-    )
+    with begun.proved():
+        train(
+            folder,
+            reducer,
+            vectors,
+            {name: instantiate(baseline) for name, baseline in cfg.baselines.items()},
+            student=instantiate(cfg.student, _convert_="all") if smaller else None,
+            resume=_checkpoint(cfg.ckpt_path),
+            teacher=encoder,
+            codec=codec,
+            max_test_rows=cfg.max_test_rows,
+            seed=cfg.seed,
+        )
     return _conclude(folder)
 
 

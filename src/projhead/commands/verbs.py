@@ -42,11 +42,19 @@ class Paths:
 
 
 @dataclass(frozen=True)
-class Widths:
+class Sizes:
+    """Of the demo."""
+
+    widths: Sequence[Count]
+    documents: Count
+
+
+@dataclass(frozen=True)
+class SizesOf:
     """Of the demo, for each teacher."""
 
-    minilm: Sequence[Count]
-    mpnet: Sequence[Count]
+    minilm: Sizes
+    mpnet: Sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +230,8 @@ class Demo(_Run):
 
     teacher: Literal["minilm", "mpnet"]
     widths: Sequence[Count]
-    of: Widths
+    documents: Count
+    of: SizesOf
 
 
 VERBS: dict[str, type[_Run]] = {

@@ -13,8 +13,9 @@ from projhead.corpora.files import TextFiles
 from projhead.corpora.retrieval import load_beir
 from projhead.settings.ranges import Count, Seed
 
-#: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows; after a blank line.
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[^\sa-z])|(?<=[。\uff01\uff1f])|\n\s*\n")
+#: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows; after one that stands by
+#: itself, as in texts cut into words; after a blank line.
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[^\sa-z])|(?<=\s[.!?])\s+|(?<=[。\uff01\uff1f])|\n\s*\n")
 _MIN_WORDS, _MAX_WORDS = 3, 40
 #: Sentences compared with their documents at once.
 _BLOCK = 65_536

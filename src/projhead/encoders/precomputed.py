@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
@@ -15,22 +14,20 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
 from projhead.data import STORED, Document, RowText
+from projhead.encoders.lengths import lengths_of, similarity_of
 from projhead.encoders.lifted import lifted, longest_for
 from projhead.encoders.vector_files import VectorFile
 from projhead.persistence.files import sha256_of
 from projhead.persistence.identity import EncoderIdentity
 from projhead.vectors import Vectors, unit_rows
 
-#: Rows checked at once, and rows of a table that become Python's.
-_BLOCK, _BATCH = 65_536, 1024
-#: Lengths that differ by a smaller part than this are one length, rounded.
-_ROUNDING = 0.02
+#: Rows of a table that become Python's at once.
+_BATCH = 1024
 #: What ids and texts are called where nobody says.
 _ID, _TEXT = "id", "text"
 
@@ -106,8 +103,8 @@ class Precomputed:
         self.id_column, self.text_column, self.column = id_column, text_column, column
         self.name, self.revision = name or Path(path).stem, revision
         self._file = VectorFile(Path(path), column)
-        shortest, found = _lengths(self._file.rows, self.path)
-        self.similarity = _similarity(similarity, longest, shortest, found, self.path)
+        shortest, found = lengths_of(self._file.rows, self.path)
+        self.similarity = similarity_of(similarity, longest, shortest, found, self.path)
         self.two_sided = self.similarity == "dot"
         self.longest_found = self.two_sided and longest is None
         self.longest = longest_for(found) if self.longest_found else longest
@@ -297,48 +294,3 @@ class Precomputed:
                     f"a vector belongs to its row; take the documents from {self._source}"
                 )
         return first
-
-
-def _lengths(rows: NDArray[Any], path: str) -> tuple[float, float]:
-    """Return the least and the largest length; refuse what is not (n, d) finite floats with a direction."""
-    if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating) or not rows.size:
-        raise ValueError(f"{path}: expected floats of shape (n, d), got {rows.dtype} of shape {rows.shape}")
-    least, largest = np.inf, 0.0
-    for start in range(0, len(rows), _BLOCK):
-        block = np.asarray(rows[start : start + _BLOCK], np.float32)
-        directed = unit_rows(block, f"{path}, from row {start:,}").any(axis=1)
-        if not directed.all():
-            raise ValueError(
-                f"{path}: expected rows with a direction, got one that is all zero (row "
-                f"{start + int(directed.argmin()):,}); drop or repair such rows"
-            )
-        lengths = np.linalg.norm(block, axis=1)
-        least, largest = min(least, float(lengths.min())), max(largest, float(lengths.max()))
-    return least, largest
-
-
-@cache
-def _tell(line: str) -> None:
-    """Say something once."""
-    tqdm.write(line, file=sys.stderr)
-
-
-def _similarity(
-    asked: Literal["cosine", "dot"] | None, longest: float | None, least: float, largest: float, path: str
-) -> Literal["cosine", "dot"]:
-    """Return the similarity of rows; say so where lengths differ and none was given."""
-    if asked is None and largest - least > _ROUNDING * largest:
-        _tell(
-            f"{path}: lengths of rows from {least:.3g} to {largest:.3g} are left out, as most models compare by "
-            "cosine; say encoder.similarity=dot where they count, or =cosine to hear no more of it"
-        )
-    if longest is not None and (asked != "dot" or not largest <= longest < np.inf):
-        raise ValueError(
-            f"longest: got {longest:g}, expected "
-            + (
-                f"at least {largest:.4g}, the longest row of {path}"
-                if asked == "dot"
-                else "none without similarity=dot"
-            )
-        )
-    return asked or "cosine"

@@ -166,7 +166,12 @@ CONSUMERS: dict[str, Consumer] = {
     "transformers.js": Consumer(
         "transformers.js",
         "https://huggingface.co/docs/transformers.js/api/pipelines",
-        {"onnx": Reads('{dtype: "fp32"}, then {pooling: "mean", normalize: true}')},
+        {
+            "onnx": Reads(
+                '{dtype: "fp32"}, then {pooling: "mean", normalize: true}, texts within the token limit: beyond it the '
+                "closing token is cut off"
+            )
+        },
         instead="export=onnx",
     ),
     "vespa": Consumer(

@@ -18,11 +18,15 @@ from projhead.exporters.routes import write_each
 from projhead.exporters.tokenizer import prompts_of, write_tokenizer
 from projhead.exporters.tracing import asks_for_side, serve_pooling_tools, usage_with_side, whole_graph
 from projhead.quantization.blocks import attention_of, in_blocks
+from projhead.quantization.columns import in_columns
 from projhead.quantization.forms import calibration, in_dtype
 from projhead.vectors import Vectors
 
 #: Precisions, and the mean cosine that each reaches with room to spare.
 _DTYPES = {"float32": 0.99999, "int8": 0.997, "int8_static": 0.997, "int8_bf16": 0.997}
+
+#: Tokens from which a network's activations are worth cutting.
+_LONG = 1024
 
 #: What the network's weights can be.
 Quantization = Literal["float32", "int8", "int8_static", "int8_bf16"]
@@ -98,6 +102,8 @@ rows = compiled(feed)["sentence_embedding"]
         openvino = openvino_runtime()
         prompts = prompts_of(subject)
         network = whole_graph(subject)
+        if (subject.max_seq_length or 0) > _LONG:
+            network = in_columns(network)
         tokenizer = write_tokenizer(subject, folder)
         if self.quantization != "float32":
             network = in_dtype(network, "int8_static", calibration(network, tokenizer, subject, items))

@@ -18,6 +18,7 @@ from projhead.encoders.graph import OUTPUT
 from projhead.encoders.lift import Lift
 from projhead.errors import UserError
 from projhead.exporters.table import TokenMean, token_example
+from projhead.quantization.masks import narrow_masks
 from projhead.quantization.network import SMALL, Network
 
 #: What tools that pool by themselves read of a graph.
@@ -66,7 +67,7 @@ def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
     if asks_for_side(student):
         tensors[IS_QUERY] = torch.zeros(len(tensors["input_ids"]), 1, dtype=torch.int64)
         names, axes = [*names, IS_QUERY], [*axes, {0: batch}]
-    return export_graph(
+    network = export_graph(
         _Stages(stages, names),
         tuple(tensors[name] for name in names),
         names,
@@ -74,6 +75,7 @@ def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
         OUTPUT,
         opset=opset,
     )
+    return narrow_masks(network)
 
 
 def asks_for_side(student: SentenceTransformer) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from projhead.encoders.graph import ATTENTION
-from projhead.quantization.network import Network
+from projhead.quantization.network import Network, used
 from projhead.quantization.regions import Region, Whole
 
 #: Scores of a block, over all texts and heads: 16 MB in float32. Batches of short texts are one block.
@@ -52,10 +52,10 @@ def in_blocks(network: Network, scores: int = SCORES) -> Network:
         except Whole:
             nodes.append(node)
     head = [part for heads in sizes for part in _size(graph, heads, scores)]
-    used = _used([*head, *nodes], [one.name for one in graph.output])
-    whole = any(node.op_type == "Softmax" and region.is_square(node.output[0]) for node in used)
+    kept = used([*head, *nodes], [one.name for one in graph.output])
+    whole = any(node.op_type == "Softmax" and region.is_square(node.output[0]) for node in kept)
     del graph.node[:], graph.value_info[:]
-    graph.node.extend(used)
+    graph.node.extend(kept)
     network.model.metadata_props.add(key=ATTENTION, value="whole" if whole else "blocks")
     return network
 
@@ -125,15 +125,3 @@ def _size(graph: Any, heads: int, scores: int) -> list[Any]:
         make("Div", [f"{names['trips']}_above", names["rows"]], [names["trips"]]),
         make("Range", ["blocks_none", names["rows"], "blocks_one"], [names["steps"]]),
     ]
-
-
-def _used(nodes: list[Any], outputs: list[str]) -> list[Any]:
-    """Return the nodes that outputs depend on."""
-    wanted, kept = set(outputs), []
-    for node in reversed(nodes):
-        if wanted & set(node.output):
-            kept.append(node)
-            wanted |= set(node.input)
-            for attribute in node.attribute:
-                wanted |= {name for one in attribute.g.node for name in one.input}
-    return kept[::-1]

@@ -79,6 +79,14 @@ class Network:
                 _fill(tensor, np.ascontiguousarray(self.weights[tensor.name]).tobytes())
         return model
 
+    def constants(self) -> dict[str, Array]:
+        """Return the content of all initializers, by name."""
+        from onnx import numpy_helper
+
+        return self.weights | {
+            one.name: numpy_helper.to_array(one) for one in self.model.graph.initializer if one.name not in self.weights
+        }
+
     def session(self, outputs: Sequence[str] = ()) -> Any:
         """Return an onnxruntime.InferenceSession on a CPU that gives activations too, by their names."""
         import onnx
@@ -150,3 +158,15 @@ def _shapes(model: Any) -> dict[str, tuple[int | str, ...]]:
         for one in told
         if one.type.tensor_type.HasField("shape")
     }
+
+
+def used(nodes: list[Any], outputs: list[str]) -> list[Any]:
+    """Return the nodes that outputs depend on."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= set(node.input)
+            for attribute in node.attribute:
+                wanted |= {name for one in attribute.g.node for name in one.input}
+    return kept[::-1]

@@ -9,7 +9,7 @@ import numpy as np
 from projhead.quantization.network import Network
 
 #: Operators of which each entry of the output depends on the entries at its place.
-_ELEMENTWISE = {
+ELEMENTWISE = {
     *("Add", "Sub", "Mul", "Div", "Mod", "Pow", "Neg", "Abs", "Sign", "Sqrt", "Exp", "Log", "Ceil", "Floor", "Erf"),
     *("Tanh", "Min", "Max", "Clip", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor"),
     *("Not", "IsNaN", "Where", "Cast", "Identity"),
@@ -99,7 +99,7 @@ class Region:
         if told is not None and all(told):
             return told
         node = self._makers.get(name)
-        if node is None or node.op_type not in _ELEMENTWISE | {"Gather"}:
+        if node is None or node.op_type not in ELEMENTWISE | {"Gather"}:
             return None
         try:
             shapes = [self.shape(one) for one in node.input if one]
@@ -136,7 +136,7 @@ class Region:
         inputs, rank = list(node.input), len(self.shape(node.output[0]))
         said = {one.name: one for one in node.attribute}
         place = rank + axis
-        if node.op_type in _ELEMENTWISE:
+        if node.op_type in ELEMENTWISE:
             return self._copy(node, [self._part(one, axis, broadcasts=True) for one in inputs])
         if node.op_type == "Softmax" and axis != -1 and said["axis"].i in (-1, rank - 1):
             return self._copy(node, [self._part(inputs[0], axis)])

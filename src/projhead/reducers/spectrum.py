@@ -19,6 +19,8 @@ from projhead.vectors import Vectors, unit_rows
 _BLOCK = 16_384
 #: Products of fewer multiplications than this are made in float64; in longer ones float32's errors average out.
 _EXACT = 3e7
+#: Errors of products of unit axes that one step of Newton's (Bjorck and Bowie, 1971) takes to their square.
+_NEARLY = 1e-4
 #: Up to this shorter side all is decomposed, by one pass over the rows.
 _SMALL = 512
 
@@ -169,10 +171,13 @@ class Spectrum:
         if center:
             across = across - across.mean(1, keepdims=True)
         axes: Matrix = (across @ rows).T.astype(np.float64, copy=False)
-        if self._dtype == np.float64:
-            energy: Matrix = np.einsum("ij,ij->j", axes, axes)
-            if energy.min() > 1e-6 * energy.max():
-                return energy, axes / np.sqrt(energy)  # orthogonal to 1e-10
+        energy: Matrix = np.einsum("ij,ij->j", axes, axes)
+        if energy.min() > 1e-6 * energy.max():
+            unit = axes / np.sqrt(energy)
+            if self._dtype == np.float64:
+                return energy, unit  # orthogonal to 1e-10
+            if np.abs(errors := unit.T @ unit - np.eye(len(energy))).max() < _NEARLY:
+                return energy, unit - unit @ (errors / 2)
         # A direction without variance becomes one at right angles to the others.
         axes, triangle = orthonormal(axes)
         return np.diagonal(triangle) ** 2, axes
