@@ -71,5 +71,6 @@ def test_the_matrix_has_what_was_found(load: Any) -> None:
         ]
     )
     assert drawn.splitlines()[2] == (
-        "| text-embeddings-inference, *by its rule* | exact | wrong |  | refused |  |  | not supported | not supported |"
+        "| text-embeddings-inference, *by its rule* "
+        "| exact | wrong |  | refused |  |  | not supported | not supported |"
     )
