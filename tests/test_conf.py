@@ -38,7 +38,14 @@ MANDATORY = {
 #: Groups that write over others.
 OVERRIDING = {verb: {"experiment", "sweep", "debug"} if verb == "train" else set() for verb in VERBS}
 #: Groups that not `train` but another verb has.
-HOMES = {"database": "load", "target": "plan", "task": "evaluate", "index": "index", "export": "export"}
+HOMES = {
+    "database": "load",
+    "engine": "encode",
+    "target": "plan",
+    "task": "evaluate",
+    "index": "index",
+    "export": "export",
+}
 
 
 def _compose(verb: str, *overrides: str) -> DictConfig:

@@ -28,6 +28,10 @@ class Document(NamedTuple):
         """Return a hash of id and text: columns may hold what has none."""
         return hash((self.id, self.text))
 
+    def __reduce__(self) -> tuple[type[Document], tuple[Any, ...]]:
+        """Let it cross to other processes, which a read-only mapping cannot."""
+        return Document, (self.id, self.text, dict(self.columns)) if self.columns else (self.id, self.text)
+
 
 #: What a graph, which knows no sides, is told beside the tokens of texts: 1 for those that ask.
 IS_QUERY = "is_query"
@@ -74,12 +78,15 @@ class Scores(NamedTuple):
         Per-query values for ``"mean"``; pairs (similarity, gold) for ``"spearman"``.
     statistic : str
         ``"mean"`` or ``"spearman"``.
+    documents : int
+        How many were searched, where that is varied; else 0.
     """
 
     task: str
     metric: str
     items: NDArray[np.float64]
     statistic: str = "mean"
+    documents: int = 0
 
 
 class Footprint(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from projhead.data import Document, Footprint, Scores
 from projhead.persistence.identity import EncoderIdentity
 from projhead.vectors import Vectors
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @runtime_checkable
@@ -235,6 +238,17 @@ class Index(Protocol):
 
     def footprint(self, n: int, dimension: int) -> Footprint:
         """Return what `n` rows of a width would take."""
+        ...
+
+
+class Engine(Protocol):
+    """Applies a function to many items, here or elsewhere."""
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield what `function` makes of every item, in order; few items are taken before the oldest is done.
+
+        Elsewhere the function, with all that it holds, and the items are pickled.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ from projhead.encoders.minilm import MiniLM
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.registry import build
 from projhead.protocols import OneSided
-from projhead.store.fingerprint import digest_of, fingerprint
+from projhead.store.fingerprint import Chain, digest_of, fingerprint
 from projhead.store.manifest import Manifest
 from projhead.store.store import EmbeddingStore, store_path
 from projhead.store.write import write_store
@@ -98,7 +98,9 @@ def test_the_manifest_says_where_it_came_from(tmp_path: Path) -> None:
     manifest = _write(tmp_path / "s").manifest
     assert manifest.encoder == EncoderIdentity("hashing", "0123456789abcdef", WIDTH)
     assert manifest.spec is None  # not projhead's: it could not be built from a record
-    assert manifest.corpus == {"name": "docs", "fingerprint": fingerprint(TEXTS)}
+    marks = [digest_of(DOCUMENTS[start : start + 20]) for start in (0, 20, 40)]
+    assert [shard.documents for shard in manifest.shards] == marks
+    assert manifest.corpus == {"name": "docs", "fingerprint": fingerprint(marks)}
     for shard in manifest.shards:
         content = (tmp_path / "s" / shard.file).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (shard.bytes, shard.sha256)
@@ -166,21 +168,20 @@ import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
 sys.path.insert(0, {folder!r})
-import projhead.persistence.record
+import projhead.store.manifest
 import projhead.store.shard
 from test_store import Hashing, _write
 
-manifest_json, atomic_file, calls = projhead.persistence.record.write_json, projhead.store.shard.atomic_file, 0
+atomic_file, calls = projhead.store.shard.atomic_file, 0
 
 def second_time():
     global calls
     calls += 1
     return calls == 2
 
-def killed_before_the_manifest(*arguments):
-    if second_time():
-        os.kill(os.getpid(), signal.SIGKILL)
-    manifest_json(*arguments)
+def killed_within_the_line(path, line):
+    path.write_text(line[:50])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 @contextmanager
 def killed_within_the_shard(path):
@@ -191,7 +192,7 @@ def killed_within_the_shard(path):
             os.kill(os.getpid(), signal.SIGKILL)
 
 if {where!r} == "manifest":
-    projhead.persistence.record.write_json = killed_before_the_manifest
+    projhead.store.manifest.append_line = killed_within_the_line
 if {where!r} == "shard":
     projhead.store.shard.atomic_file = killed_within_the_shard
 _write(Path({path!r}), Hashing(fail_after=30 if {where!r} == "encode" else 1000, kill=True))
@@ -365,15 +366,60 @@ def test_a_gpus_cache_is_given_back_when_a_store_is_whole(tmp_path: Path, monkey
     assert freed == [True]
 
 
-def test_shards_that_an_older_version_marked_are_gone_on_with(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="interrupted"):
-        _write(tmp_path / "s", Hashing(fail_after=40))
-    manifest = Manifest.read(tmp_path / "s")
-    parts = [DOCUMENTS[:20], DOCUMENTS[20:40]]
-    marks = [digest_of(part) for part in parts]
-    assert [shard.documents[:3] for shard in manifest.shards] == ["to:", "to:"]
+def _remarked(folder: Path, marks: Sequence[str], **changes: object) -> None:
+    manifest = Manifest.read(folder)
     manifest.shards = [replace(shard, documents=mark) for shard, mark in zip(manifest.shards, marks, strict=True)]
-    manifest.write(tmp_path / "s")
+    replace(manifest, **changes).write(folder)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_shards_that_an_older_version_marked_are_gone_on_with(tmp_path: Path, finished: bool) -> None:
+    if finished:
+        _write(tmp_path / "s")
+    else:
+        with pytest.raises(RuntimeError, match="interrupted"):
+            _write(tmp_path / "s", Hashing(fail_after=40))
+    chain = Chain()
+    marks = [chain.add(DOCUMENTS[start : start + 20]) for start in range(0, 50 if finished else 40, 20)]
+    corpus = {"name": "docs", "fingerprint": fingerprint(TEXTS) if finished else ""}
+    _remarked(tmp_path / "s", marks, corpus=corpus)
     with pytest.raises(ValueError, match="made from other ids or texts"):
         _write(tmp_path / "s", documents=[*DOCUMENTS[:30], Document("id 30", "another"), *DOCUMENTS[31:]])
+    encoder = Hashing()
+    assert _write(tmp_path / "s", encoder).texts == TEXTS
+    assert encoder.done == (0 if finished else 10)
+
+
+def test_a_store_whose_corpus_was_known_as_a_whole_is_compared_with_all_texts(tmp_path: Path) -> None:
+    _write(tmp_path / "s", fingerprint=fingerprint(TEXTS))
+    other = [*DOCUMENTS[:30], Document("id 30", "another"), *DOCUMENTS[31:]]
+    with pytest.raises(ValueError, match="was made from other texts"):
+        _write(tmp_path / "s", documents=other)
     assert _write(tmp_path / "s").texts == TEXTS
+    manifest = Manifest.read(tmp_path / "s")
+    replace(manifest, shards=manifest.shards[:1], complete=False).write(tmp_path / "s")
+    with pytest.raises(ValueError, match="was begun by a training or an evaluation: go on with that"):
+        _write(tmp_path / "s", documents=other)
+    assert _write(tmp_path / "s", fingerprint=fingerprint(TEXTS)).texts == TEXTS
+
+
+def test_a_shard_costs_a_line_and_not_a_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    write = Manifest.write
+    monkeypatch.setattr(Manifest, "write", lambda self, folder: (written.append(len(self.shards)), write(self, folder)))
+    _write(tmp_path / "undisturbed", shard_rows=2)
+    assert written == [1, 25]
+    with pytest.raises(RuntimeError, match="interrupted"):
+        _write(tmp_path / "s", Hashing(fail_after=20), shard_rows=2)
+    journal = tmp_path / "s" / "shards.jsonl"
+    lines = journal.read_text()
+    assert len(lines.splitlines()) == 9
+    assert Manifest.read(tmp_path / "s").rows == 20
+    journal.write_text(lines.replace('"row', '"raw'))
+    with pytest.raises(ValueError, match=r"manifest.json is damaged"):
+        Manifest.read(tmp_path / "s")
+    journal.write_text(lines)
+    Manifest.read(tmp_path / "s").write(tmp_path / "s")
+    journal.write_text(lines)  # as a process leaves it that is killed before it is gone
+    _write(tmp_path / "s", shard_rows=2)
+    assert _files(tmp_path / "s") == _files(tmp_path / "undisturbed")

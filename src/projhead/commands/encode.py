@@ -33,6 +33,7 @@ def run(cfg: DictConfig) -> int:
         keep_texts=cfg.keep_texts,
         side=cfg.side,
         count=cfg.count,
+        engine=instantiate(cfg.engine),
     )
     codec, stored = store.manifest.codec, str(cfg.store_dtype)
     if codec:

@@ -103,6 +103,8 @@ class Evaluate(_Loading):
     calibration: Node | None = None
     artifact: Names
     exported: Names
+    sizes: Sequence[Count]
+    others: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ class Encode(_Loading):
     encoder: Node
     corpus: Node
     codec: Node | None = None
+    engine: Node
     artifact: str | None
     split: Split
     store_dtype: Stored

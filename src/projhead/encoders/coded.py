@@ -80,11 +80,20 @@ class Coded:
         ValueError
             If there are too few rows to fit the codec to.
         """
-        if self.trained:
-            codec = self.codec
-        else:
-            codec = fitted_copy(self.codec, rows) if self.calibration is None else self._calibrated
+        codec = self.settled(rows)
         return codec.decode(codec.encode(rows))
+
+    def settled(self, rows: Vectors) -> Codec:
+        """Return the codec as it is to be used: trained, or fitted to the calibration, or else to `rows`.
+
+        Raises
+        ------
+        ValueError
+            If there are too few rows to fit it to.
+        """
+        if self.trained:
+            return self.codec
+        return fitted_copy(self.codec, rows) if self.calibration is None else self._calibrated
 
     @cached_property
     def _calibrated(self) -> Codec:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
 from projhead.data import IS_QUERY
+from projhead.encoders.again import MadeAgain
 from projhead.encoders.sides import SIDES, Side
 from projhead.encoders.texts import clean_texts
 from projhead.persistence.identity import EncoderIdentity
@@ -43,7 +44,7 @@ _WAITING = 4
 Tokens = NDArray[np.int64]
 
 
-class GraphEncoder(ABC):
+class GraphEncoder(MadeAgain, ABC):
     """A folder with a graph from token ids to rows, ``tokenizer.json`` and ``export.json`` as an encoder.
 
     Batches hold texts of like length, as many as fit the token budget. Each thread runs batches of its own, which

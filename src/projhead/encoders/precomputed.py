@@ -19,6 +19,7 @@ from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
 from projhead.data import STORED, Document, RowText
+from projhead.encoders.again import MadeAgain
 from projhead.encoders.lengths import lengths_of, similarity_of
 from projhead.encoders.lifted import lifted, longest_for
 from projhead.encoders.vector_files import VectorFile
@@ -32,7 +33,7 @@ _BATCH = 1024
 _ID, _TEXT = "id", "text"
 
 
-class Precomputed:
+class Precomputed(MadeAgain):
     """Rows of a file as an encoder that knows only the texts they were made from, and as the corpus of those.
 
     A vector belongs to its row. A text that two rows have, with different vectors, is told apart by the row it comes

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from projhead.encoders.again import MadeAgain
 from projhead.encoders.graph import GraphEncoder
 from projhead.encoders.onnx import OnnxEncoder
 from projhead.encoders.openvino import OpenVinoEncoder
@@ -35,7 +36,7 @@ class _OnnxRoute(_Route, OnnxEncoder): ...
 class _OpenVinoRoute(_Route, OpenVinoEncoder): ...
 
 
-class _Routed:
+class _Routed(MadeAgain):
     """A folder whose folders ``query`` and ``document`` are each what a `GraphEncoder` reads.
 
     It takes what that takes, and raises the same.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from projhead.console.progress import progress
 from projhead.corpora.batching import token_batches
+from projhead.encoders.again import MadeAgain
 from projhead.encoders.fingerprint import fingerprint_of, poolings, with_longest
 from projhead.encoders.lifted import ends_in_unit_rows, lengths_matter, lifted, longest_of
 from projhead.encoders.load_model import check_tokens, dimension_of, load_model
@@ -31,7 +32,7 @@ _DTYPES = ("float32", "float16", "bfloat16")
 _WINDOW = 1024
 
 
-class SentenceTransformerEncoder:
+class SentenceTransformerEncoder(MadeAgain):
     """A model of the hub or of a local folder, run by sentence-transformers itself.
 
     Vectors are those of ``encode_query``, ``encode_document`` and ``encode`` of ``SentenceTransformer(path)`` with

@@ -15,6 +15,7 @@ from projhead.encoders.load import encoder_of, load_encoder
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
+from projhead.evaluation.growth import Growth
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows
 from projhead.persistence.record import holds
@@ -34,6 +35,7 @@ def compare(
     codecs: Sequence[Codec] = (),
     calibration: Calibration | None = None,
     stores: str | Path | None = None,
+    growth: Growth | None = None,
     show_progress: bool = False,
 ) -> Comparison:
     """Measure candidates on tasks, beside the teacher at full width, and every subject against its baselines.
@@ -57,6 +59,8 @@ def compare(
         Texts that codecs are fitted to; each task's documents where not given.
     stores : path, optional
         Where the vectors of the teacher and of exports are kept, to be found again.
+    growth : Growth, optional
+        Measures retrieval tasks at several sizes of the corpus too.
     show_progress : bool
 
     Returns
@@ -101,7 +105,13 @@ def compare(
             entered.append(Candidate(f"export:{path.name}", "subject", student))
     trained = [one.codec for one in entered if one.codec is not None]
     found = measure(
-        entered, tasks, source, [Cast("float32"), *codecs, *trained], calibration, show_progress=show_progress
+        entered,
+        tasks,
+        source,
+        [Cast("float32"), *codecs, *trained],
+        calibration,
+        growth=growth,
+        show_progress=show_progress,
     )
     return Comparison(result_rows(found, teacher.identity))
 

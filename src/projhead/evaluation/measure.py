@@ -12,8 +12,10 @@ from projhead.codecs.base import BaseCodec
 from projhead.data import Scores
 from projhead.encoders.coded import Calibration, Coded
 from projhead.encoders.remembered import Remembered
+from projhead.evaluation.growth import Growth
 from projhead.evaluation.measurements import Measurement
 from projhead.protocols import Codec, Encoder, Task
+from projhead.tasks.retrieval import Retrieval
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,7 @@ def measure(
     codecs: Sequence[Codec],
     calibration: Calibration | None = None,
     *,
+    growth: Growth | None = None,
     show_progress: bool = False,
 ) -> list[Measurement]:
     """Return what tasks say of every candidate in every codec that can store rows of its width.
@@ -76,6 +79,8 @@ def measure(
         Those that candidates were trained through are used for them besides.
     calibration : Calibration, optional
         Texts that codecs are fitted to; each task's documents where not given.
+    growth : Growth, optional
+        Measures retrieval tasks at several sizes of the corpus too.
     show_progress : bool
     """
     first: dict[_Key, Candidate] = {}
@@ -93,6 +98,11 @@ def measure(
                 bar.update()
             for encoder in (teacher, *own.values()):
                 encoder.forget()
+    if growth is not None:
+        retrieval = [task for task in tasks if isinstance(task, Retrieval)]
+        grown = growth.run([entry.coded for entry in entries], retrieval, teacher.identity)
+        for entry, scores in zip(entries, grown, strict=True):
+            entry.scores.extend(scores)
     return _measurements(entries)
 
 

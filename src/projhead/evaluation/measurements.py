@@ -84,7 +84,7 @@ def result_rows(measurements: Sequence[Measurement], teacher: EncoderIdentity) -
             n_components=one.n_components, n=len(scores.items), encoder=teacher.name, fingerprint=teacher.key,
             baseline=baseline, codec=one.codec, seed=one.seed, commit=commit(),
             bytes_per_vector=one.bytes_per_vector or 4 * one.n_components,
-            role=one.role, fitted_to=one.fitted_to, variant=one.variant,
+            role=one.role, fitted_to=one.fitted_to, variant=one.variant, documents=scores.documents,
         )  # fmt: skip
 
     rows = [row(one, scores, estimate(scores)) for one in measurements for scores in one.scores]

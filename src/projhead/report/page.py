@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from projhead.persistence.files import atomic_file
 from projhead.persistence.ours import expect_ours
-from projhead.report import bytes_picture, pictures, speed_picture
+from projhead.report import bytes_picture, growth_picture, pictures, speed_picture
 from projhead.report.findings import findings
 from projhead.report.results import Result
 from projhead.report.rows import frame_of, is_export, roles_of, several_codecs
@@ -80,8 +80,10 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
     measured, exported = frame[~is_export(frame)], frame[is_export(frame)]
     # Where codecs are compared, dimensions are shown without them.
     plain = measured[measured["codec"] == "float32"] if several_codecs(measured) else measured
+    grown = pictures.styles(roles_of(measured[(measured["documents"] > 0) & ~measured["full"]], "series"))
     looks = pictures.styles(roles_of(plain[~plain["full"]], "series"))
-    stored = measured[:0] if plain[~plain["full"]].empty else measured[measured["bytes_per_vector"] > 0]
+    storable = measured[(measured["bytes_per_vector"] > 0) & (measured["documents"] == 0)]
+    stored = measured[:0] if plain[~plain["full"]].empty else storable
     marks = bytes_picture.legend(stored)
     speeds = speed_picture.legend(exported)
     runs = pictures.styles(dict.fromkeys(curves, "subject"))
@@ -92,7 +94,9 @@ def _contents(frame: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> dict[s
         "teachers": list(dict.fromkeys(frame["encoder"])),
         "reduced": not measured.empty,
         "findings": findings(measured),
-        "retention": [_drawn(picture) for picture in pictures.retention(plain, looks)],
+        "retention": [_drawn(picture) for picture in pictures.retention(plain[plain["documents"] == 0], looks)],
+        "growth": [_drawn(picture) for picture in growth_picture.by_size(measured, grown)],
+        "grown": [(name, Markup(pictures.swatch(look))) for name, look in [*grown.items(), ("teacher", None)]],
         "series": [(name, Markup(pictures.swatch(look))) for name, look in [*looks.items(), ("teacher", None)]],
         "coded": several_codecs(measured),
         "storage": [_drawn(picture) for picture in bytes_picture.by_bytes(stored, marks)],

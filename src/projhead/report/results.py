@@ -46,6 +46,8 @@ class Result:
         What the codec was fitted to: a corpus, ``"trained"`` with the head, or, where empty, what it stores.
     variant : int
         Which of several of one name, width and seed that are not the same, from 1.
+    documents : int
+        How many were searched, where that is varied; else 0.
     minutes, command : float, str
         How long the fit took (0 where there was none, or nobody looked), and what was typed.
     """
@@ -69,6 +71,7 @@ class Result:
     role: str = "subject"
     fitted_to: str = ""
     variant: int = 1
+    documents: int = 0
     minutes: float = 0.0
     command: str = ""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from projhead.persistence.leftovers import clear, leftover
 from projhead.persistence.registry import is_whole, renewed, spec_of
 from projhead.protocols import Encoder
 from projhead.store.codec import FOLDER
-from projhead.store.fingerprint import MARK, Marks, digest_of
+from projhead.store.fingerprint import CHAINED, Chain, digest_of
 from projhead.store.manifest import SHARD_FILE, Manifest, Shard
 from projhead.store.shard import read_shard
 
@@ -95,25 +96,52 @@ def _record(encoder: Encoder) -> dict[str, Any] | None:
     return record if is_whole(record, "encoder") else None
 
 
-def compare(folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document], marks: Marks | None) -> None:
-    """Check that a shard is whole and holds these documents; without `marks` their texts are known to be equal.
+def compare(folder: Path, manifest: Manifest, documents: Iterator[Document], *, known: bool) -> None:
+    """Check that whole shards are still whole, and of these documents, which are taken from the stream.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : Manifest
+    documents : iterator of Document
+        Of a store that is complete, all of them.
+    known : bool
+        Whether texts are known to be the same, and ids alone are compared.
 
     Raises
     ------
     ValueError
         If not.
     """
+    chain = None if known or all(_alone(shard) for shard in manifest.shards) else Chain()
+    for shard in manifest.shards:
+        _compare(folder, manifest, shard, list(islice(documents, shard.rows)), chain, known)
+    declared = chain is not None and not all(shard.documents for shard in manifest.shards)
+    if declared and not manifest.complete:
+        raise ValueError(f"{folder} was begun by a training or an evaluation: go on with that, or choose another path")
+    if declared and chain is not None and chain.fingerprint != manifest.corpus["fingerprint"]:
+        raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
+    if manifest.complete and next(documents, None) is not None:
+        raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path")
+
+
+def _compare(
+    folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document], chain: Chain | None, known: bool
+) -> None:
     if len(documents) < shard.rows:
         raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
     table = read_shard(folder, shard, manifest, verify=not manifest.complete)
-    # Where the corpus was known as a whole, the shard says nothing of its documents, and its ids are there to compare.
-    differ = not shard.documents and table["id"].to_pylist() != [document.id for document in documents]
-    if marks is not None:
-        found = marks.add(documents)
-        if not shard.documents.startswith(MARK):  # of an older version
-            found = digest_of(documents) if shard.documents else ""
-        differ = differ or bool(shard.documents and found != shard.documents)
-    if differ:
+    mark = "" if chain is None else chain.add(documents)
+    if shard.documents and not known:
+        same = shard.documents == (digest_of(documents) if _alone(shard) else mark)
+    else:  # the corpus was known as a whole, the shard says nothing of its documents, and its ids are there to compare
+        same = table["id"].to_pylist() == [document.id for document in documents]
+    if not same:
         raise ValueError(
             f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
         )
+
+
+def _alone(shard: Shard) -> bool:
+    """Say whether a shard's mark is of its own documents."""
+    return bool(shard.documents) and not shard.documents.startswith(CHAINED)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from pathlib import Path
 
 import numpy as np
 
 from projhead.codecs.base import BaseCodec, load_codec, same_codec
-from projhead.data import Document
 from projhead.persistence.files import sha256_of
+from projhead.store.encode import Part
 from projhead.store.manifest import Manifest
-from projhead.vectors import Vectors
 
 #: Where it lies in the store.
 FOLDER = "codec"
 
-#: A shard's documents and their rows.
-Encoded = tuple[Sequence[Document], Vectors]
 
+def settle_codec(
+    folder: Path,
+    manifest: Manifest,
+    codec: BaseCodec | None,
+    parts: Iterable[Part],
+    encoded: Callable[[Iterable[Part]], Iterable[Part]],
+    calibration_rows: int,
+) -> tuple[BaseCodec | None, Iterator[Part]]:
+    """Return the fitted codec of a store, and all of `parts`: it is fitted to rows of the first, if it is not yet.
 
-def fit_or_open_codec(
-    folder: Path, manifest: Manifest, codec: BaseCodec | None, parts: Iterable[Encoded], calibration_rows: int
-) -> tuple[BaseCodec | None, Iterator[Encoded]]:
-    """Return the fitted codec of a store, and all of `parts`: the first are used to fit it, if it is not yet.
+    `encoded` gives parts their rows.
 
     Raises
     ------
@@ -46,18 +49,23 @@ def fit_or_open_codec(
                 "another path"
             )
         return settled, stream
-    first: list[Encoded] = []
-    while not fitted and sum(len(rows) for _, rows in first) < calibration_rows and (part := next(stream, None)):
+    first: list[Part] = []
+    while not fitted and _rows(first) < calibration_rows and (part := next(stream, None)):
         first.append(part)
     settled = copy(codec)
-    n = min(sum(len(rows) for _, rows in first), calibration_rows)
-    if not fitted and n:
-        settled.fit(np.concatenate([rows for _, rows in first])[:n])
+    n = min(_rows(first), calibration_rows)
+    if n:
+        first = list(encoded(first))
+        settled.fit(np.concatenate([part.rows for part in first if part.rows is not None])[:n])
     if fitted or n:
         settled.save(folder / FOLDER)
         manifest.codec["sha256"] = sha256_of(folder / FOLDER / "codec.json")
         manifest.codec["fitted_to"] = "other rows, before" if fitted else f"the first {n:,} rows"
     return settled, itertools.chain(first, stream)
+
+
+def _rows(parts: Iterable[Part]) -> int:
+    return sum(len(part.documents) for part in parts)
 
 
 def open_codec(folder: Path, manifest: Manifest) -> BaseCodec | None:

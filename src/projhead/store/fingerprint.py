@@ -1,4 +1,4 @@
-"""Digests of texts and documents; each text is hashed once."""
+"""Digests of texts and documents."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from projhead.data import Document
 
-#: What a shard's mark begins with; older versions hashed the texts of each shard again.
-MARK = "to:"
+#: What a shard's mark begins with where it is one of a `Chain`.
+CHAINED = "to:"
 
 
 def add_text(digest: Any, text: str) -> None:
@@ -42,8 +42,11 @@ def _columns(document: Document) -> Iterator[str]:
         yield repr(sorted(document.columns.items()))
 
 
-class Marks:
-    """Digests of a stream of documents: of all texts, and of every part by its ids and all texts up to its end."""
+class Chain:
+    """Digests of a stream of documents: of all texts, and of every part by its ids and all texts up to its end.
+
+    So older versions marked shards, which then had to be made one after the other.
+    """
 
     def __init__(self) -> None:
         self._texts = hashlib.sha256()
@@ -53,7 +56,7 @@ class Marks:
         for document in documents:
             add_text(self._texts, document.text)
         others = (part for one in documents for part in (one.id, *_columns(one)))
-        return MARK + fingerprint([*others, self.fingerprint])
+        return CHAINED + fingerprint([*others, self.fingerprint])
 
     @property
     def fingerprint(self) -> str:

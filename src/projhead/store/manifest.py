@@ -1,7 +1,9 @@
-"""A store's ``manifest.json``."""
+"""A store's ``manifest.json``, and what was added since, in ``shards.jsonl``."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +18,8 @@ from projhead.store.side import BOTH, SIDES
 
 DTYPES = ("float16", "float32")
 SHARD_FILE = r"data-\d{5,}\.arrow"
+#: A line for each shard that the manifest of an unfinished store does not name yet.
+JOURNAL = "shards.jsonl"
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,24 @@ class Manifest:
         return sum(shard.rows for shard in self.shards)
 
     def write(self, folder: Path) -> None:
-        """Write ``manifest.json``, whole or not at all."""
+        """Write ``manifest.json``, whole or not at all, with what ``shards.jsonl`` says, which goes."""
         body = {**asdict(self), "encoder": {**self.encoder.record, "spec": self.spec}}
         del body["spec"]
         Record("store", body, {}).write(folder)
+        (folder / JOURNAL).unlink(missing_ok=True)
+
+    def add(self, folder: Path, shard: Shard) -> None:
+        """Go on by a shard whose file is written; of many, all but the first cost a line each."""
+        self.shards.append(shard)
+        if len(self.shards) == 1:
+            self.write(folder)
+        else:
+            append_line(folder / JOURNAL, json.dumps(asdict(shard)))
+
+    def fold(self, folder: Path) -> None:
+        """Write what ``shards.jsonl`` says into ``manifest.json``, where there is any."""
+        if (folder / JOURNAL).exists():
+            self.write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -116,6 +134,7 @@ class Manifest:
         try:
             shards = [Shard(**shard) for shard in record["shards"]]
             encoder, spec = EncoderIdentity.of_record(record["encoder"]), record["encoder"]["spec"]
+            shards += [] if record["complete"] else _added(folder / JOURNAL, {shard.file for shard in shards})
             manifest = cls(**{**record, "shards": shards, "encoder": encoder, "spec": spec})
             manifest._check()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -147,3 +166,18 @@ class Manifest:
         for shard in self.shards:
             if not re.fullmatch(SHARD_FILE, shard.file):
                 raise ValueError(f"expected the file name of a shard, got {shard.file!r}")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, and wait until it is on the disk."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _added(path: Path, known: set[str]) -> list[Shard]:
+    """Return the shards of whole lines that are not known; a line that a killed process left unfinished is none."""
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+    shards = [Shard(**json.loads(line)) for line in lines]
+    return [shard for shard in shards if shard.file not in known]

@@ -1,37 +1,35 @@
 """Write texts to a store, shard by shard.
 
-A shard is whole or absent. The manifest is written anew after each one, so that an interrupted encode goes on
-at the last whole shard; a shard's bytes depend on its documents and the encoder alone.
+A shard is whole or absent, and noted when it is there, so that an interrupted encode goes on at the last whole shard; a
+shard's bytes depend on its documents and the encoder alone.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
 from projhead.console.progress import progress
 from projhead.data import Document
+from projhead.engines.serial import Serial
 from projhead.persistence.files import locked, write_json
-from projhead.protocols import Encoder
+from projhead.protocols import Encoder, Engine
 from projhead.store.begun import begun, compare, empty
-from projhead.store.codec import Encoded, fit_or_open_codec
-from projhead.store.fingerprint import Marks
+from projhead.store.codec import settle_codec
+from projhead.store.encode import Part, encode_rows, encode_shard
+from projhead.store.fingerprint import fingerprint as digest
 from projhead.store.manifest import DTYPES, Manifest
-from projhead.store.shard import write_shard
-from projhead.store.side import Side, side_of, way_of
+from projhead.store.side import Side, side_of
 from projhead.store.store import EmbeddingStore
-from projhead.vectors import Vectors
-
-#: Documents encoded between two steps of the progress bar.
-_WINDOW = 4096
 
 
 def write_store(
@@ -49,11 +47,13 @@ def write_store(
     columns: Mapping[str, pa.DataType] | None = None,
     fingerprint: str | None = None,
     total: int | None = None,
+    engine: Engine | None = None,
     show_progress: bool = False,
 ) -> EmbeddingStore:
     """Encode documents into a store, go on with an unfinished one, or open a finished one.
 
-    Memory holds one shard, whatever the size of the corpus. Of several processes one writes, the others wait.
+    Memory holds one shard, or two for each worker of an engine, whatever the size of the corpus. Of several calls one
+    writes, the others wait.
 
     Parameters
     ----------
@@ -83,6 +83,8 @@ def write_store(
         The digest of all texts in order, where it is known and ids are their numbers: no text is then hashed again.
     total : int, optional
         How many documents there are, for the progress bar.
+    engine : Engine, optional
+        What encodes the shards; this process where not given. All of its workers must see the folder.
     show_progress : bool
 
     Raises
@@ -99,6 +101,7 @@ def write_store(
     wanted = empty(encoder, name, dtype, codec, shard_rows, keep_texts, side_of(encoder, side), [*(columns or {})])
     if fingerprint is not None:
         wanted.corpus["fingerprint"] = fingerprint
+    engine = engine or Serial()
     with locked(folder):
         manifest = begun(folder, wanted)
         before = manifest.corpus["fingerprint"]
@@ -106,62 +109,41 @@ def write_store(
             raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
         known = fingerprint is not None and before == fingerprint
         if known and manifest.complete and codec is None:
+            manifest.fold(folder)
             return EmbeddingStore.open(folder).by(encoder)
-        stream, marks = iter(documents), None if known else Marks()
-        for shard in manifest.shards:
-            compare(folder, manifest, shard, list(islice(stream, shard.rows)), marks)
-        if manifest.complete:
-            if marks is not None and marks.fingerprint != before:
-                raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
-            if next(stream, None) is not None:
-                raise ValueError(
-                    f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path"
-                )
-            fit_or_open_codec(folder, manifest, codec, iter(()), calibration_rows)
-            return EmbeddingStore.open(folder).by(encoder)
-        with progress(total, f"encode {name}", shown=show_progress, done=manifest.rows) as bar:
-            encoded = _encoded(encoder, wanted.side, stream, shard_rows, bar)
-            settled, encoded = fit_or_open_codec(folder, manifest, codec, encoded, calibration_rows)
-            for part, rows in encoded:
-                mark = "" if marks is None else marks.add(part)
-                stored, clipped = _stored(manifest, rows, settled)
-                manifest.shards.append(
-                    write_shard(
-                        folder, len(manifest.shards), manifest, part, stored, clipped, "" if before else mark, columns
-                    )
-                )
-                manifest.write(folder)
+        stream = iter(documents)
+        compare(folder, manifest, stream, known=known)
+        manifest.fold(folder)
+        rows_of = partial(encode_rows, encoder=encoder, side=manifest.side)
+        parts = [] if manifest.complete else _parts(stream, shard_rows, len(manifest.shards))
+        with progress(
+            total, f"encode {name}", shown=show_progress and not manifest.complete, done=manifest.rows
+        ) as bar:
+            settled, parts = settle_codec(
+                folder, manifest, codec, parts, lambda some: engine.map(rows_of, some), calibration_rows
+            )
+            if manifest.complete:
+                return EmbeddingStore.open(folder).by(encoder)
+            shard_of = partial(
+                encode_shard, folder=folder, manifest=replace(manifest, shards=[]), encoder=encoder, codec=settled,
+                columns=columns, marked=not before,
+            )  # fmt: skip
+            for shard in engine.map(shard_of, parts):
+                manifest.add(folder, shard)
+                bar.update(manifest.rows - bar.n)  # what the encoder's batches did not move it by
         if not manifest.shards:
             raise ValueError(f"{name}: expected at least one document, got none")
-        if before and marks is not None and marks.fingerprint != before:
-            raise ValueError(f"{folder} was begun with other texts than the corpus has: choose another path")
-        _finish(folder, manifest, before if marks is None else marks.fingerprint)
+        _finish(folder, manifest, before or digest(shard.documents for shard in manifest.shards))
     _give_back_memory()
     return EmbeddingStore.open(folder, verify=False).by(encoder)
 
 
-def _encoded(
-    encoder: Encoder, side: str, documents: Iterator[Document], shard_rows: int, bar: Any
-) -> Iterator[Encoded]:
-    """Yield the documents of each shard, and their rows."""
-    encode = way_of(encoder, side)
-    while part := list(islice(documents, shard_rows)):
-        rows = np.empty((len(part), encoder.dimension), np.float32)
-        for start in range(0, len(part), _WINDOW):
-            before = bar.n
-            window = encode([document.text for document in part[start : start + _WINDOW]])
-            rows[start : start + _WINDOW] = window
-            bar.update(before + len(window) - bar.n)  # what the encoder's batches did not move it by
-        yield part, rows
-
-
-def _stored(manifest: Manifest, rows: Vectors, codec: BaseCodec | None) -> tuple[NDArray[Any], int]:
-    """Return the rows of a shard as floats or codes, and how many values lay outside the codec's range."""
-    if codec is None:
-        return rows.astype(manifest.dtype, copy=False), 0
-    before = codec.clipped
-    codes = codec.encode(rows)
-    return codes, codec.clipped - before
+def _parts(documents: Iterator[Document], shard_rows: int, first: int) -> Iterator[Part]:
+    """Yield the documents of each shard, numbered from `first` on."""
+    for number in itertools.count(first):
+        if not (part := list(islice(documents, shard_rows))):
+            return
+        yield Part(number, part)
 
 
 def _finish(folder: Path, manifest: Manifest, digest: str) -> None:

@@ -51,34 +51,47 @@ class Retrieval:
         FileNotFoundError, ValueError
             If a data set is missing or malformed, or has no judgments in the split.
         """
-        for data, documents, queries in self._sets:
-            deepest = max(*self.top_k, _RANKS)
+        for data, documents, queries in self._read:
             rows = stored(encoder, encoder.encode_document(documents))
-            _, found = exact_top_k(encoder.encode_query(queries), rows, deepest)
-            for metric, items in _measures(_gains(data, found, deepest), data, self.top_k):
+            _, found = exact_top_k(encoder.encode_query(queries), rows, self.deepest)
+            for metric, items in measures(gains_of(data, found, self.deepest), data, self.top_k):
                 yield Scores(f"retrieval/{data.name}", metric, items)
 
+    @property
+    def deepest(self) -> int:
+        """How many documents of each query are looked at."""
+        return max(*self.top_k, _RANKS)
+
+    @property
+    def sets(self) -> list[RetrievalSet]:
+        """The data sets."""
+        return [data for data, _, _ in self._read]
+
     @cached_property
-    def _sets(self) -> list[tuple[RetrievalSet, list[str], list[str]]]:
+    def _read(self) -> list[tuple[RetrievalSet, list[str], list[str]]]:
         """Every data set, the texts of its documents and those of its queries: read once for all encoders."""
         paths = [None] if self.path is None else list(data_sets(self.path).values())
         sets = [known_item() if path is None else load_beir(path, self.split) for path in paths]
         return [(data, [one.text for one in data.corpus], [one.text for one in data.queries]) for data in sets]
 
 
-def _gains(data: RetrievalSet, found: NDArray[np.int64], deepest: int) -> NDArray[np.float64]:
-    """Return the judgments of the documents found, best rank first (q, deepest); 0 where there are none."""
+def gains_of(data: RetrievalSet, found: NDArray[np.int64], deepest: int) -> NDArray[np.float64]:
+    """Return the judgments of the documents found, best rank first (q, deepest); 0 where there are none.
+
+    Positions from ``len(data.corpus)`` on are of other documents, which nobody judged.
+    """
     ids = [document.id for document in data.corpus]
     gains = np.zeros((len(found), deepest))
     for row, (query, positions) in enumerate(zip(data.queries, found, strict=True)):
         judged = data.qrels[query.id]
-        gains[row, : len(positions)] = [judged.get(ids[position], 0.0) for position in positions]
+        gains[row, : len(positions)] = [judged.get(ids[one], 0.0) if one < len(ids) else 0.0 for one in positions]
     return gains
 
 
-def _measures(
+def measures(
     gains: NDArray[np.float64], data: RetrievalSet, top_k: Sequence[int]
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yield every metric, and what each query gets of it (q,), by the gains of what it found (q, deepest)."""
     judged = [sorted(data.qrels[query.id].values(), reverse=True) for query in data.queries]
     discount = 1 / np.log2(np.arange(_RANKS) + 2)  # rank 1 counts in full
     ideal = np.array([discount[: len(best[:_RANKS])] @ best[:_RANKS] for best in judged])

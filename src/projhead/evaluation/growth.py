@@ -1,0 +1,203 @@
+"""Retrieval as the corpus grows: a set's judged documents among more and more others, in one pass over those.
+
+Compression that loses nothing among ten thousand documents does among ten million (CoRECT: Caspari et al., "CoRECT: A
+framework for evaluating embedding compression techniques at scale", 2025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from projhead.corpora.retrieval import RetrievalSet
+from projhead.corpora.split import order_of
+from projhead.data import Scores
+from projhead.encoders.coded import Coded
+from projhead.encoders.reduced import Reduced
+from projhead.persistence.identity import EncoderIdentity, expect_same
+from projhead.protocols import Codec, Encoder
+from projhead.store.arrow import evenly
+from projhead.store.store import EmbeddingStore
+from projhead.tasks.retrieval import Retrieval, gains_of, measures
+from projhead.vectors import Vectors, exact_top_k, unit_rows
+
+#: Rows that codecs are fitted to.
+_FITTED = 16_384
+_NEVER = -1
+
+
+class Growth:
+    """Measure retrieval sets in corpora of several sizes.
+
+    A corpus of a size is all documents of the set and as many others as are missing, in the order of a digest of their
+    texts: each holds the smaller ones. Others with a text that the set has, or that came before, are left out. What the
+    best documents of every system are is kept, and no more: of the store, memory holds the digests of its texts and one
+    block of rows.
+
+    Parameters
+    ----------
+    others : EmbeddingStore
+        The teacher's vectors of unjudged texts, with those.
+    sizes : sequence of int
+        Documents of each corpus.
+    show_progress : bool
+
+    Raises
+    ------
+    ValueError
+        If the store holds no texts.
+    """
+
+    def __init__(self, others: EmbeddingStore, sizes: Sequence[int], *, show_progress: bool = False) -> None:
+        self.others, self.sizes, self.show_progress = others, sorted(set(sizes)), show_progress
+        batches = (batch["text"].to_pylist() for batch in _texts(others))
+        self._order = np.fromiter((order_of(text) for texts in batches for text in texts), np.uint64, len(others))
+
+    def run(self, systems: Sequence[Coded], tasks: Sequence[Retrieval], teacher: EncoderIdentity) -> list[list[Scores]]:
+        """Return what each system gets in every set at every size.
+
+        Raises
+        ------
+        ValueError
+            If the store is of another teacher, a set alone has more documents than a size, there are too few others, or
+            a system is no head of the teacher.
+        """
+        expect_same(teacher, self.others.identity, str(self.others.folder), "encode the other texts with that")
+        made = [_System.of(coded, teacher, self.others) for coded in systems]
+        sets = [
+            _Set(data, task, self._sizes_of_rows(data), self.sizes, task.deepest)
+            for task in tasks
+            for data in task.sets
+        ]
+        for one in sets:
+            for system in made:
+                one.begin(system)
+        start = 0
+        with tqdm(total=len(self.others), desc="growth", unit="row", disable=not self.show_progress) as bar:
+            for block in self.others.blocks():
+                rows = unit_rows(block)
+                for system in made:
+                    held = system.held(rows)
+                    for one in sets:
+                        one.add(system, held, start)
+                start += len(rows)
+                bar.update(len(rows))
+        return [[scores for one in sets for scores in one.scores(system)] for system in made]
+
+    def _sizes_of_rows(self, data: RetrievalSet) -> NDArray[np.int8]:
+        """Return which of the sizes is the first to hold each row of the store; -1 for none."""
+        own = len(data.corpus)
+        if own > self.sizes[0]:
+            raise ValueError(
+                f"sizes: {data.name} alone has {own:,} documents, got {self.sizes[0]:,}; give sizes of {own:,} or more"
+            )
+        judged = np.array([order_of(one.text) for one in data.corpus], np.uint64)
+        distinct, first = np.unique(self._order, return_index=True)
+        places = first[~np.isin(distinct, judged)]
+        if (most := own + len(places)) < self.sizes[-1]:
+            raise ValueError(
+                f"sizes: got {self.sizes[-1]:,}, and {data.name} with all different texts of {self.others.folder} has "
+                f"{most:,}; give smaller sizes, or a store of more texts"
+            )
+        found = np.full(len(self._order), _NEVER, np.int8)
+        for number, size in reversed(list(enumerate(self.sizes))):
+            found[places[: size - own]] = number
+        return found
+
+
+def _texts(store: EmbeddingStore) -> Iterator[object]:
+    if not store.manifest.keep_texts:
+        raise ValueError(f"{store.folder} holds no texts, which decide their order: encode again with keep_texts=true")
+    yield from store.table.select(["text"]).to_batches(max_chunksize=65_536)
+
+
+@dataclass(frozen=True, eq=False)
+class _System:
+    """A candidate in one codec."""
+
+    coded: Coded
+    map: Callable[[Vectors], Vectors]
+    codec: Codec
+
+    @classmethod
+    def of(cls, coded: Coded, teacher: EncoderIdentity, others: EmbeddingStore) -> _System:
+        encoder = _inner(coded.encoder)
+        if isinstance(encoder, Reduced):
+            move: Callable[[Vectors], Vectors] = encoder.fitted.transform
+        elif encoder.identity == teacher:
+            move = _same
+        else:
+            raise ValueError(f"sizes: {coded.name} is no head of the teacher, of which the vectors are: give artifacts")
+        sample = move(unit_rows(others.take(evenly(len(others), _FITTED))))
+        return cls(coded, move, coded.settled(sample))
+
+    def held(self, rows: Vectors) -> Vectors:
+        """Return what is left of the teacher's unit rows (n, d) once they are moved and stored, (n, k)."""
+        return self.codec.decode(self.codec.encode(self.map(rows)))
+
+
+def _inner(encoder: Encoder) -> Encoder:
+    """Return what an encoder that only remembers stands for."""
+    while not isinstance(encoder, Reduced) and hasattr(encoder, "forget"):
+        encoder = encoder.encoder
+    return encoder
+
+
+def _same(rows: Vectors) -> Vectors:
+    return rows
+
+
+@dataclass(eq=False)
+class _Set:
+    """A retrieval set, and the best documents that systems found at each of the sizes so far.
+
+    Documents of the set are numbered first, the others after them by their rows.
+    """
+
+    data: RetrievalSet
+    task: Retrieval
+    sizes_of_rows: NDArray[np.int8]
+    sizes: Sequence[int]
+    deepest: int
+    queries: dict[int, Vectors] = field(default_factory=dict)
+    best: dict[tuple[int, int], tuple[Vectors, NDArray[np.int64]]] = field(default_factory=dict)
+
+    def begin(self, system: _System) -> None:
+        """Look for the queries among the set's own documents."""
+        encoder = system.coded.encoder
+        self.queries[id(system)] = encoder.encode_query([one.text for one in self.data.queries])
+        rows = encoder.encode_document([one.text for one in self.data.corpus])
+        rows = system.codec.decode(system.codec.encode(rows))
+        self.best[id(system), 0] = exact_top_k(self.queries[id(system)], rows, self.task.deepest)
+
+    def add(self, system: _System, held: Vectors, start: int) -> None:
+        """Go on with a block of others, of rows from `start` on."""
+        classes = self.sizes_of_rows[start : start + len(held)]
+        for number in np.unique(classes[classes != _NEVER]):
+            chosen = np.flatnonzero(classes == number)
+            scores, found = exact_top_k(self.queries[id(system)], held[chosen], self.task.deepest)
+            key = id(system), int(number)
+            new = scores, chosen[found] + start + len(self.data.corpus)
+            self.best[key] = merged(self.best[key], new, self.task.deepest) if key in self.best else new
+
+    def scores(self, system: _System) -> Iterator[Scores]:
+        """Yield every metric at every size."""
+        whole = self.best[id(system), 0]
+        for number, size in enumerate(self.sizes):
+            if number and (id(system), number) in self.best:
+                whole = merged(whole, self.best[id(system), number], self.task.deepest)
+            for metric, items in measures(gains_of(self.data, whole[1], self.task.deepest), self.data, self.task.top_k):
+                yield Scores(f"retrieval/{self.data.name}, {size:,} documents", metric, items, documents=size)
+
+
+def merged(
+    first: tuple[Vectors, NDArray[np.int64]], second: tuple[Vectors, NDArray[np.int64]], top_k: int
+) -> tuple[Vectors, NDArray[np.int64]]:
+    """Return the best of two searches for the same queries, by score and then by number, both (q, top_k)."""
+    scores, numbers = (np.concatenate(pair, axis=1) for pair in zip(first, second, strict=True))
+    order = np.lexsort((numbers, -scores), axis=1)[:, :top_k]
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(numbers, order, 1)
