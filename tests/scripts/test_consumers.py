@@ -70,7 +70,6 @@ def test_the_matrix_has_what_was_found(load: Any) -> None:
             {**row, "head": "linear with a bias", "found": "wrong", "claimed": "refused"},
         ]
     )
-    assert drawn.splitlines()[2] == (
-        "| text-embeddings-inference, *by its rule* | exact | wrong |  | refused |  |  "
-        "| not supported | not supported |"
-    )
+    _, title, *cells, _ = (cell.strip() for cell in drawn.splitlines()[2].split("|"))
+    assert title == "text-embeddings-inference, *by its rule*"
+    assert cells == ["exact", "wrong", "", "refused", "", "", "not supported", "not supported"]

@@ -10,6 +10,8 @@ from typing import Any
 from tqdm.auto import tqdm
 
 _outer: ContextVar[Any] = ContextVar("outer", default=None)
+#: Shows nothing; one for all, since to make one takes as long as half a query's tokens.
+_SILENT: Any = tqdm(disable=True)
 
 
 @contextmanager
@@ -27,11 +29,11 @@ def progress(total: int | None, title: str, *, shown: bool, unit: str = "text", 
     done : int
         How many were done before.
     """
-    if _outer.get() is not None:
-        yield _outer.get()
+    if (outer := _outer.get()) is not None or not shown:
+        yield _SILENT if outer is None else outer
         return
-    with tqdm(total=total, initial=done, desc=title, unit=unit, disable=not shown) as bar:
-        token = _outer.set(bar if shown else None)
+    with tqdm(total=total, initial=done, desc=title, unit=unit) as bar:
+        token = _outer.set(bar)
         try:
             yield bar
         finally:
