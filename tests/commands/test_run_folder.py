@@ -135,7 +135,7 @@ def test_few_held_out_rows_are_measured_at_what_they_have_or_refused_before(tmp_
              "reducer=pca", "n_components=4"]  # fmt: skip
     if held_out < 2:
         with pytest.raises(
-            ValueError, match=f"expected at least 2 held-out vectors .*, got {held_out}; give more rows$"
+            ValueError, match=f"expected at least 2 held-out vectors .*, got {held_out}; give more rows that differ$"
         ):
             run(tmp_path / "run", *given)
         assert not list((tmp_path / "run").iterdir())

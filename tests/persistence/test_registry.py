@@ -32,7 +32,7 @@ TARGETS = sorted(
     {
         target
         for path in conf_dir().rglob("*.yaml")
-        for target in re.findall(r"_target_: (projhead\.\S+)", path.read_text(encoding="utf-8"))
+        for target in re.findall(r"_target_: (projhead\.[\w.]+)", path.read_text(encoding="utf-8"))
         if target.split(".")[1] in ROOMS.values()
     }
 )

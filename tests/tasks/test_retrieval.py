@@ -99,7 +99,7 @@ def test_without_a_path_docstring_summaries_find_their_bodies():
     task = Retrieval()
     samples = {sample.metric: sample for sample in task.run(Letters(), Letters())}
     assert {sample.task for sample in samples.values()} == {"retrieval/docstrings"}
-    ((_, documents, queries),) = task._sets
+    ((_, documents, queries),) = task._read
     _, found = exact_top_k(Letters().encode(queries), Letters().encode(documents), top_k=10)
     own = np.arange(len(found))[:, None]  # the i-th body answers the i-th summary
     np.testing.assert_array_equal(samples["recall@10"].items, (found == own).any(1))

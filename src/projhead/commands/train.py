@@ -16,7 +16,7 @@ from projhead.encoders.lifted import nearer
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
 from projhead.evaluation.held_out import expect_held_out
-from projhead.evaluation.train import expect_student, finished, train
+from projhead.evaluation.train import expect_student, expect_trained, finished, train
 from projhead.protocols import Corpus, Encoder
 from projhead.reducers.base import Reducer
 from projhead.students.teacher_vectors import teacher_vectors
@@ -40,6 +40,7 @@ def run(cfg: DictConfig) -> float:
         encoder: Encoder = instantiate(cfg.encoder)
         reducer: Reducer = instantiate(cfg.reducer, _convert_="all")
         codec: BaseCodec | None = instantiate(cfg.codec)
+        expect_trained(reducer, codec, _checkpoint(cfg.ckpt_path))  # before hours of encoding
         if smaller:
             expect_student(reducer, codec, encoder)
         vectors = teacher_vectors(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,9 @@ from projhead.corpora.split import order_of
 from projhead.data import Scores
 from projhead.encoders.coded import Coded
 from projhead.encoders.reduced import Reduced
+from projhead.encoders.remembered import Remembered
 from projhead.persistence.identity import EncoderIdentity, expect_same
-from projhead.protocols import Codec
+from projhead.protocols import Codec, Encoder
 from projhead.store.arrow import evenly
 from projhead.store.store import EmbeddingStore
 from projhead.tasks.retrieval import Retrieval, gains_of, measures
@@ -55,8 +55,7 @@ class Growth:
 
     def __init__(self, others: EmbeddingStore, sizes: Sequence[int], *, show_progress: bool = False) -> None:
         self.others, self.sizes, self.show_progress = others, sorted(set(sizes)), show_progress
-        batches = (batch["text"].to_pylist() for batch in _texts(others))
-        self._order = np.fromiter((order_of(text) for texts in batches for text in texts), np.uint64, len(others))
+        self._order = np.fromiter(map(order_of, _texts(others)), np.uint64, len(others))
 
     def run(self, systems: Sequence[Coded], tasks: Sequence[Retrieval], teacher: EncoderIdentity) -> list[list[Scores]]:
         """Return what each system gets in every set at every size.
@@ -110,10 +109,11 @@ class Growth:
         return found
 
 
-def _texts(store: EmbeddingStore) -> Iterator[Any]:
+def _texts(store: EmbeddingStore) -> Iterator[str]:
     if not store.manifest.keep_texts:
         raise ValueError(f"{store.folder} holds no texts, which decide their order: encode again with keep_texts=true")
-    yield from store.table.select(["text"]).to_batches(max_chunksize=65_536)
+    for batch in store.table.select(["text"]).to_batches(max_chunksize=65_536):
+        yield from batch["text"].to_pylist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +141,9 @@ class _System:
         return self.codec.decode(self.codec.encode(self.map(rows)))
 
 
-def _inner(encoder: Any) -> Any:
+def _inner(encoder: Encoder) -> Encoder:
     """Return what an encoder that only remembers stands for."""
-    while not isinstance(encoder, Reduced) and hasattr(encoder, "forget"):
+    while isinstance(encoder, Remembered):
         encoder = encoder.encoder
     return encoder
 
@@ -199,7 +199,6 @@ def merged(
     first: tuple[Vectors, NDArray[np.int64]], second: tuple[Vectors, NDArray[np.int64]], top_k: int
 ) -> tuple[Vectors, NDArray[np.int64]]:
     """Return the best of two searches for the same queries, by score and then by number, both (q, top_k)."""
-    scores = np.concatenate([first[0], second[0]], axis=1)
-    numbers = np.concatenate([first[1], second[1]], axis=1)
+    scores, numbers = np.concatenate([first[0], second[0]], axis=1), np.concatenate([first[1], second[1]], axis=1)
     order = np.lexsort((numbers, -scores), axis=1)[:, :top_k]
     return np.take_along_axis(scores, order, 1), np.take_along_axis(numbers, order, 1)

@@ -150,5 +150,5 @@ def expect_held_out(n: int, *, of_texts: bool = False) -> None:
         If there are not two: the one has no neighbor.
     """
     if n < 2:
-        do = "texts, or hold out more of them with corpus.test_fraction=0.2" if of_texts else "rows"
+        do = "texts, or hold out more of them with corpus.test_fraction=0.2" if of_texts else "rows that differ"
         raise ValueError(f"expected at least 2 held-out vectors to compare reducers on, got {n}; give more {do}")

@@ -113,7 +113,6 @@ def write_store(
             return EmbeddingStore.open(folder).by(encoder)
         stream = iter(documents)
         compare(folder, manifest, stream, known=known)
-        manifest.fold(folder)
         rows_of = partial(encode_rows, encoder=encoder, side=manifest.side)
         parts = [] if manifest.complete else _parts(stream, shard_rows, len(manifest.shards))
         with progress(
@@ -122,6 +121,7 @@ def write_store(
             settled, parts = settle_codec(
                 folder, manifest, codec, parts, lambda some: engine.map(rows_of, some), calibration_rows
             )
+            manifest.fold(folder)  # not before: a call that is refused changes nothing
             if manifest.complete:
                 return EmbeddingStore.open(folder).by(encoder)
             shard_of = partial(
