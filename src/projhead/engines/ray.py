@@ -180,11 +180,13 @@ def _started(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     try:
         import ray
-    except ModuleNotFoundError as error:
+        from ray import is_initialized  # a folder called ray is no Ray
+    except ImportError as error:
         raise ModuleNotFoundError("engine=ray needs Ray: pip install 'projhead[ray]'") from error
-    if not ray.is_initialized():
+    if not is_initialized():
         try:
-            ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="error")
+            place = address or os.environ.get("RAY_ADDRESS") or "local"  # never one that a file of the past names
+            ray.init(place, include_dashboard=False, log_to_driver=False, logging_level="error")
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"engine.address: got {address!r}, where no cluster answers ({error}); 'ray start --head' starts one"
