@@ -34,6 +34,9 @@ def test_nothing_is_there_before_it_is_saved(server: str, rows: Vectors, tmp_pat
     again = load_index(tmp_path / "index")
     assert (len(again), again.search(rows[599:], 1)[1].tolist()) == (599, [[599]])
     assert not (again.search(rows[3:4], 5)[1] == 3).any()
+    with connected(server) as connection:  # not hidden, but gone
+        left = connection.execute(f"SELECT count(*), count(*) FILTER (WHERE place = 3) FROM {again._table}").fetchone()
+    assert left == (599, 0)
     PgvectorIndex().build(rows[:50]).save(tmp_path / "index")
     assert len(tables(server) - before) == 1  # the older one is gone
     assert len(load_index(tmp_path / "index")) == 50

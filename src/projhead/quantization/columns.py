@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from projhead.quantization.network import SMALL, Array, Network, apart, used
+from projhead.quantization.network import SMALL, Array, Network, apart, copied, used
 from projhead.quantization.regions import ELEMENTWISE, Whole
 
 _ACTIVATIONS = {"Relu", "LeakyRelu", "Elu", "Gelu", "Sigmoid", "Softplus", "HardSwish", "Swish"}
@@ -123,15 +123,9 @@ class _Columns:
         return name
 
     def _add(self, node: Any, inputs: list[str], start: int, end: int) -> str:
-        import onnx
-
-        again = onnx.NodeProto()
-        again.CopyFrom(node)
-        again.input[:] = inputs
-        again.output[:] = [f"{node.output[0]}_{start}_{end}"]
-        again.name = f"{again.output[0]}_{node.op_type}"
-        self._nodes.append(again)
-        return str(again.output[0])
+        output = f"{node.output[0]}_{start}_{end}"
+        self._nodes.append(copied(node, inputs, output))
+        return output
 
 
 def _forget(network: Network) -> None:

@@ -170,3 +170,13 @@ def used(nodes: list[Any], outputs: list[str]) -> list[Any]:
             for attribute in node.attribute:
                 wanted |= {name for one in attribute.g.node for name in one.input}
     return kept[::-1]
+
+
+def copied(node: Any, inputs: list[str], output: str) -> Any:
+    """Return a node of one output again, of other inputs and under another name."""
+    import onnx
+
+    again = onnx.NodeProto()
+    again.CopyFrom(node)
+    again.input[:], again.output[:], again.name = inputs, [output], f"{output}_{node.op_type}"
+    return again

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from projhead.quantization.network import Network
+from projhead.quantization.network import Network, copied
 
 #: Operators of which each entry of the output depends on the entries at its place.
 ELEMENTWISE = {
@@ -169,15 +169,9 @@ class Region:
         raise Whole
 
     def _copy(self, node: Any, inputs: list[str]) -> str:
-        import onnx
-
-        again = onnx.NodeProto()
-        again.CopyFrom(node)
-        again.input[:] = inputs
-        again.output[:] = [f"{node.output[0]}_of_{self._rows}_{len(self._nodes)}"]
-        again.name = f"{again.output[0]}_{node.op_type}"
-        self._nodes.append(again)
-        return str(again.output[0])
+        output = f"{node.output[0]}_of_{self._rows}_{len(self._nodes)}"
+        self._nodes.append(copied(node, inputs, output))
+        return output
 
     def _add(self, operator: str, inputs: list[str], of: str, **attributes: Any) -> str:
         from onnx import helper
