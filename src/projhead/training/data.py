@@ -52,7 +52,7 @@ class RowData(pl.LightningDataModule):
         self.pairs, self.pool = pairs, documents if queries is None else queries
         self.sizes = {"n_queries": n_queries, "n_anchors": n_anchors, "n_documents": n_documents}
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
-        rest = np.setdiff1d(np.arange(len(self.pool)), held_out)
+        rest = np.delete(np.arange(len(self.pool)), held_out)
         # With too few rows to hold any out the training rows validate, which is better than nothing.
         self.validating = (held_out if len(held_out) else rest)[:validation_rows]
         if queries is None:
