@@ -104,7 +104,7 @@ def train_head(
     )
     make = how.trainer and filled(how.trainer, max_steps=recipe.max_steps)
     history = History()
-    watchers = [history, StepProgress("judge" if alone else "train")] if how.verbose else [history]
+    watchers = [history, StepProgress("judge" if alone else "train", stays=not alone)] if how.verbose else [history]
     callbacks, logger = (None, None) if alone else (how.callbacks, how.logger)
     divided = getattr(loss, "by_anchor", False)
     undivided = "" if divided else f"{type(loss).__name__} is no mean over anchors, of which each would take a part"
