@@ -25,9 +25,10 @@ from tabulate import tabulate
 
 from projhead import LearnedReducer, Retrieval, assemble, embed, export, load_encoder, pca_forms, pseudo_queries
 from projhead.corpora.retrieval import RetrievalSet, load_beir
+from projhead.encoders.one_sided import OneSided
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.protocols import Encoder, OneSided
+from projhead.protocols import Encoder
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 _TOP_K = 10
