@@ -16,13 +16,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from projhead import PCA
+from projhead import PCA, load_encoder
 from projhead.corpora.queries import pseudo_queries
 from projhead.corpora.retrieval import RetrievalSet, load_beir
 from projhead.data import Scores
-from projhead.encoders.minilm import MiniLM
 from projhead.encoders.precomputed import Precomputed
-from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import Encoder
 from projhead.reducers.base import Reducer
@@ -33,6 +31,8 @@ from projhead.report.results import Result, append_results, read_results
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 _RANKS = 10
+#: Published models by the names of `encoder=`.
+_NAMES = {"minilm": "all-MiniLM-L6-v2", "mpnet": "all-mpnet-base-v2"}
 
 
 def parser(description: str | None, out: str) -> argparse.ArgumentParser:
@@ -125,7 +125,7 @@ def collection(sets: Sequence[str], vectors: Path, encoder: str) -> Collection:
         Of ``<set>_documents.npy``, ``_queries.npy`` (those of the test split, in the order of the file),
         ``_sentences.npy`` and ``_sentences.parquet`` (columns text and document, the number of its own).
     encoder : str
-        ``minilm`` or a sentence-transformers model.
+        ``minilm``, ``mpnet``, or what `projhead.load_encoder` takes.
     """
     model = Model(encoder)
     documents, sentences, of, queries, relevant = [], [], [], {}, {}
@@ -164,7 +164,7 @@ class Model:
     def encoder(self) -> Encoder:
         """The model itself."""
         if self._made is None:
-            self._made = MiniLM() if self.name == "minilm" else SentenceTransformerEncoder(self.name)
+            self._made = load_encoder(_NAMES.get(self.name, self.name))
         return self._made
 
     @property

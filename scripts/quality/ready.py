@@ -20,7 +20,7 @@ from harness import Model, collection, other_baselines, parsed, parser, pca_form
 from projhead import LearnedReducer
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.vocabulary import Vocabulary
-from projhead.evaluation.measurements import Measurement, result_rows, teacher_of
+from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.report.results import Result
 from projhead.report.tables import markdown
@@ -66,7 +66,7 @@ def main() -> None:
     args = parsed(made)
     model, texts = Model(args.encoder), shipped_texts()
     train = model.rows(args.vectors / "shipped.npy", texts)
-    teacher = teacher_of(model.encoder)
+    teacher = model.encoder.identity
     sets = [collection([path], Path(args.test[0]), args.encoder) for path in args.test[1:]]
     full = [scores for one in sets for scores in one.scores()]
     for k in args.widths:

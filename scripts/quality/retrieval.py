@@ -85,7 +85,7 @@ def main() -> None:
     made = parser(__doc__, "retrieval.jsonl")
     made.add_argument("vectors", type=Path)
     made.add_argument("sets", nargs="+")
-    made.add_argument("--encoder", default="minilm", help="minilm, or a sentence-transformers model")
+    made.add_argument("--encoder", default="minilm", help="minilm, mpnet, or what load_encoder takes")
     made.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128])
     made.add_argument("--alone", action="store_true", help="each set is a corpus of its own")
     made.add_argument("--nested", action="store_true", help="one head, whose first columns serve the smaller widths")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from itertools import islice
 from pathlib import Path
 
 import datasets
@@ -120,7 +122,7 @@ def test_without_texts_rows_stand_for_themselves(tmp_path: Path, rows: Vectors) 
     names = encoder.texts_or_rows()
     np.testing.assert_allclose(encoder.encode(names[10:20]), rows[10:20], atol=1e-6)
     # The same vector elsewhere has the same name, so both are on one side of a split.
-    assert Precomputed(_write(tmp_path / "w.npy", rows[::-1])).texts_or_rows() == names[::-1]
+    assert list(Precomputed(_write(tmp_path / "w.npy", rows[::-1])).texts_or_rows()) == names[::-1]
 
 
 def test_texts_may_be_a_column(tmp_path: Path, rows: Vectors) -> None:
@@ -142,6 +144,23 @@ def test_identity_is_of_the_content_and_a_record_builds_it_again(
     rows[0, 0] += 1e-6
     np.save(path, rows)
     assert Precomputed(path).identity != encoder.identity
+
+
+def test_rows_without_texts_are_encoded_without_a_list_of_them(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(20_000, 4)).astype(np.float32)
+    encoder = Precomputed(_write(tmp_path / "v.npy", vectors))
+    tracemalloc.start()
+    stream = encoder.documents("all")
+    while documents := list(islice(stream, 1000)):
+        found = encoder.encode_document([one.text for one in documents])
+        np.testing.assert_array_equal(found, unit_rows(vectors[[int(one.id) for one in documents]]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * len(vectors)  # what the digests alone would take
+    # Texts that know no row are still found, and those that say a wrong one.
+    name = encoder.texts_or_rows()[7]
+    for text in (str(name), RowText(name, name.source, 3), RowText(name, "elsewhere.npy", 5)):  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(encoder.encode([text]), unit_rows(vectors[[7]]))
 
 
 @pytest.fixture

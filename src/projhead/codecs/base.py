@@ -278,7 +278,7 @@ def same_codec(one: Any, other: Any) -> bool:
 def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
     """Return as many rows as a codec needs to be fitted, always the same; all where there are no more."""
     if len(rows) <= _FIT_ROWS:
-        return rows
+        return rows[:]
     chosen: NDArray[Any] = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:_FIT_ROWS])]
     return chosen
 

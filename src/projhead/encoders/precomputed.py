@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,7 @@ from projhead.data import STORED, Document, RowText
 from projhead.encoders.again import MadeAgain
 from projhead.encoders.lengths import lengths_of, similarity_of
 from projhead.encoders.lifted import lifted, longest_for
+from projhead.encoders.row_digests import RowDigests
 from projhead.encoders.vector_files import VectorFile
 from projhead.persistence.files import sha256_of
 from projhead.persistence.identity import EncoderIdentity
@@ -180,7 +180,7 @@ class Precomputed(MadeAgain):
         return asked or (usual if usual in names else None)
 
     @cached_property
-    def _texts(self) -> list[RowText]:
+    def _texts(self) -> Sequence[RowText]:
         names: Iterable[Any]
         if self.texts is not None:
             column = self.text_column or _TEXT
@@ -189,13 +189,13 @@ class Precomputed(MadeAgain):
             assert self._others is not None
             names = self._others[own].to_pylist()
         else:
-            names = (hashlib.sha256(row.tobytes()).hexdigest() for row in self._file.rows)
+            return RowDigests(self._file.rows, self._source)
         texts = [RowText(str(text or ""), self._source, number) for number, text in enumerate(names)]
         self._expect_all(len(texts), "texts", self._source)
         return texts
 
     @cached_property
-    def _ids(self) -> list[str]:
+    def _ids(self) -> list[str] | None:
         names: Iterable[Any]
         if self.texts is not None and self.id_column is not None:
             column, rows = self.id_column, read_rows(self.texts, {self.id_column: "encoder.id_column"})
@@ -204,7 +204,7 @@ class Precomputed(MadeAgain):
             assert self._others is not None
             column, names = own, self._others[own].to_pylist()
         else:
-            return [str(number) for number in range(len(self._file.rows))]
+            return None  # their numbers
         check = RowIds(self._source, column)
         ids = [check(one, number) for number, one in enumerate(names)]
         self._expect_all(len(ids), "ids", self._source)
@@ -225,7 +225,7 @@ class Precomputed(MadeAgain):
             found[text].append(number)
         return dict(found)
 
-    def texts_or_rows(self) -> list[str]:
+    def texts_or_rows(self) -> Sequence[str]:
         """Return the text of each row; where there are no texts, a digest of the row stands in.
 
         Raises
@@ -233,7 +233,7 @@ class Precomputed(MadeAgain):
         ValueError
             If there are not as many texts as rows.
         """
-        return list(self._texts)
+        return self._texts
 
     def documents(self, split: str) -> Iterator[Document]:
         """Stream ids, texts and other columns of the rows of split "train", "test" or "all", in their order.
@@ -243,7 +243,8 @@ class Precomputed(MadeAgain):
         ValueError
             If there are not as many texts or ids as rows, or an id is missing or there twice.
         """
-        return select(map(Document, self._ids, self._texts, self._values()), split, TEST_FRACTION)
+        ids = map(str, range(len(self._file.rows))) if self._ids is None else self._ids
+        return select(map(Document, ids, self._texts, self._values()), split, TEST_FRACTION)
 
     def _values(self) -> Iterator[dict[str, Any]]:
         """Yield the other columns of each row."""
@@ -274,20 +275,20 @@ class Precomputed(MadeAgain):
         return unit_rows(rows) if self.longest is None else lifted(rows, self.longest, documents=False)
 
     def _rows_named(self, texts: Sequence[str]) -> list[int]:
-        unknown = [text for text in texts if text not in self._rows_of]
-        if unknown:
+        found = [self._row_of(text) for text in texts]
+        if unknown := [text for text, row in zip(texts, found, strict=True) if row is None]:
             hint = "" if self.has_texts else "; name the file of their texts with encoder.texts=<file>"
             raise ValueError(
                 f"{self.path} has no vectors of {len(unknown):,} of {len(texts):,} texts (the first is "
                 f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts; ask for what "
                 f"is in that file, such as task=neighbor_overlap{hint}"
             )
-        return [self._row_of(text) for text in texts]
+        return [row for row in found if row is not None]
 
-    def _row_of(self, text: str) -> int:
-        first, *others = rows = self._rows_of[text]
-        if others and isinstance(text, RowText) and text.row in rows and os.path.abspath(text.source) == self._source:
+    def _row_of(self, text: str) -> int | None:
+        if self._is_own(text):
             return text.row
+        first, *others = self._rows_of.get(text, [None])
         for other in others:
             if not np.array_equal(self._file.rows[first], self._file.rows[other]):
                 raise ValueError(
@@ -295,3 +296,9 @@ class Precomputed(MadeAgain):
                     f"a vector belongs to its row; take the documents from {self._source}"
                 )
         return first
+
+    def _is_own(self, text: str) -> TypeGuard[RowText]:
+        """Say whether a text knows its row here, so that all others need not be looked through."""
+        if not isinstance(text, RowText) or not 0 <= text.row < len(self._file.rows):
+            return False
+        return os.path.abspath(text.source) == self._source and self._texts[text.row] == text

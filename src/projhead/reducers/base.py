@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +28,8 @@ from projhead.settings.check import check
 from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
 from projhead.vectors.as_rows import as_rows
-from projhead.vectors.unit import unit_blocks
+from projhead.vectors.lazy import LazyRows
+from projhead.vectors.unit import expect_finite, unit_blocks
 
 #: Rows that `score` compares, at most.
 _SCORED = 10_000
@@ -60,7 +60,7 @@ class Reducer(Made, Invertible, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         given = self.get_params(deep=False)
         check({key: one.tolist() if isinstance(one, np.ndarray) else one for key, one in given.items()}, type(self))
 
-    def _checked(self, X: ArrayLike | EmbeddingStore, *, reset: bool, finite: bool = True) -> NDArray[Any]:
+    def _checked(self, X: ArrayLike | LazyRows | EmbeddingStore, *, reset: bool, finite: bool = True) -> NDArray[Any]:
         """Validate `X` without copying: float16 and memory-mapped rows stay what they are.
 
         Callers that make all rows unit length, which finds values that are not finite, leave that check out.
@@ -74,20 +74,21 @@ class Reducer(Made, Invertible, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                 self.teacher_ = X.manifest.encoder
             else:
                 self.check_fits(X.manifest.encoder, str(X.folder))
-            X = X.rows
+            X = X.lazy_rows
         if reset:
             self._validate_params()
-        with warnings.catch_warnings():
-            # The sum that scikit-learn tries first as a test of finiteness overflows in float16, harmlessly.
-            warnings.filterwarnings("ignore", message="overflow encountered in reduce")
-            rows: NDArray[Any] = validate_data(
-                self,
-                as_rows(X, "X"),
-                reset=reset,
-                dtype=[np.float32, np.float64, np.float16],
-                ensure_min_samples=2 if reset else 1,
-                ensure_all_finite=finite,
-            )
+        lazy = X if isinstance(X, LazyRows) else None
+        checked: NDArray[Any] = validate_data(
+            self,
+            as_rows(X, "X") if lazy is None else lazy[:2],
+            reset=reset,
+            dtype=[np.float32, np.float64, np.float16],
+            ensure_min_samples=2 if reset else 1,
+            ensure_all_finite=False,
+        )
+        rows = checked if lazy is None else cast("NDArray[Any]", lazy)
+        if finite:
+            expect_finite(rows, "X")
         if reset and isinstance(self.n_components, int | np.integer) and not 1 <= self.n_components <= rows.shape[1]:
             raise ValueError(
                 f"n_components: expected 1 to n_features = {rows.shape[1]}, the teacher's width, "

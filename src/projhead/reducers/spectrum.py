@@ -40,10 +40,10 @@ class Spectrum:
 
     def __init__(self, rows: NDArray[Any]) -> None:
         self.n, self.d = rows.shape
-        self.source = rows  # held, so that no other array comes to lie in its place in `one_pass`
+        self.source = rows  # held, so that nothing else comes to lie in its place in `one_pass`
         exact = self.n * self.d * min(self.n, self.d) < _EXACT
         self._dtype = np.float64 if exact else np.float32
-        self._wide: NDArray[Any] | None = _unit(rows).astype(self._dtype, copy=False) if self.n < self.d else None
+        self._wide: NDArray[Any] | None = _unit(rows[:]).astype(self._dtype, copy=False) if self.n < self.d else None
         self._krylov: Krylov | None = None
         self._known: dict[bool, tuple[Matrix, Matrix]] = {}
         #: By centering: of the variance along the axes that were found, the share that the best may have beyond it.
@@ -220,8 +220,9 @@ def spectrum(rows: NDArray[Any]) -> Spectrum:
     known = _shared.get()
     if known is None:
         return Spectrum(rows)
-    memory = rows.__array_interface__
-    key = (memory["data"][0], rows.shape, rows.strides, rows.dtype.str)
+    key: Any = id(rows)
+    if isinstance(rows, np.ndarray):
+        key = (rows.__array_interface__["data"][0], rows.shape, rows.strides, rows.dtype.str)
     if key not in known:
         known[key] = Spectrum(rows)
     return known[key]

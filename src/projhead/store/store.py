@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +20,11 @@ from projhead.protocols import Encoder
 from projhead.store.arrow import FormName, reader
 from projhead.store.codec import open_codec
 from projhead.store.manifest import Manifest
+from projhead.store.rows import DECODED, StoredRows
 from projhead.store.shard import read_shard
 from projhead.store.side import Side, side_of
 from projhead.store.where import matching
 
-#: Codes decoded at once.
-_DECODED = 8192
 #: Stores up to this size are verified whenever they are opened: about a second.
 _VERIFIED_BYTES = 1_000_000_000
 
@@ -110,14 +109,22 @@ class EmbeddingStore:
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Yield the rows (rows, dimension) of each shard, zero-copy; codes are decoded, some thousands at once."""
         for stored in self.codes():
-            for start in range(0, len(stored), len(stored) if self.codec is None else _DECODED):
-                yield stored if self.codec is None else self.codec.decode(stored[start : start + _DECODED].copy())
+            for start in range(0, len(stored), len(stored) if self.codec is None else DECODED):
+                yield stored if self.codec is None else self.codec.decode(stored[start : start + DECODED].copy())
 
     @cached_property
     def rows(self) -> NDArray[Any]:
-        """All rows (n, dimension): floats in the store's dtype, zero-copy from one shard, a copy of several."""
+        """All rows (n, dimension): floats in the store's dtype, zero-copy from one shard, a copy of several.
+
+        Where they may be many, `lazy_rows` holds none of them.
+        """
         blocks = list(self.blocks())
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    @property
+    def lazy_rows(self) -> NDArray[Any]:
+        """All rows (n, dimension) to be read as they are asked for: a `LazyRows`, which every `fit` takes."""
+        return cast("NDArray[Any]", StoredRows(list(self.codes()), self.dimension, self.codec))
 
     def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
         """Return some rows (n, dimension) by their numbers."""

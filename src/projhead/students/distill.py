@@ -87,7 +87,7 @@ class Texts(NamedTuple):
                 "student: expected one network for queries and documents, its prompts pooled with the texts, got a "
                 "Router or a pooling that leaves prompts out; choose student=static, or another student.start"
             )
-        rows = self.rows if self.query_rows is None else np.concatenate([self.rows, self.query_rows])
+        rows = np.concatenate([self.rows, *([] if self.query_rows is None else [self.query_rows])])
         texts = [*(found + text for text in self.documents), *(asked + text for text in self.queries)]
         return clean_texts(texts), rows
 

@@ -20,6 +20,7 @@ from projhead.store.fingerprint import fingerprint
 from projhead.store.side import Side
 from projhead.store.store import EmbeddingStore, store_path
 from projhead.students.distill import Texts
+from projhead.vectors.lazy import chosen_rows
 
 
 class TeacherVectors(NamedTuple):
@@ -64,13 +65,14 @@ def teacher_vectors(
     """
     if isinstance(encoder, Precomputed):
         texts = encoder.texts_or_rows()
-        held_out = np.array([in_test(text) for text in texts])
-        kept, left = encoder.rows[~held_out], encoder.rows[held_out]
+        held_out = np.fromiter(map(in_test, texts), bool, len(texts))
+        kept, left = (chosen_rows(encoder.rows, np.flatnonzero(mask)) for mask in (~held_out, held_out))
+        known = texts if encoder.has_texts else []  # stand-ins are no texts to train on
         return TeacherVectors(
             kept,
             left,
-            Texts([*compress(texts, ~held_out)], kept),
-            [*compress(texts, held_out)],
+            Texts([*compress(known, ~held_out)], kept),
+            [*compress(known, held_out)],
             corpus={"name": encoder.name, "fingerprint": encoder.identity.fingerprint},
         )
     if corpus is None:
@@ -85,11 +87,11 @@ def teacher_vectors(
 
     texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
     asking = queries(texts)
-    store, test = store_of("train", texts), store_of("test", held_out_texts).rows
-    train, told = store.rows, store.manifest.corpus
+    store, test = store_of("train", texts), store_of("test", held_out_texts).lazy_rows
+    train, told = store.lazy_rows, store.manifest.corpus
     if not asking.texts:
         return TeacherVectors(train, test, Texts(texts, train), held_out_texts, corpus=told)
-    rows = store_of("queries", asking.texts, "query").rows
+    rows = store_of("queries", asking.texts, "query").lazy_rows
     kept = central(rows[: len(asking.documents)], train, asking.documents, asking.keep)
     others = np.arange(len(asking.documents), len(rows))
     dropped = len(asking.documents) - len(kept)
@@ -98,7 +100,7 @@ def teacher_vectors(
         test,
         Texts(texts, train, asking.texts, rows),
         held_out_texts,
-        rows[np.concatenate([kept, others])],
+        chosen_rows(rows, np.concatenate([kept, others])),
         asking.pairs - np.array([dropped, 0]),
         told,
     )

@@ -16,10 +16,10 @@ from projhead.vectors.as_rows import as_rows
 Vectors = NDArray[np.float32]
 
 #: Rows worked on at once: bounds memory on memory-mapped input.
-_BLOCK = 65_536
+_BLOCK = 16_384
 
 
-def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
+def unit_rows(x: ArrayLike, name: str = "vectors", first: int = 0) -> Vectors:
     """Return `x` as float32 rows of unit length.
 
     Parameters
@@ -28,6 +28,8 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
         Tensors and columns of lists too, see `projhead.vectors.as_rows`.
     name : str
         What the rows are, for the error.
+    first : int
+        The number of the first, for the error.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def unit_rows(x: ArrayLike, name: str = "vectors") -> Vectors:
         raise ValueError(f"{name}: expected 2 dimensions (n, d), got shape {rows.shape}")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(norms).all():
-        bad = int(np.flatnonzero(~np.isfinite(norms[:, 0]))[0])
+        bad = first + int(np.flatnonzero(~np.isfinite(norms[:, 0]))[0])
         raise ValueError(f"{name}: expected finite values, got NaN or infinity (first in row {bad}); drop such rows")
     norms[norms == 0] = 1
     unit: Vectors = rows / norms
@@ -55,4 +57,20 @@ def unit_blocks(rows: NDArray[Any], name: str = "vectors") -> Iterator[tuple[sli
     """Yield (which rows, those rows at unit length as float32), block by block."""
     for start in range(0, len(rows), _BLOCK):
         block = slice(start, min(start + _BLOCK, len(rows)))
-        yield block, unit_rows(rows[block], name)
+        yield block, unit_rows(rows[block], name, start)
+
+
+def expect_finite(rows: NDArray[Any], name: str = "vectors") -> None:
+    """Check that rows (n, d) hold numbers, block by block.
+
+    Raises
+    ------
+    ValueError
+        If there is NaN or infinity.
+    """
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK].astype(np.float32, copy=False)
+        with np.errstate(all="ignore"):
+            squares = np.vecdot(part, part)
+        if not np.isfinite(squares).all():
+            unit_rows(part, name, start)  # tells which
