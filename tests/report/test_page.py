@@ -127,7 +127,7 @@ def test_bold_is_the_best_of_its_size_whoever_that_is(few, tmp_path):
     ]
     first, second = bold(few), bold(better)
     assert "137.1%" not in first
-    assert len(first) == len(second) == 8
+    assert len(first) == len(second) == 16
     assert "95.9%" in second  # 2 * 0.7 ** 2 * 0.979
 
 
