@@ -62,6 +62,15 @@ def test_codes_go_before_fewer_dimensions_and_keep_what_is_counted_by_hand(sampl
     assert not found.fits(found.choices[-1])
 
 
+def test_where_codes_are_compared_with_codes_less_is_found(sample: TeacherSample) -> None:
+    found = plan(sample, target(binary={}), rows=1000, recall=0.9, widths=[8])
+    coded = plan(sample, target(binary={"coded_queries": True}), rows=1000, recall=0.9, widths=[8])
+    kept, less = (next(one.kept.value for one in each.choices if one.width == 32) for each in (found, coded))
+    assert less < kept - 0.05
+    of_chance = 10 / 250
+    assert less > 5 * of_chance
+
+
 def test_with_a_price_the_cheapest_that_finds_enough_is_taken(sample: TeacherSample) -> None:
     noise = RandomProjection(8).fit(sample.rows)
     found = plan(sample, target(float32={}), rows=1000, recall=0.5, price_per_dimension=0.01, widths=[8, 16, 24],

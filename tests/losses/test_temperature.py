@@ -43,3 +43,15 @@ def test_one_that_is_given_stays(loss: nn.Module) -> None:
     (parameter,) = loss.parameters()
     assert parameter.exp().item() == pytest.approx(0.2)
     assert not parameter.requires_grad
+
+
+def test_few_looks_find_it() -> None:
+    looks, temperature = [], NeighborKL().temperatures[0]
+
+    def loss() -> torch.Tensor:
+        looks.append(float(temperature().detach()))
+        return (STUDENT / temperature()).logsumexp(1).mean() - (STUDENT * TEACHER).mean() / temperature()
+
+    temperature.fit(loss)
+    assert len(looks) < 20
+    assert len(set(looks)) > 5

@@ -56,3 +56,16 @@ def test_each_width_counts_by_the_root_of_what_it_is_at_the_start(monkeypatch: p
     shares = [x**-0.5 for x in (whole, narrow, wide)]
     expected = (shares[1] * narrow + shares[2] * wide) / sum(shares)
     assert total.item() == pytest.approx(expected, rel=2e-3)  # halves, where the processor multiplies them
+
+
+def test_similarities_that_are_known_are_taken() -> None:
+    generator = torch.Generator().manual_seed(0)
+    queries, rows = (torch.nn.functional.normalize(torch.randn(n, 8, generator=generator)) for n in (3, 6))
+    head, anchors, none = Linear(8, 4), torch.tensor([4, 1]), torch.empty(0, 2, dtype=torch.int64)
+    module = HeadModule(head, NeighborKL(), torch.optim.SGD, query_weight=1.0, document_weight=1.0)
+    plain = Batch(queries, rows, anchors, none)
+    expected, _ = module.loss_of_part(plain)
+    found, _ = module.loss_of_part(plain._replace(similarities=rows[anchors] @ rows.T))
+    torch.testing.assert_close(found, expected)
+    other, _ = module.loss_of_part(plain._replace(similarities=rows[[0, 2]] @ rows.T))
+    assert not torch.allclose(other, expected, rtol=1e-3)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from projhead.reducers.learned import LearnedReducer
-from projhead.training.samplers import Drawn, RandomBatches
+from projhead.training.samplers import Drawn, RandomBatches, Whole, part_of
 from projhead.vectors import Vectors
 
 
@@ -70,3 +70,17 @@ def test_queries_that_are_few_beside_the_documents_count_little(rows: Vectors) -
     many = LearnedReducer(8, max_steps=20, blend=1).fit(rows, queries=rows)
     near, far = (np.abs(few.transform(rows) - other.transform(rows)).mean() for other in (none, many))
     assert near < far
+
+
+def test_what_every_step_has_is_compared_once(rows: Vectors) -> None:
+    documents = Drawn(rows, np.arange(0, len(rows), 3))
+    assert Whole.of(documents, 199) is None
+    plain = _batches(rows, None, range(4), n_documents=200)
+    known = _batches(rows, None, range(4), n_documents=200)
+    known.whole = Whole.of(documents, 200)
+    for one, other in zip(plain, known, strict=True):
+        assert one.similarities is None
+        assert torch.equal(one.anchors, other.anchors)
+        torch.testing.assert_close(one.documents, other.documents)
+        torch.testing.assert_close(other.similarities, one.documents[one.anchors] @ one.documents.T)
+        assert part_of(other, 1, 2).similarities.tolist() == other.similarities[1::2].tolist()

@@ -113,7 +113,7 @@ def choices(
         except ValueError:  # such as a product quantizer of another width
             continue
         hits = [
-            _hits(codec, held[:end], asking, truth, form.rescored)
+            _hits(codec, held[:end], asking, truth, form)
             for end, truth in zip((len(rows), quarter), truths, strict=True)
         ]
         scores = Scores("plan", f"recall@{TOP_K}", hits[0])
@@ -129,10 +129,11 @@ def _codec(form: Form) -> BaseCodec:
     return codec
 
 
-def _hits(codec: BaseCodec, rows: Vectors, queries: Vectors, truth: np.ndarray, rescored: int) -> np.ndarray:
+def _hits(codec: BaseCodec, rows: Vectors, queries: Vectors, truth: np.ndarray, form: Form) -> np.ndarray:
     """Return the share of each query's nearest rows that codes find, compared again by the rows where that is so."""
-    found = exact_top_k(queries, codec.decode(codec.encode(rows)), TOP_K * max(rescored, 1))[1]  # (q, candidates)
-    if rescored:
+    asking = codec.decode(codec.encode(queries)) if form.coded_queries else queries
+    found = exact_top_k(asking, codec.decode(codec.encode(rows)), TOP_K * max(form.rescored, 1))[1]  # (q, candidates)
+    if form.rescored:
         again = np.einsum("qd,qcd->qc", queries, rows[found])
         found = np.take_along_axis(found, np.argsort(-again, axis=1)[:, :TOP_K], axis=1)
     return np.array([len(np.intersect1d(one, other)) / TOP_K for one, other in zip(found, truth, strict=True)])

@@ -26,6 +26,8 @@ class Held:
         Bytes of memory that a row takes beside its code; the target's where not given.
     multiple_of, at_least : int
         Dimensions that codes are filled up to.
+    coded_queries : bool
+        Whether queries are coded as rows are before they are compared.
     """
 
     how: str
@@ -35,6 +37,7 @@ class Held:
     overhead: CountOrNone | None = None
     multiple_of: Count = 1
     at_least: Count = 1
+    coded_queries: bool = False
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,19 @@ class Temperature(nn.Module):
 
     @torch.no_grad()
     def fit(self, loss: Callable[[], Tensor]) -> None:
-        """Take the number at which a loss, which looks at this temperature, is least."""
+        """Take the number at which a loss, which looks at this temperature, is least.
+
+        A softmax's cross-entropy is convex in one over the temperature: it falls, then rises, and halving finds where.
+        """
         if not self.log.requires_grad:
             return
-        found = []
-        for value in _GRID:
-            self.log.fill_(value.log())
-            found.append(loss())
-        self.log.fill_(_GRID[int(torch.stack(found).argmin())].log())
+
+        def at(i: int) -> Tensor:
+            self.log.fill_(_GRID[i].log())
+            return loss()
+
+        low, high = 0, len(_GRID) - 1
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if at(middle) <= at(middle + 1) else (middle + 1, high)
+        self.log.fill_(_GRID[low].log())

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FEW = 100
 #: Below this every row is needed: parts are held out in turn, and the head is trained once more on all.
 _SPARE = 10_000
+#: Of these parts are thirds, as many in turn as give so many rows to judge by, and a fifth from there on.
+_THIRDS, _ENOUGH = 3000, 600
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
 
@@ -132,8 +134,9 @@ def _judge(given: Given, held_out: NDArray[np.int64], widths: list[int], seed: i
 
 
 def _folds(rows: Rows, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Yield (part, rest) of the rows: three thirds in turn where there are few, one fifth where there are more."""
-    order = np.random.default_rng(seed).permutation(len(rows))
-    parts = np.array_split(order, 3) if len(rows) < 3000 else [order[: len(rows) // 5]]
-    for part in parts:
+    """Yield (part, rest) of the rows: thirds in turn where there are few, one fifth where there are more."""
+    n = len(rows)
+    order = np.random.default_rng(seed).permutation(n)
+    thirds = np.array_split(order, 3)[: -(-3 * _ENOUGH // n)]
+    for part in thirds if n < _THIRDS else [order[: n // 5]]:
         yield rows[np.sort(part)], rows[np.setdiff1d(order, part)]

@@ -57,7 +57,7 @@ def train_head(
     resume : path, optional
         A checkpoint.
     alone : bool
-        Without the callbacks and loggers of the fit.
+        Without the callbacks, loggers and validations of the fit.
     """
     # Lightning and torch take seconds to import: who loads and applies a head does without.
     import torch
@@ -108,7 +108,9 @@ def train_head(
     callbacks, logger = (None, None) if alone else (how.callbacks, how.logger)
     divided = getattr(loss, "by_anchor", False)
     undivided = "" if divided else f"{type(loss).__name__} is no mean over anchors, of which each would take a part"
-    trainer = make_trainer(make, callbacks, logger, recipe.max_steps, watchers, undivided=undivided)
+    trainer = make_trainer(
+        make, callbacks, logger, recipe.max_steps, watchers, undivided=undivided, validates=not alone
+    )
     fit(trainer, module, data, resume)
     numbers = {"steps": trainer.global_step, **take_best(trainer, module)}
     made = made_by(loss, trainer)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from projhead.training.samplers import Batch, Drawn, RandomBatches, Rows
+from projhead.training.samplers import Batch, Drawn, RandomBatches, Rows, Whole
 from projhead.vectors import unit_rows
 
 
@@ -61,13 +61,16 @@ class RowData(pl.LightningDataModule):
             judged = np.isin(rest, pairs[:, 0])
             self.documents = Drawn(documents, np.arange(len(documents)))
             self.queries = [Drawn(queries, kind) for kind in (rest[~judged], rest[judged]) if len(kind)]
+        self.whole = Whole.of(self.documents, n_documents)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the batches of the current epoch, numbered by step."""
         assert self.trainer is not None
         done = self.trainer.global_step
         steps = range(done, done + self.steps_per_epoch)
-        batches = RandomBatches(self.documents, self.queries, self.pairs, steps=steps, seed=self.seed, **self.sizes)
+        batches = RandomBatches(
+            self.documents, self.queries, self.pairs, steps=steps, seed=self.seed, whole=self.whole, **self.sizes
+        )
         return DataLoader(batches, batch_size=None, shuffle=False)
 
     def val_dataloader(self) -> DataLoader[Batch]:

@@ -81,7 +81,10 @@ class HeadModule(DistillationModule):
         with torch.autocast("cpu", torch.bfloat16, enabled=_halves(rows) and self.codec is None):
             projected = self.head(rows).float()
         reduced = [nn.functional.normalize(projected[:, :k], dim=1) for k in self.widths]
-        return compared(rows, batch.documents), [compared(part, self._stored(part)[b:]) for part in reduced]
+        students = [compared(part, self._stored(part)[b:]) for part in reduced]
+        if batch.similarities is None:
+            return compared(rows, batch.documents), students
+        return torch.cat([batch.queries @ batch.documents.T, batch.similarities]), students
 
     def _stored(self, rows: Tensor) -> Tensor:
         """Return rows (b + m, k), of queries and documents, as they are found again."""

@@ -74,7 +74,8 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
         root = n**0.5
         return Recipe(
             "unseen", _hidden(16 * root), min(2e-3, 1e-5 * root), round(_within(60, 2 * root, 400)),
-            [0.05, 0.2], [1.0, 10.0], n_queries=256, n_anchors=512, n_documents=2048, blend=n / (n + 1000),
+            [0.05, 0.2], [1.0, 10.0], n_queries=256, n_anchors=round(_within(256, n / 8, 512)), n_documents=2048,
+            blend=n / (n + 1000),
         )  # fmt: skip
     root = (n + q) ** 0.5
     lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -26,12 +26,15 @@ class Batch(NamedTuple):
         Which of the documents are compared with all of them, as queries are.
     relevant : Tensor of shape (r, 2), int64
         Row of a query and row of a document that somebody judged to answer it.
+    similarities : Tensor of shape (a, m), float32, or None
+        Of the anchors to the documents, where they are known already.
     """
 
     queries: Tensor
     documents: Tensor
     anchors: Tensor
     relevant: Tensor
+    similarities: Tensor | None = None
 
 
 def part_of(batch: Batch, number: int, world: int) -> Batch:
@@ -44,6 +47,7 @@ def part_of(batch: Batch, number: int, world: int) -> Batch:
         batch.documents,
         batch.anchors[number::world],
         torch.stack([batch.relevant[mine, 0] // world, batch.relevant[mine, 1]], dim=1),
+        None if batch.similarities is None else batch.similarities[number::world],
     )
 
 
@@ -68,6 +72,28 @@ class Drawn(NamedTuple):
         return self.numbers[generator.choice(len(self.numbers), size, replace=False, shuffle=True)]
 
 
+class Whole(NamedTuple):
+    """Documents of which every step has all: they are made unit length and compared once.
+
+    Attributes
+    ----------
+    documents : Tensor of shape (m, d), float32
+        Unit rows, in the order of their numbers.
+    similarities : Tensor of shape (m, m), float32
+    """
+
+    documents: Tensor
+    similarities: Tensor
+
+    @classmethod
+    def of(cls, drawn: Drawn, n_documents: int) -> Self | None:
+        """Return what is the same in every step of so many documents, None where steps differ."""
+        if len(drawn.numbers) > n_documents:
+            return None
+        documents = _unit(drawn.rows[np.sort(drawn.numbers)])
+        return cls(documents, documents @ documents.T)
+
+
 class RandomBatches(Dataset[Batch]):
     """Batches as a function of seed and step alone, so that a resumed run sees what it would have seen.
 
@@ -88,6 +114,8 @@ class RandomBatches(Dataset[Batch]):
         Which steps these batches are for.
     seed : int
         Same seed, same batches.
+    whole : Whole, optional
+        What steps have in common that have all documents.
     """
 
     def __init__(
@@ -101,10 +129,11 @@ class RandomBatches(Dataset[Batch]):
         n_documents: int,
         steps: range,
         seed: int,
+        whole: Whole | None = None,
     ) -> None:
         self.documents, self.queries, self.pairs = documents, queries, pairs
         self.n_queries, self.n_anchors, self.n_documents = n_queries, n_anchors, n_documents
-        self.steps, self.seed = steps, seed
+        self.steps, self.seed, self.whole = steps, seed, whole
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -120,9 +149,14 @@ class RandomBatches(Dataset[Batch]):
         anchors = np.searchsorted(numbers, drawn[: self.n_anchors])
         relevant = np.stack([np.searchsorted(asked, pairs[:, 0]), np.searchsorted(numbers, pairs[:, 1])], axis=1)
         queries = self.queries[0].rows[asked] if self.queries else self.documents.rows[:0]
-        return Batch(
-            _unit(queries), _unit(self.documents.rows[numbers]), torch.from_numpy(anchors), torch.from_numpy(relevant)
-        )
+        documents, similarities = self._compared(numbers, anchors)
+        return Batch(_unit(queries), documents, torch.from_numpy(anchors), torch.from_numpy(relevant), similarities)
+
+    def _compared(self, numbers: NDArray[np.int64], anchors: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
+        """Return the documents of a step, and the similarities of its anchors to them where they are known."""
+        if self.whole is None:
+            return _unit(self.documents.rows[numbers]), None
+        return self.whole.documents, self.whole.similarities[anchors]
 
 
 def _unit(rows: Rows) -> Tensor:

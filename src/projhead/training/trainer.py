@@ -25,17 +25,19 @@ def make_trainer(
     watchers: Sequence[pl.Callback] = (),
     *,
     undivided: str = "",
+    validates: bool = True,
 ) -> pl.Trainer:
     """Build a trainer with what correctness needs: epochs are counted in steps, batches made anew in each.
 
     `max_steps` goes with a `trainer` that is not given. Every process sees the same batches, and takes its part of
     each. `undivided` says what cannot take a part.
     """
-    needed = {
+    needed: dict[str, Any] = {
         "max_epochs": -1,
         "reload_dataloaders_every_n_epochs": 1,
         "num_sanity_val_steps": 0,
         "use_distributed_sampler": False,
+        **({} if validates else {"limit_val_batches": 0}),
     }
     loggers: Any = list((logger or {}).values()) or False
     every = [*(callbacks or {}).values(), *watchers]
@@ -53,7 +55,7 @@ def make_trainer(
         enable_checkpointing=any(isinstance(one, ModelCheckpoint) for one in every),
         enable_progress_bar=False,
         enable_model_summary=False,
-        **needed,  # type: ignore[arg-type]
+        **needed,
     )
 
 

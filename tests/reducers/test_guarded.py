@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from projhead.reducers import guarded
+from projhead.reducers.learned import LearnedReducer
+from projhead.vectors import Vectors
+
+
+@pytest.mark.parametrize(
+    ("n", "sizes"), [(120, [40] * 3), (600, [200] * 3), (1500, [500] * 2), (2400, [800]), (5000, [1000])]
+)
+def test_parts_that_judge_are_as_many_as_say_enough(n: int, sizes: list[int]) -> None:
+    rows = np.arange(n)[:, None]
+    folds = list(guarded._folds(rows, 0))
+    assert [len(part) for part, _ in folds] == sizes
+    assert len(set(np.concatenate([part[:, 0] for part, _ in folds]))) == sum(sizes)
+    for part, rest in folds:
+        assert sorted({*part[:, 0], *rest[:, 0]}) == list(range(n))
+        assert len(part) + len(rest) == n
+
+
+def test_heads_that_only_judge_are_not_validated(rows: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    histories, train = [], guarded.train_head
+
+    def watched(*args: object, **kwargs: object) -> object:
+        trained = train(*args, **kwargs)
+        histories.append(trained.history)
+        return trained
+
+    monkeypatch.setattr(guarded, "train_head", watched)
+    LearnedReducer(8, max_steps=4, steps_per_epoch=2).fit(rows)
+    assert [len(history) for history in histories] == [0, 0, 0, 2]
