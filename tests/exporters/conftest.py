@@ -58,6 +58,14 @@ def student(minilm: MiniLM, residual: PCA, traced_once: None) -> SentenceTransfo
 
 
 @pytest.fixture(scope="session")
+def reference(student: SentenceTransformer, texts: list[str]) -> Vectors:
+    """The student's rows of the texts."""
+    rows: Vectors = student.encode(texts)
+    rows.setflags(write=False)
+    return rows
+
+
+@pytest.fixture(scope="session")
 def tiny(
     minilm: MiniLM, texts: list[str], tmp_path_factory: pytest.TempPathFactory, traced_once: None
 ) -> SentenceTransformer:
