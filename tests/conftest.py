@@ -16,7 +16,9 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.exporters.tracing import OPSET, whole_graph
 from projhead.persistence.record import Record, read_record
+from projhead.quantization.network import Network
 from projhead.vectors import Vectors, unit_rows
 
 torch.set_num_threads(1)  # tests run side by side
@@ -82,6 +84,23 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEnco
 def small(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEncoder:
     """Another encoder, of one layer of width 16."""
     return bert(tmp_path_factory.mktemp("small"), 1, 16, 1)
+
+
+@pytest.fixture(scope="session")
+def traced_once() -> Iterator[None]:
+    """Trace a student's modules for the first of its exports alone: half of an export's time, and ever the same."""
+    known: dict[tuple[object, ...], tuple[SentenceTransformer, Network]] = {}
+
+    def traced(student: SentenceTransformer, opset: int = OPSET) -> Network:
+        key = (*map(id, student), opset)
+        if key not in known:
+            known[key] = student, whole_graph(student, opset)  # the student stays, and with it the ids of its modules
+        return known[key][1].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        for exporter in ("onnx", "openvino"):
+            patch.setattr(f"projhead.exporters.{exporter}.whole_graph", traced)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
@@ -82,22 +83,27 @@ def test_an_evaluation_hashes_each_text_once_and_loads_its_data_once(
     assert loaded == {"set": 2}
 
 
+@pytest.fixture(scope="module")
+def student(
+    teacher: SentenceTransformerEncoder, few_words: Draw, traced_once: None
+) -> tuple[SentenceTransformer, list[str]]:
+    """A student, and texts for it."""
+    texts = few_words(80, 2, 12)
+    return assemble(teacher, PCA(8).fit(teacher.encode(texts))), texts
+
+
 @pytest.mark.parametrize("exporter", [Onnx(), OpenVino(), OpenVino("int8")], ids=["onnx", "openvino", "openvino_int8"])
 def test_an_export_reads_each_file_once_for_its_digest(
     exporter: Exporter,
-    teacher: SentenceTransformerEncoder,
-    few_words: Draw,
+    student: tuple[SentenceTransformer, list[str]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("openvino" if isinstance(exporter, OpenVino) else "onnxruntime")
-    texts = few_words(80, 2, 12)
-    student = assemble(teacher, PCA(8).fit(teacher.encode(texts)))
+    model, texts = student
     read = counted(monkeypatch, "_digest", files, of=lambda path: path.stat().st_ino)
-    reference = student.encode(texts)
-    write_export(
-        exporter, student, tmp_path / "out", texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.5
-    )
+    reference = model.encode(texts)
+    write_export(exporter, model, tmp_path / "out", texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.5)
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name not in _OURS]
     load_encoder(tmp_path / "out")
     assert read == {path.stat().st_ino: 1 for path in written}

@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
+from tests.verbs import projhead
 
 from projhead.cli import VERBS
 from projhead.commands.compose import composed, name_options
@@ -113,16 +114,12 @@ def test_an_option_without_a_file_is_chosen_as_others_are() -> None:
     assert _compose("train", "codec=prq").codec.beam == 5, "as rq has it"
     assert node_of("codec", "int4") == {**node_of("codec", "int8"), "bits": 4, "quantile": 0.99}
     assert not _compose("train").baselines.pca_uncentered.center
-    command = [sys.executable, "-m", "projhead.cli", "train", "codec=int4", "--cfg", "job"]
-    assert "bits: 4" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "bits: 4" in projhead("train", "codec=int4", "--cfg", "job")
 
 
 def test_an_unknown_setting_is_refused_by_name() -> None:
-    command = [sys.executable, "-m", "projhead.cli", "train", "n_componets=64"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
     line = "projhead train: n_componets: no such setting of projhead train; did you mean n_components?\n"
-    assert done.stderr == line
+    assert projhead("train", "n_componets=64", status=2) == line
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -173,9 +170,6 @@ def test_the_front_page_names_every_verb_and_does_not_load_torch() -> None:
 
 
 def test_an_error_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "projhead.cli", "search", f"index={tmp_path / 'none'}", "query=x"]
-    command += [f"run_dir={tmp_path / 'run'}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("projhead search: no index in")
-    assert len(done.stderr.strip().splitlines()) == 1
+    said = projhead("search", f"index={tmp_path / 'none'}", "query=x", f"run_dir={tmp_path / 'run'}", status=2)
+    assert said.startswith("projhead search: no index in")
+    assert len(said.strip().splitlines()) == 1

@@ -57,6 +57,7 @@ def test_the_whole_job_as_the_readme_has_it(root: Path, monkeypatch: pytest.Monk
     assert len([line for line in script.splitlines() if line and not line.startswith("import")]) <= 12
     # As many lists as few documents fill, and their set in the place of SciFact.
     script = script.replace("IVF256,Flat", "IVF4,Flat").replace('"scifact"', '"set"')
+    script = script.replace("LearnedReducer(64)", "LearnedReducer(64, max_steps=20)")
     script = script.replace("index.search", "hits = index.search").replace("ph.export", "told = ph.export")
     monkeypatch.chdir(root)
     done: dict[str, Any] = {}

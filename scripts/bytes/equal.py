@@ -87,15 +87,15 @@ class Method(NamedTuple):
 
     Attributes
     ----------
-    kind : str
-        ``""`` for the teacher's vectors, ``"pca"`` or ``"learned"`` for reduced ones.
+    role : {"reference", "baseline", "subject"}
+        Of what is stored: the teacher's vectors, what PCA makes of them, or what a trained head does.
     width : callable
         From d and bytes to the width of what is coded.
     codec : callable
         From bytes to the codec.
     """
 
-    kind: str
+    role: str
     width: Callable[[int, int], int]
     codec: Callable[[int], BaseCodec]
 
@@ -123,27 +123,28 @@ def third(d: int, size: int) -> int:
     return -(-(d // 3) // size) * size
 
 
+#: Roles of reducers; all others are baselines.
 ROLES = {"teacher": "reference", "learned": "subject"}
 METHODS = {
-    "pq": Method("", full, ProductQuantizer),
-    "opq": Method("", full, lambda size: ProductQuantizer(size, rotate=True)),
-    "rq": Method("", full, ResidualQuantizer),
-    "prq": Method("", full, lambda size: ResidualQuantizer(size, max(size // 8, 1))),
-    "prq16": Method("", full, Deep),
-    "lsq": Method("", full, LSQ),
-    "binary": Method("", full, lambda size: Binary(8 * size)),
-    "itq": Method("", full, lambda size: ITQ(8 * size)),
-    "rabitq": Method("pca", lambda d, size: 8 * (size - 8), lambda size: RaBitQ()),  # 8 bytes are corrections
-    "pca_float32": Method("pca", lambda d, size: size // 4, lambda size: Cast()),
-    "pca_float16": Method("pca", lambda d, size: size // 2, lambda size: Cast("float16")),
-    "pca_int8": Method("pca", lambda d, size: size, lambda size: Integer()),
-    "pca_opq": Method("pca", third, lambda size: ProductQuantizer(size, rotate=True)),
-    "learned_float16": Method("learned", lambda d, size: size // 2, lambda size: Cast("float16")),
-    "learned_binary": Method("learned", bits, lambda size: Binary()),
-    "learned_int8": Method("learned", lambda d, size: size, lambda size: Integer()),
-    "learned_pq": Method("learned", full, ProductQuantizer),
-    "learned_rq": Method("learned", full, ResidualQuantizer),
-    "learned_prq": Method("learned", full, Deep),
+    "pq": Method("reference", full, ProductQuantizer),
+    "opq": Method("reference", full, lambda size: ProductQuantizer(size, rotate=True)),
+    "rq": Method("reference", full, ResidualQuantizer),
+    "prq": Method("reference", full, lambda size: ResidualQuantizer(size, max(size // 8, 1))),
+    "prq16": Method("reference", full, Deep),
+    "lsq": Method("reference", full, LSQ),
+    "binary": Method("reference", full, lambda size: Binary(8 * size)),
+    "itq": Method("reference", full, lambda size: ITQ(8 * size)),
+    "rabitq": Method("baseline", lambda d, size: 8 * (size - 8), lambda size: RaBitQ()),  # 8 bytes are corrections
+    "pca_float32": Method("baseline", lambda d, size: size // 4, lambda size: Cast()),
+    "pca_float16": Method("baseline", lambda d, size: size // 2, lambda size: Cast("float16")),
+    "pca_int8": Method("baseline", lambda d, size: size, lambda size: Integer()),
+    "pca_opq": Method("baseline", third, lambda size: ProductQuantizer(size, rotate=True)),
+    "learned_float16": Method("subject", lambda d, size: size // 2, lambda size: Cast("float16")),
+    "learned_binary": Method("subject", bits, lambda size: Binary()),
+    "learned_int8": Method("subject", lambda d, size: size, lambda size: Integer()),
+    "learned_pq": Method("subject", full, ProductQuantizer),
+    "learned_rq": Method("subject", full, ResidualQuantizer),
+    "learned_prq": Method("subject", full, Deep),
 }
 
 
@@ -182,13 +183,13 @@ class Bench:
             fits = False
         if not fits:
             return
-        if method.kind == "learned":
+        if method.role == "subject":
             for seed in seeds:
                 fit = partial(self._trained, width, codec, seed)
                 yield Subject("learned", width, seed, f"{codec.name} (trained)" if codec.learns else codec.name, fit)
             return
-        reducers = {"pca": PCA(width), "pca_uncentered": PCA(width, center=False)} if method.kind else {"teacher": None}
-        for name, reducer in reducers.items():
+        forms = {"pca": PCA(width), "pca_uncentered": PCA(width, center=False)}
+        for name, reducer in (forms if method.role == "baseline" else {"teacher": None}).items():
             yield Subject(name, width, 0, codec.name, partial(self._fitted, reducer, codec))
 
     def _fitted(self, pca: PCA | None, codec: BaseCodec) -> Coded:
@@ -219,7 +220,7 @@ class Bench:
             samples,
             codec=subject.codec,
             bytes_per_vector=size,
-            role=ROLES.get(subject.reducer, "baseline"),
+            role=role_of(subject.reducer),
         )
         append_results(self.out / "results.jsonl", result_rows([measured], self.encoder.identity))
         with atomic_file(file) as temporary, temporary.open("wb") as opened:
@@ -234,12 +235,25 @@ class Bench:
                 with np.load(file) as items:
                     seeds[reducer, width, codec].append([Scores(self.name, name, items[name]) for name in items])
             systems = [
-                Measurement(reducer, int(width), 0, _mean(samples), codec=codec, bytes_per_vector=int(place.name))
+                Measurement(
+                    reducer,
+                    int(width),
+                    0,
+                    _mean(samples),
+                    codec=codec,
+                    bytes_per_vector=int(place.name),
+                    role=role_of(reducer),
+                )
                 for (reducer, width, codec), samples in seeds.items()
             ]
-            baselines = [replace(one, reducer=_said(one)) for one in systems if one.reducer != "learned"]
-            learned = [replace(one, baselines=baselines) for one in systems if one.reducer == "learned"]
-            yield from (row for row in result_rows(learned, self.encoder.identity) if row.baseline)
+            baselines = [replace(one, reducer=_said(one)) for one in systems if one.role != "subject"]
+            trained = [replace(one, baselines=baselines) for one in systems if one.role == "subject"]
+            yield from (row for row in result_rows(trained, self.encoder.identity) if row.baseline)
+
+
+def role_of(reducer: str) -> str:
+    """Return the role of a reducer by its kind."""
+    return ROLES.get(reducer, "baseline")
 
 
 def _mean(seeds: list[list[Scores]]) -> list[Scores]:
@@ -249,7 +263,7 @@ def _mean(seeds: list[list[Scores]]) -> list[Scores]:
 
 
 def _said(system: Measurement) -> str:
-    return system.codec if system.reducer == "teacher" else f"{system.reducer}, {system.codec}"
+    return system.codec if system.role == "reference" else f"{system.reducer}, {system.codec}"
 
 
 def main() -> None:

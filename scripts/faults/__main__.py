@@ -8,14 +8,12 @@ a minute, and leaves out what starts threads or composes thousands of settings.
 
 from __future__ import annotations
 
-import argparse
-
 import disk
 import flips
 import hostile
 import kills
 import texts
-from harness import COLUMNS, told
+from harness import COLUMNS, bench_parser, told
 
 import settings
 
@@ -23,7 +21,7 @@ _FEW = ["index", "codec", "export", "train"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--brief", action="store_true")
     brief, wrong = parser.parse_args().brief, 0
     for title, run, columns in (

@@ -8,7 +8,6 @@ Where this process may mount, the same is done on a real disk in memory that is 
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import signal
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import Campaign, told, workplace
+from harness import Campaign, bench_parser, told, workplace
 from jobs import jobs
 
 _MEGABYTE = 1 << 20
@@ -84,7 +83,7 @@ def _mounted(path: Path) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--points", type=int, default=12, help="limits for each job")
     parser.add_argument("--jobs", nargs="+", help="names of jobs; all where not given")
     arguments = parser.parse_args()

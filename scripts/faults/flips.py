@@ -8,7 +8,6 @@ blank of a record for another. Cards (README.md) and result rows are text for pe
 
 from __future__ import annotations
 
-import argparse
 import logging
 import warnings
 from collections import Counter
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from harness import digest, told, workplace
+from harness import bench_parser, digest, told, workplace
 from tqdm import tqdm
 
 from projhead.codecs.base import load_codec
@@ -136,7 +135,7 @@ def run(flips: int, names: list[str] | None = None, packages: bool = True) -> tu
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--flips", type=int, default=10_000)
     parser.add_argument("--kinds", nargs="+", help="names of kinds; all where not given")
     arguments = parser.parse_args()

@@ -29,6 +29,9 @@ from tabulate import tabulate
 from projhead.commands.compose import composed, understood
 from projhead.errors import mendable
 
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import parser as bench_parser  # noqa: F401  which every campaign takes from here
+
 _HUNG = 120
 #: Numbers in names that differ between runs.
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -9,7 +9,6 @@ memory and time. It is refused in one line, or opens (strangers send sound folde
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import pickle
@@ -25,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from flips import Kind, kinds
-from harness import in_child, told, workplace
+from harness import bench_parser, in_child, told, workplace
 
 from projhead.corpora.files import TextFiles
 from projhead.encoders.precomputed import Precomputed
@@ -240,7 +239,7 @@ def run(most: int) -> tuple[dict[str, Counter[str]], list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--cases", type=int, default=600)
     counts, lines = run(parser.parse_args().cases)
     told(counts, lines, COLUMNS)

@@ -10,7 +10,6 @@ has imported what they need.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import signal
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import Campaign, in_child, told, workplace
+from harness import Campaign, bench_parser, in_child, told, workplace
 from jobs import jobs
 
 from projhead.persistence import files
@@ -122,7 +121,7 @@ def run(most: int, names: list[str] | None = None, *, slow: bool = True) -> tupl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--most", type=int, default=120, help="kills of each job")
     parser.add_argument("--jobs", nargs="+", help="names of jobs; all where not given")
     arguments = parser.parse_args()

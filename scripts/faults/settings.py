@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,8 @@ def leaves(node: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
             yield (*name, str(key)), value
 
 
-def cases(verb: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield bad settings of a verb, each with its name."""
+def cases(verb: str) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    """Yield what makes bad settings of a verb, each with its name."""
     seen = set()
     for option, sound in settings_of(verb):
         for name, value in leaves(sound):
@@ -98,9 +99,9 @@ def cases(verb: str) -> Iterator[tuple[str, dict[str, Any]]]:
             for bad in BAD[type(value)]:
                 if _sound(key, bad):
                     continue
-                yield f"{verb} {option} {key}={bad!r}", _with(sound, name, bad)
+                yield f"{verb} {option} {key}={bad!r}", partial(_with, sound, name, bad)
             if not any(one in f"{option} {key}" for one in OPEN):
-                yield f"{verb} {option} {key}x", _with(sound, (*name[:-1], f"{name[-1]}x"), value)
+                yield f"{verb} {option} {key}x", partial(_with, sound, (*name[:-1], f"{name[-1]}x"), value)
 
 
 def _sound(key: str, bad: Any) -> bool:
@@ -134,8 +135,8 @@ def campaign(every: int = 1) -> tuple[Counter[str], list[str]]:
     counts: Counter[str] = Counter()
     others = []
     for verb in VERBS:
-        for name, settings in islice(cases(verb), 0, None, every):
-            counts[ended := outcome(verb, settings)] += 1
+        for name, made in islice(cases(verb), 0, None, every):
+            counts[ended := outcome(verb, made())] += 1
             if ended != "refused":
                 others.append(f"{ended}: {name}")
     return counts, others

@@ -7,7 +7,6 @@ Whatever Unicode holds goes through every format, through a store and to the ter
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import re
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from harness import told
+from harness import bench_parser, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
@@ -162,7 +161,7 @@ def _checked(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = bench_parser(__doc__)
     parser.add_argument("--examples", type=int, default=2_000)
     counts, lines = run(parser.parse_args().examples)
     told(counts, lines, COLUMNS)

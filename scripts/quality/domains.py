@@ -88,7 +88,7 @@ def main() -> None:
             folder = top / Path(one).name
             evaluate(shared or train(protocol, one, folder, args), one, folder / "evaluate", args.encoder)
         results = ",".join(f"{top / Path(one).name}/evaluate" for one in args.sets)
-        projhead("report", f"results=[{results}]", f"path={top}/report", f"run_dir={top}/report-run")
+        projhead("report", f"results=[{results}]", f"out={top}/report", f"run_dir={top}/report-run")
 
 
 if __name__ == "__main__":

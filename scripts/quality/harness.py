@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,10 @@ from projhead.reducers.truncation import Truncation
 from projhead.report.results import Result, append_results, read_results
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
+sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from bench import parser as bench_parser
+from bench import timed as bench_timed
+
 _RANKS = 10
 #: Published models by the names of `encoder=`.
 _NAMES = {"minilm": "all-MiniLM-L6-v2", "mpnet": "all-mpnet-base-v2"}
@@ -37,7 +40,7 @@ _NAMES = {"minilm": "all-MiniLM-L6-v2", "mpnet": "all-mpnet-base-v2"}
 
 def parser(description: str | None, out: str) -> argparse.ArgumentParser:
     """Return a parser of what all benchmarks take."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = bench_parser(description)
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     made.add_argument("--threads", type=int, default=torch.get_num_threads())
     made.add_argument("--out", type=Path, default=Path("docs/results") / out, help="rows are appended")
@@ -53,9 +56,8 @@ def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
 
 def timed(fit: Callable[[], Reducer]) -> tuple[Reducer, float]:
     """Return what a fit gives, and its minutes of one core: what else runs on the machine does not count."""
-    started = time.process_time()
-    fitted = fit()
-    return fitted, (time.process_time() - started) / 60
+    fitted, took = bench_timed(fit)
+    return fitted, took.processor / 60
 
 
 def pca_forms(k: int) -> list[Reducer]:

@@ -18,7 +18,7 @@ from tabulate import tabulate
 
 from projhead.data import Document
 from projhead.databases.load import load
-from projhead.protocols import OneSided
+from projhead.encoders.one_sided import OneSided
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.vectors import Vectors

@@ -172,8 +172,8 @@ def _run(verb: str, arguments: Sequence[str]) -> None:
     jobs: list[tuple[list[str], Path]] = []
     _run_hydra(given, parser, _task(verb, jobs), config_path=str(conf_dir()), config_name=verb)
     if len(jobs) > 1:
-        from projhead.commands.together import together
         from projhead.console.fitted import fitted
+        from projhead.report.together import together
 
         print(fitted(f"\n{together(jobs)}"))
 

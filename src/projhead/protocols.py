@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from projhead.data import Document, Footprint, Scores
@@ -61,21 +60,6 @@ class Encoder(Protocol):
         ...
 
 
-class OneSided:
-    """What an encoder inherits that makes no difference between queries and documents: it has `encode` alone."""
-
-    two_sided = False
-    encode: Callable[..., Vectors]
-
-    def encode_query(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return the rows of `encode`."""
-        return self.encode(texts, show_progress=show_progress)
-
-    def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
-        """Return the rows of `encode`."""
-        return self.encode(texts, show_progress=show_progress)
-
-
 @runtime_checkable
 class Storing(Protocol):
     """An encoder whose documents are stored in fewer bytes."""
@@ -104,7 +88,7 @@ class Task(Protocol):
 
 
 class Codec(Protocol):
-    """Unit rows to codes of fewer bytes, and back to what such a code says of its row.
+    """Stores unit rows as codes of fewer bytes, and decodes them to approximate unit rows.
 
     Attributes
     ----------
@@ -249,47 +233,6 @@ class Engine(Protocol):
 
         Elsewhere the function, with all that it holds, and the items are pickled.
         """
-        ...
-
-
-class Database(Protocol):
-    """A table of a database that a store is loaded into.
-
-    `load` calls `begin`, `insert` for every batch that is missing, `finish`, `search` and `close`.
-
-    Attributes
-    ----------
-    forms : tuple of str
-        The forms of `projhead.store.arrow` that it compares, the one to be taken where none is asked for first.
-    address, table : str
-        Where it is, without a password or a token.
-    """
-
-    forms: tuple[str, ...]
-    address: str
-    table: str
-
-    def begin(self, schema: pa.Schema, form: Any, mark: str) -> int:
-        """Connect, and make the table where it is not; return how many rows, in the store's order, are surely there.
-
-        `schema` has ``id``, the columns and, last, ``embedding``. The table keeps `mark`; one with another is refused.
-        """
-        ...
-
-    def insert(self, batch: pa.RecordBatch, first: int) -> None:
-        """Add the rows that the store numbers from `first` on. A kill leaves all of a batch, or what may come again."""
-        ...
-
-    def finish(self) -> None:
-        """Make the table ready to be searched, the index built."""
-        ...
-
-    def search(self, queries: NDArray[Any], top_k: int) -> list[list[str]]:
-        """Return the ids of the rows nearest to each query (q, ...), in the form of the rows, best first."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection."""
         ...
 
 

@@ -10,8 +10,8 @@ import pytest
 from projhead.commands.compose import composed
 from projhead.commands.load import run
 from projhead.data import Document
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.store.write import write_store
 from projhead.vectors import unit_rows
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import importlib
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.verbs import projhead
+
+from projhead.settings import options
 
 pytestmark = pytest.mark.slow
 
@@ -84,40 +87,41 @@ _YAMLS = {
     "encoder": "_target_: my_package.parts.MyEncoder",
     "task": "# @package task.mine\n_target_: my_package.parts.MyTask",
 }
-#: The verbs in one process, as their command lines are read.
-_VERBS = """
-import sys
-from projhead.cli import main
-
-for line in sys.stdin.read().splitlines():
-    sys.argv = ["projhead", *line.split("|")]
-    main()
-"""
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The user's folder, which is on no path: the command line puts it there."""
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "__init__.py").touch()
     (tmp_path / "my_package" / "parts.py").write_text(_PARTS)
     for group, text in _YAMLS.items():
         (tmp_path / "conf" / group).mkdir(parents=True)
         (tmp_path / "conf" / group / "mine.yaml").write_text(f"{text}\n")
-    return tmp_path
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(options, "_own", [])  # --config-dir
+    yield tmp_path
+    options.read_option.cache_clear()
+    options._names.cache_clear()
 
 
-def _projhead(root: Path, *lines: str) -> subprocess.CompletedProcess[str]:
-    """Run verbs in the user's folder, which is on no path."""
-    code = [sys.executable, "-P", "-c", _VERBS]
-    environment = os.environ | {"PROJHEAD_ROOT": str(root / "out")}
-    text = "\n".join(line.replace(" ", "|") for line in lines)
-    return subprocess.run(code, input=text, cwd=root, env=environment, capture_output=True, text=True, check=False)
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[Callable[[], None]]:
+    """Forget the package, as the end of a process does."""
+
+    def forget() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "my_package"]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+
+    yield forget
+    forget()
 
 
-def test_one_of_each_runs_and_loads_again(root: Path) -> None:
+def test_one_of_each_runs_and_loads_again(root: Path, forget: Callable[[], None]) -> None:
     own = "--config-dir conf trusted=[my_package]"
-    done = _projhead(
-        root,
+    printed = ""
+    for line in (
         f"train {own} encoder=mine corpus=mine queries=none head=mine loss=mine +reducer@baselines.mine=mine "
         "n_components=4 trainer.max_steps=5 run_dir=run",
         f"evaluate {own} encoder=mine task=mine codecs=[mine] artifact=run/artifact run_dir=evaluated",
@@ -125,20 +129,18 @@ def test_one_of_each_runs_and_loads_again(root: Path) -> None:
         f"index {own} store=store index=mine out=index",
         "search trusted=[my_package] index=index query=document",
         f"export {own} encoder=mine corpus=mine artifact=run/artifact export=mine out=exported",
-    )
-    assert done.returncode == 0, done.stderr
+    ):
+        printed += projhead(*line.split(), root=root / "out")
+        forget()
     for said in ("my_reducer", "my_task", "my_codec", "300 rows of 16", "cosine to the fp32 student is 1.00000"):
-        assert said in done.stdout
+        assert said in printed
 
 
-def test_without_the_users_word_nothing_of_it_is_loaded(root: Path) -> None:
+def test_without_the_users_word_nothing_of_it_is_loaded(root: Path, forget: Callable[[], None]) -> None:
     own = "--config-dir conf encoder=mine corpus=mine"
-    trained = _projhead(
-        root,
-        f"train {own} queries=none head=mine n_components=4 trainer.max_steps=2 reducer.blend=1 run_dir=run "
-        "trusted=[my_package]",
-        f"export {own} artifact=run/artifact export=head_onnx out=exported",
-    )
-    assert trained.returncode == 2
-    assert "is not projhead's own head, and loading it would run its code: refused" in trained.stderr
-    assert "trusted=[my_package] on the command line" in trained.stderr
+    train = f"train {own} queries=none head=mine n_components=4 trainer.max_steps=2 reducer.blend=1 run_dir=run"
+    projhead(*train.split(), "trusted=[my_package]", root=root / "out")
+    forget()
+    said = projhead(*f"export {own} artifact=run/artifact export=head_onnx out=exported".split(), root=root, status=2)
+    assert "is not projhead's own head, and loading it would run its code: refused" in said
+    assert "trusted=[my_package] on the command line" in said

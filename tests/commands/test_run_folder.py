@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.verbs import projhead
 
 from projhead.commands.in_process import run_verb
 from projhead.corpora.split import in_test
@@ -158,7 +159,5 @@ def test_sigterm_ends_with_its_status_and_the_line_that_goes_on(tmp_path: Path, 
     assert f"terminated; go on: projhead train run_dir={tmp_path / 'run'}" in said
     assert "Traceback" not in said
     assert not (tmp_path / "run" / "artifact").exists()
-    again = [*command[:3], "train", f"run_dir={tmp_path / 'run'}", "trainer.max_steps=1"]
-    done = subprocess.run(again, capture_output=True, text=True, check=True)
-    assert "going on from" in done.stdout
+    assert "going on from" in projhead("train", f"run_dir={tmp_path / 'run'}", "trainer.max_steps=1")
     assert head(tmp_path / "run").shape == (16, 4)

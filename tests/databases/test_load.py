@@ -13,8 +13,8 @@ import pytest
 from projhead.commands.spelling import spelled
 from projhead.data import Document
 from projhead.databases.load import Loaded, database_at, load
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.settings.address import checked_address, place
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store

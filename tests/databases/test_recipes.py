@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from projhead.data import Document
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k

@@ -51,7 +51,7 @@ def odd_texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def student(
-    minilm: MiniLM, write_bert: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+    minilm: MiniLM, write_bert: Callable[..., None], tmp_path_factory: pytest.TempPathFactory, traced_once: None
 ) -> SentenceTransformer:
     """A BERT of random weights, one layer of width 32, reduced to 4; it reads 48 tokens."""
     folder = tmp_path_factory.mktemp("bert")

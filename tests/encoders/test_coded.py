@@ -10,8 +10,9 @@ from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.encoders.coded import Calibration, Coded
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided, Storing
+from projhead.protocols import Storing
 from projhead.vectors import Vectors
 
 

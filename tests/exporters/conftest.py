@@ -53,12 +53,22 @@ def residual(vectors: Vectors) -> PCA:
 
 
 @pytest.fixture(scope="session")
-def student(minilm: MiniLM, residual: PCA) -> SentenceTransformer:
+def student(minilm: MiniLM, residual: PCA, traced_once: None) -> SentenceTransformer:
     return assemble(minilm.model, residual)
 
 
 @pytest.fixture(scope="session")
-def tiny(minilm: MiniLM, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformer:
+def reference(student: SentenceTransformer, texts: list[str]) -> Vectors:
+    """The student's rows of the texts."""
+    rows: Vectors = student.encode(texts)
+    rows.setflags(write=False)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def tiny(
+    minilm: MiniLM, texts: list[str], tmp_path_factory: pytest.TempPathFactory, traced_once: None
+) -> SentenceTransformer:
     """An MPNet (relative positions, no token types) of random weights, 2 layers of width 32, reduced to 8."""
     folder = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)

@@ -31,7 +31,7 @@ def words(few_words: Callable[[int, int, int], list[str]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def routed(small: SentenceTransformerEncoder, words: list[str]) -> SentenceTransformer:
+def routed(small: SentenceTransformerEncoder, words: list[str], traced_once: None) -> SentenceTransformer:
     """Queries by one network and the mean, documents by another and the first token, which reads fewer tokens."""
     other: list[Any] = copy.deepcopy(list(small.model)[:2])
     for tensor in other[0].parameters():

@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import edit
 
 from projhead.data import Document
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
 from projhead.store.write import write_store

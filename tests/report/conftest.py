@@ -44,14 +44,14 @@ def make_results(widths=(32, 128), fingerprint="0123456789abcdef"):
     return rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def results():
     return make_results()
 
 
-@pytest.fixture
-def curve(tmp_path):
-    path = tmp_path / "metrics.csv"
+@pytest.fixture(scope="session")
+def curve(tmp_path_factory):
+    path = tmp_path_factory.mktemp("curve") / "metrics.csv"
     path.write_text(
         "epoch,step,train/loss,val/overlap@10\n"
         "0,49,0.91,\n0,49,,0.512\n1,99,0.62,\n1,99,,0.634\n2,149,0.55,\n2,149,,0.671\n"

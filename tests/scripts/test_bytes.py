@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,27 +11,32 @@ from projhead.data import Scores
 from projhead.evaluation.bootstrap import paired_bootstrap
 from projhead.report.results import read_results
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "bytes" / "equal.py"
+FOLDER = "bytes"
 WORDS = [f"{color} {thing}" for color in ("red", "old", "tiny") for thing in ("boat", "piano", "garden", "engine")]
 
 
-def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(tmp_path: Path) -> None:
-    folder = tmp_path / "tiny"
-    folder.mkdir()
+@pytest.mark.usefixtures("folder")
+def test_every_method_stores_documents_in_as_many_bytes_and_a_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import equal
+
+    tiny = tmp_path / "tiny"
+    tiny.mkdir()
     texts = [f"We saw a {one}. It was beside the {two}." for one in WORDS for two in WORDS if one != two]
     lines = {
         "corpus": [{"_id": str(n), "text": text} for n, text in enumerate(texts)],
         "queries": [{"_id": f"q{n}", "text": texts[n]} for n in range(0, 40, 4)],
     }
     for name, rows in lines.items():
-        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "qrels").mkdir()
+        (tiny / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tiny / "qrels").mkdir()
     judged = "\n".join(f"q{n}\t{n}\t1" for n in range(0, 40, 4))
-    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}\n")
-    command = [sys.executable, str(SCRIPT), str(tmp_path / "out"), str(folder), "--bytes", "8", "3", "--seeds", "0"]
-    command += ["--methods", "binary", "itq", "pca_int8", "learned_int8"]
+    (tiny / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}\n")
+    asked = ["equal.py", str(tmp_path / "out"), str(tiny), "--bytes", "8", "3", "--seeds", "0"]
+    monkeypatch.setattr(sys, "argv", [*asked, "--methods", "binary", "itq", "pca_int8", "learned_int8"])
     for _ in range(2):
-        subprocess.run(command, check=True)
+        equal.main()
         found = [row for row in read_results(tmp_path / "out" / "results.jsonl") if row.metric == "ndcg@10"]
         rows = [row for row in found if not row.baseline]
         assert [(row.reducer, row.codec, row.bytes_per_vector) for row in rows] == [

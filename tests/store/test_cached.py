@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import projhead.store.cached
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.store.cached import Cached
 from projhead.vectors import Vectors, unit_rows
 

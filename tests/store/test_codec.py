@@ -19,10 +19,11 @@ from projhead.codecs.binary import Binary
 from projhead.codecs.cast import Cast
 from projhead.codecs.integer import Integer
 from projhead.data import Document
+from projhead.encoders.one_sided import OneSided
 from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import CodedRows, OneSided
+from projhead.protocols import CodedRows
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.vectors import unit_rows
 
 

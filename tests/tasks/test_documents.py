@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from projhead.protocols import OneSided
+from projhead.encoders.one_sided import OneSided
 from projhead.tasks.classification import Classification
 from projhead.tasks.neighbor_overlap import NeighborOverlap
 from projhead.tasks.retrieval import Retrieval

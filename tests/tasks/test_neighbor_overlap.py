@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from projhead.corpora.split import in_test
+from projhead.encoders.one_sided import OneSided
 from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.reducers.pca import PCA
 from projhead.tasks.neighbor_overlap import NeighborOverlap
 from projhead.vectors import neighbor_overlap, unit_rows

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.tasks.retrieval import Retrieval
 from projhead.vectors import exact_top_k
 

@@ -68,7 +68,7 @@ def help_of(verb: str, group: str | None = None) -> str:
     said = [*head_of(conf_dir() / f"{verb}.yaml"), "", "Settings (key=value; --cfg job prints all of them):"]
     for one in settings:
         if one["comment"] and not one["indent"]:
-            value = "..." if "${" in one["value"] else one["value"]
+            value = "..." if "${" in (one["value"] or "${") else one["value"]
             said += _row(f"{one['key']}={value}", one["comment"])
         elif one["comment"] and (short := re.match(r"(\w+)=\.\.\.: (.*)", one["comment"])):
             said += _row(f"{short[1]}={one['value']}", short[2])

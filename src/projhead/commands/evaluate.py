@@ -9,13 +9,12 @@ from projhead.commands.run_folder import run_folder
 from projhead.console.fitted import fitted
 from projhead.encoders.coded import Calibration
 from projhead.evaluation.compare import compare
-from projhead.evaluation.growth import Growth
+from projhead.evaluation.growth import growth_of
 from projhead.evaluation.measurements import paths_of
 from projhead.persistence.files import atomic_file
 from projhead.persistence.ours import expect_ours
 from projhead.protocols import Corpus
 from projhead.report.results import expect_rows
-from projhead.store.store import EmbeddingStore
 
 
 def run(cfg: DictConfig) -> float:
@@ -31,7 +30,7 @@ def run(cfg: DictConfig) -> float:
         codecs=list(instantiate(cfg.codecs).values()),
         calibration=None if corpus is None else Calibration.of(corpus),
         stores=cfg.paths.stores,
-        growth=_growth(cfg),
+        growth=growth_of(cfg.others, list(cfg.sizes), show_progress=True),
         show_progress=True,
     )
     found.save(folder / "results.jsonl")
@@ -39,13 +38,3 @@ def run(cfg: DictConfig) -> float:
         temporary.write_text(f"{found}\n", encoding="utf-8")
     print(fitted(f"\n{found}") + f"\n\nrows: {folder / 'results.jsonl'}")
     return found.mean()
-
-
-def _growth(cfg: DictConfig) -> Growth | None:
-    if cfg.others is None and not cfg.sizes:
-        return None
-    if cfg.others is None or not cfg.sizes:
-        raise ValueError(
-            f"expected sizes=[...] and others=<store> together, got sizes={cfg.sizes}, others={cfg.others}"
-        )
-    return Growth(EmbeddingStore.open(cfg.others), list(cfg.sizes), show_progress=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.commands.run_folder import asked, run_folder
+from projhead.commands.asked import asked
+from projhead.commands.run_folder import run_folder
 from projhead.evaluation.exported import export_artifact, measures_itself
 from projhead.protocols import Exporter
 from projhead.reducers.base import load_reducer

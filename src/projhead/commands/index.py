@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from projhead.collection import Collection
-from projhead.commands.ids import ids_of
+from projhead.collection.questions import ids_of
 from projhead.evaluation.measurements import paths_of
 from projhead.store.store import EmbeddingStore
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from projhead.databases.base import Database
 from projhead.databases.load import load
-from projhead.protocols import Database
 from projhead.store.store import EmbeddingStore
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,14 @@ from projhead.persistence.ours import expect_ours
 from projhead.persistence.record import Record, read_record
 from projhead.training.processes import rank
 
+#: What decides a run's result.
+_DECIDING = ("encoder", "corpus", "queries", "reducer", "codec", "n_components", "seed", "store_dtype", "student")
 #: How long, on what and how loudly a reducer or a student is trained may change when its run is gone on with.
 _UNDECIDING = {"trainer", "callbacks", "logger"}
 #: What a run writes beside its record.
 _WRITTEN = (
     *("artifact", "baselines", "checkpoints", "codec", "encoder", "logs", "nested", "results.jsonl", "teacher"),
 )
-
-
-def asked(group: str) -> bool:
-    """Say whether the command line names a group, or a setting in it."""
-    return any(one.lstrip("+~").split("=")[0].split(".")[0] == group for one in HydraConfig.get().overrides.task)
 
 
 def run_folder() -> Path:
@@ -47,12 +44,10 @@ class Run:
     ----------
     folder : Path
     verb : str
-    keys : sequence of str
-        The settings that decide the result.
     """
 
-    def __init__(self, folder: Path, verb: str, keys: Sequence[str]) -> None:
-        self.folder, self.verb, self.keys = folder, verb, keys
+    def __init__(self, folder: Path, verb: str) -> None:
+        self.folder, self.verb = folder, verb
         self.file = folder / "settings.json"
         self.record, self.damage = _read(folder)
 
@@ -115,7 +110,7 @@ class Run:
             )
 
     def _deciding(self, settings: Any) -> dict[str, Any]:
-        found = {key: settings.get(key) for key in self.keys}
+        found = {key: settings.get(key) for key in _DECIDING}
         for part in ("reducer", "student"):
             if isinstance(found.get(part), dict):
                 found[part] = {name: value for name, value in found[part].items() if name not in _UNDECIDING}

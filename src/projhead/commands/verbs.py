@@ -235,6 +235,7 @@ class Demo(_Run):
     widths: Sequence[Count]
     documents: Count
     of: SizesOf
+    queries: Sequence[str]
 
 
 VERBS: dict[str, type[_Run]] = {

@@ -13,6 +13,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +21,10 @@ from typing import Any, TextIO
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from projhead.corpora.remote import RemoteFile, is_remote, reached, remote_files
+
 Row = dict[str, Any]
+File = Path | RemoteFile
 #: Columns that are asked for, or by each the setting that names it.
 Columns = Sequence[str] | Mapping[str, str]
 
@@ -37,7 +41,9 @@ def read_rows(path: str, columns: Columns, encoding: str = "utf-8") -> Iterator[
     ----------
     path : str
         .txt (one text a line, as column ``text``), .jsonl, .json, .csv, .tsv, .parquet, a folder or a glob of those,
-        a folder that ``datasets.Dataset.save_to_disk`` wrote, or ``-`` (standard input, one text a line).
+        a folder that ``datasets.Dataset.save_to_disk`` wrote, ``-`` (standard input, one text a line), or a URL of
+        files, a folder or a glob, such as ``s3://bucket/texts/*.parquet`` or ``hf://datasets/owner/name/texts.jsonl``
+        (`fsspec` reads it, with the package for that kind of storage).
     columns : sequence of str, or mapping of str to str
         What every row must have, with the settings that name it; others may be left out.
     encoding : str
@@ -60,11 +66,13 @@ def read_rows(path: str, columns: Columns, encoding: str = "utf-8") -> Iterator[
         yield from checked(_saved_dataset(path, list(columns)), columns, path)
     else:
         for file in _files(path):
-            yield from checked(_READERS[file.suffix](file, list(columns), kind), columns, str(file))
+            rows = checked(_READERS[file.suffix](file, list(columns), kind), columns, str(file))
+            with reached(str(file)) if isinstance(file, RemoteFile) else nullcontext():
+                yield from rows
 
 
 def checked(rows: Iterator[Row], columns: Columns, source: str) -> Iterator[Row]:
-    """Pass rows on that have the columns; errors of reading and of missing columns name the source."""
+    """Yield rows that have the columns; errors name the source and the row."""
     done = 0
     try:
         for row in rows:
@@ -80,9 +88,12 @@ def checked(rows: Iterator[Row], columns: Columns, source: str) -> Iterator[Row]
         raise ValueError(f"{source}, after {done:,} rows: {error}") from error
 
 
-def _files(path: str) -> list[Path]:
+def _files(path: str) -> Sequence[File]:
+    files: Sequence[File]
     found = Path(path)
-    if found.is_dir():
+    if is_remote(path):
+        files = remote_files(path, _READERS)
+    elif found.is_dir():
         files = sorted(file for file in found.iterdir() if file.suffix in _READERS)
     else:
         files = [found] if found.is_file() else [Path(file) for file in sorted(glob.glob(path, recursive=True))]
@@ -103,7 +114,7 @@ def _known(encoding: str) -> str:
     return "utf-8-sig" if name == "utf-8" else name
 
 
-def _open(path: Path, encoding: str, newline: str = "\n") -> TextIO:
+def _open(path: File, encoding: str, newline: str = "\n") -> TextIO:
     return path.open(encoding=encoding, errors="surrogateescape", newline=newline)
 
 
@@ -112,12 +123,12 @@ def _lines(file: Iterable[str]) -> Iterator[Row]:
         yield {"text": line.rstrip("\r\n")}
 
 
-def _text(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+def _text(path: File, columns: Sequence[str], encoding: str) -> Iterator[Row]:
     with _open(path, encoding) as file:
         yield from _lines(file)
 
 
-def _json_lines(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+def _json_lines(path: File, columns: Sequence[str], encoding: str) -> Iterator[Row]:
     with _open(path, encoding) as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
@@ -127,7 +138,7 @@ def _json_lines(path: Path, columns: Sequence[str], encoding: str) -> Iterator[R
                     raise ValueError(f"line {number}: {error}") from error
 
 
-def _json(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+def _json(path: File, columns: Sequence[str], encoding: str) -> Iterator[Row]:
     """Read one list of objects; a .json of one object a line is read as such."""
     with _open(path, encoding) as file:
         if file.read(_CHUNK).lstrip().startswith("["):
@@ -155,7 +166,7 @@ def _object(value: Any) -> Row:
     return value
 
 
-def _csv(path: Path, columns: Sequence[str], encoding: str, *, delimiter: str) -> Iterator[Row]:
+def _csv(path: File, columns: Sequence[str], encoding: str, *, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(_LONGEST)
     with _open(path, encoding, newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -178,8 +189,8 @@ def _distinct(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def _parquet(path: Path, columns: Sequence[str], encoding: str) -> Iterator[Row]:
-    with pq.ParquetFile(path) as file:
+def _parquet(path: File, columns: Sequence[str], encoding: str) -> Iterator[Row]:
+    with pq.ParquetFile(path.open_bytes() if isinstance(path, RemoteFile) else path) as file:
         names = _distinct(file.schema_arrow.names)
         wanted = list(columns) if set(columns) <= set(names) else names  # all, for the error to list
         for batch in file.iter_batches(_CHUNK, columns=wanted):
@@ -196,7 +207,7 @@ def _saved_dataset(path: str, columns: Sequence[str]) -> Iterator[Row]:
     yield from found.select_columns(wanted)
 
 
-_READERS: dict[str, Callable[[Path, Sequence[str], str], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[File, Sequence[str], str], Iterator[Row]]] = {
     ".txt": _text,
     ".jsonl": _json_lines,
     ".json": _json,

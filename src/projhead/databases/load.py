@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
+from projhead.databases.base import Database
 from projhead.errors import UserError, nearest
 from projhead.persistence.registry import build
-from projhead.protocols import Database
 from projhead.settings.address import checked_address
 from projhead.settings.options import option, options_of
 from projhead.store.arrow import Form, evenly, reader

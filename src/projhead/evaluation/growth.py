@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,21 @@ class Growth:
         for number, size in reversed(list(enumerate(self.sizes))):
             found[places[: size - own]] = number
         return found
+
+
+def growth_of(others: str | Path | None, sizes: Sequence[int], *, show_progress: bool = False) -> Growth | None:
+    """Return the `Growth` of a store's path and some sizes; None where neither is given.
+
+    Raises
+    ------
+    ValueError
+        If one of the two is missing, or the store holds no texts.
+    """
+    if others is None and not sizes:
+        return None
+    if others is None or not sizes:
+        raise ValueError(f"expected sizes=[...] and others=<store> together, got sizes={sizes}, others={others}")
+    return Growth(EmbeddingStore.open(others), sizes, show_progress=show_progress)
 
 
 def _texts(store: EmbeddingStore) -> Iterator[str]:

@@ -14,12 +14,13 @@ from projhead.codecs.cast import Cast
 from projhead.data import Scores
 from projhead.encoders.coded import Calibration
 from projhead.encoders.lifted import asking
+from projhead.encoders.one_sided import OneSided
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import Encoder, OneSided, Task
+from projhead.protocols import Encoder, Task
 from projhead.reducers.base import Reducer
 from projhead.report.comparison import Comparison
 from projhead.tasks.documents import stored

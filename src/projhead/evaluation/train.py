@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from projhead.codecs.base import BaseCodec
 from projhead.encoders.precomputed import Precomputed
@@ -193,11 +193,42 @@ def train(
     train_student(folder, student, head, vectors, baselines, **options)
 
 
-def finished(folder: Path) -> tuple[Comparison, float]:
-    """Return the table of a training that is done, and the overlap of the 10 nearest (or 1) that its reducer keeps."""
+class Finished(NamedTuple):
+    """A training that is done.
+
+    Attributes
+    ----------
+    folder : Path
+    table : Comparison
+    kept : float
+        Share of the 10 nearest (or of the nearest, of few rows) that its reducer keeps on held-out rows.
+    """
+
+    folder: Path
+    table: Comparison
+    kept: float
+
+    def __str__(self) -> str:
+        artifact, small = self.folder / "artifact", self.folder / "encoder"
+        encoder = f"encoder=sentence_transformer encoder.path={small} " if small.exists() else ""
+        return (
+            f"\n{self.table}\n\nartifact: {artifact}\n\n"
+            f"measure it on tasks: projhead evaluate {encoder}artifact={artifact}"
+        )
+
+
+def finished(folder: Path) -> Finished:
+    """Read what a training that is done has written.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If it is not done, or its record is damaged.
+    """
     rows = read_results(folder / "results.jsonl")
     record = read_record(folder / "artifact", "artifact", {"kind"})  # its weights are not needed
     own = (record.body["kind"], record.body["reducer"]["parameters"]["n_components"], "")
     # What the head was trained for stands first.
     found = {row.metric: row.value for row in rows[::-1] if (row.reducer, row.n_components, row.baseline) == own}
-    return Comparison(rows), found.get("overlap@10", found["overlap@1"])  # fewer than 11 rows have no 10 neighbors
+    kept = found.get("overlap@10", found["overlap@1"])  # fewer than 11 rows have no 10 neighbors
+    return Finished(folder, Comparison(rows), kept)

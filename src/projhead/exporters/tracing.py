@@ -47,7 +47,13 @@ class _Stages(nn.Module):
 
 
 def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
-    """Return a student's graph, from token ids to `sentence_embedding` (b, k)."""
+    """Return a student's graph, from token ids to `sentence_embedding` (b, k).
+
+    Raises
+    ------
+    ValueError
+        If the student takes other inputs than token ids, mask and types.
+    """
     student = _apart_on_cpu(student).eval()
     network: Any = getattr(student[0], "auto_model", None)
     if hasattr(network, "set_attn_implementation"):
@@ -81,12 +87,12 @@ def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
 
 
 def asks_for_side(student: SentenceTransformer) -> bool:
-    """Say whether a student's graph must be told which texts ask: no prompt tells it, and no other tool does."""
+    """Say whether a student's graph needs an input that marks queries, as no prompt does."""
     return any(isinstance(module, Lift) for module in student)
 
 
 def usage_with_side(usage: str) -> str:
-    """Return what a card says of a graph that is told which texts ask."""
+    """Return a card's snippet for a graph with an input that marks queries."""
     if IS_QUERY in usage:
         return usage
     told = f'feed["{IS_QUERY}"] = np.zeros((len(texts), 1), np.int64)  # of queries: np.ones'

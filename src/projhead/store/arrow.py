@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
+from projhead.protocols import Rows
 from projhead.vectors import Vectors, neighbor_overlap, unit_rows
-
-if TYPE_CHECKING:
-    from projhead.store.store import EmbeddingStore
 
 #: What rows can be handed over as.
 FORMS = ("float32", "float16", "int8", "bit")
@@ -102,13 +101,29 @@ class Form(NamedTuple):
         return cls(**json.loads(told))
 
 
-def fitted_form(store: EmbeddingStore, name: str) -> Form:
-    """Return a form, fitted to rows from all over a store and measured on some of them."""
+class _Stored(Rows, Protocol):
+    """Rows with what is stored beside them, by the same numbers."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def table(self) -> pa.Table: ...
+
+
+def fitted_form(rows: Rows, name: str) -> Form:
+    """Return a form, fitted to some of the rows, evenly spaced, and measured on fewer.
+
+    Raises
+    ------
+    ValueError
+        If there is no form of that name.
+    """
     if name not in FORMS:
         raise ValueError(f"rows: expected one of {', '.join(FORMS)}, got {name!r}")
-    sample = unit_rows(store.take(evenly(len(store), _FITTED)))
+    sample = unit_rows(rows.take(evenly(len(rows), _FITTED)))
     scale = _scale(sample) if name == "int8" else 1.0
-    form = Form(name, store.dimension, scale)
+    form = Form(name, rows.dimension, scale)
     if len(sample) <= _TOP_K:
         return form
     some = sample[evenly(len(sample), _COMPARED)]
@@ -130,9 +145,15 @@ def evenly(n: int, most: int) -> NDArray[np.int64]:
 
 
 def reader(
-    store: EmbeddingStore, name: str, columns: Sequence[str] | None, batch_rows: int, start: int = 0
+    store: _Stored, name: str, columns: Sequence[str] | None, batch_rows: int, start: int = 0
 ) -> pa.RecordBatchReader:
-    """Return what `EmbeddingStore.to_arrow` returns, from row `start` on."""
+    """Return what `EmbeddingStore.to_arrow` returns, from row `start` on.
+
+    Raises
+    ------
+    ValueError
+        If there is no such form or column, or a batch would hold no row.
+    """
     have = [column for column in store.table.column_names if column != ROWS]
     kept = have if columns is None else ["id", *(one for one in columns if one != "id")]
     if unknown := [one for one in kept if one not in have]:
@@ -146,7 +167,7 @@ def reader(
 
 
 def _batches(
-    store: EmbeddingStore, form: Form, schema: pa.Schema, kept: Sequence[str], batch_rows: int, start: int
+    store: _Stored, form: Form, schema: pa.Schema, kept: Sequence[str], batch_rows: int, start: int
 ) -> Iterator[pa.RecordBatch]:
     for first in range(start, len(store), batch_rows):
         part = store.table.slice(first, batch_rows).combine_chunks()

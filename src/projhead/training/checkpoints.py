@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from projhead.errors import UserError
 from projhead.persistence.files import atomic_file
 
 _LAST, _BEFORE, _BEST = "last.ckpt", "last-before.ckpt", "best.ckpt"
@@ -40,6 +41,22 @@ class WholeCheckpoints(TorchCheckpointIO):
                 file.write(hashlib.sha256(whole).hexdigest().encode())
             if Path(path).name == _LAST and Path(path).exists():
                 os.replace(path, Path(path).with_name(_BEFORE))
+
+
+def checkpoint_at(path: str | Path | None) -> Path | None:
+    """Return the path of the checkpoint to go on from, if there is such a file; None where none is asked for.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise UserError(f"ckpt_path: no file {path}; expected a checkpoint, such as checkpoints/last.ckpt of a run")
+    print(f"going on from {path}")
+    return Path(path)
 
 
 def last_checkpoint(folder: Path) -> Path | None:

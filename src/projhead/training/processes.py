@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from projhead.errors import UserError
+
 #: What a process that was started from outside finds in its environment.
 _OUTSIDE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 #: Where processes meet: what the first has said there must stay until all have read it.
@@ -25,6 +27,36 @@ def rank() -> int:
 def started_outside() -> bool:
     """Say whether torchrun, or what sets the same variables, has started several processes."""
     return all(name in os.environ for name in _OUTSIDE) and int(os.environ["WORLD_SIZE"]) > 1
+
+
+def expect_one_run(devices: int | str, *, student: bool, sweep: bool, placed: bool) -> None:
+    """Refuse several processes where they cannot train together.
+
+    Parameters
+    ----------
+    devices : int or str
+        As Lightning's trainer takes them.
+    student : bool
+        Whether a smaller network is distilled.
+    sweep : bool
+        Whether this is one run of several.
+    placed : bool
+        Whether the folder of the run was given.
+
+    Raises
+    ------
+    UserError
+        If a student, a sweep, or a folder that each process would choose for itself meets several.
+    """
+    several = started_outside() or devices not in (1, "1", "auto")
+    if student and several:
+        raise UserError(
+            f"trainer.devices: got {devices} with a smaller student, expected 1: a student is distilled by one process"
+        )
+    if sweep and several:
+        raise UserError(f"trainer.devices: got {devices} in a sweep, expected 1: give each process a run of its own")
+    if started_outside() and not placed:
+        raise UserError("run_dir: not given, expected the one folder of all processes that were started from outside")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What a teacher for inner products keeps: exact search with lengths, beside cosine, heads, PCA and a student.
 
-    python scripts/inner_products.py MODEL SET OUT [--widths 32 64 128] [--longest 8.6] [--drop-normalize]
+    python scripts/quality/inner_products.py MODEL SET OUT [--widths 32 64 128] [--longest 8.6] [--drop-normalize]
 
 MODEL is a sentence-transformers model, a folder or a name on the hub, that says ``similarity_fn_name: dot`` and does
 not end in a Normalize; --drop-normalize makes one of any other, for a look at lengths that matter. SET is a folder in
@@ -25,9 +25,10 @@ from tabulate import tabulate
 
 from projhead import LearnedReducer, Retrieval, assemble, embed, export, load_encoder, pca_forms, pseudo_queries
 from projhead.corpora.retrieval import RetrievalSet, load_beir
+from projhead.encoders.one_sided import OneSided
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
-from projhead.protocols import Encoder, OneSided
+from projhead.protocols import Encoder
 from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 _TOP_K = 10
