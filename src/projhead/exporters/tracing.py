@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ OPSET = 20
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # What torch's exporter says of every model and a user cannot act on.
 _CHATTER = ("# The axis name", "`isinstance\\(treespec, LeafSpec\\)` is deprecated")
+_TALKERS = ("torch.onnx", "torch.fx.experimental.symbolic_shapes")
 
 
 class _Stages(nn.Module):
@@ -128,7 +130,7 @@ def export_graph(
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError as error:
         raise ModuleNotFoundError("export=onnx... needs ONNX: pip install projhead[onnx]") from error
-    with quiet("torch.onnx", ignore=_CHATTER), torch.inference_mode(False), torch.no_grad(), _one_line(module):
+    with quiet(*_TALKERS, ignore=_CHATTER), torch.inference_mode(False), torch.no_grad(), _one_line(module):
         program = torch.onnx.export(
             module.eval(),
             example,
@@ -149,9 +151,10 @@ def export_graph(
 
 @contextmanager
 def _one_line(module: nn.Module) -> Iterator[None]:
-    """Say in one line what torch cannot export; it says why in pages."""
+    """Say in one line what torch cannot export; it says why in pages, and prints some."""
     try:
-        yield
+        with redirect_stderr(StringIO()):
+            yield
     except Exception as error:  # of many kinds, by the step that failed
         cause: BaseException = error
         while cause.__cause__ is not None:
