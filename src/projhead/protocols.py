@@ -88,7 +88,7 @@ class Task(Protocol):
 
 
 class Codec(Protocol):
-    """Unit rows to codes of fewer bytes, and back to what such a code says of its row.
+    """Stores unit rows as codes of fewer bytes, and decodes them to approximate unit rows.
 
     Attributes
     ----------

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.commands import plan as verb
-from projhead.commands.compose import composed
+from projhead.commands.in_process import run_verb
 from projhead.data import Scores
 from projhead.errors import UserError
 from projhead.evaluation.bootstrap import Estimate, bootstrap
@@ -143,7 +142,7 @@ def test_a_target_says_what_it_does_not_know() -> None:
 def test_the_verb_writes_every_way(rows: Vectors, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "rows.npy", rows)
     given = ["encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", "rows=1000", "memory=1MB"]
-    assert verb.run(composed("plan", [*given, "target=elasticsearch", "recall=0.9"], tmp_path / "run")) > 0.9
+    assert run_verb("plan", [*given, "target=elasticsearch", "recall=0.9"], tmp_path / "run") > 0.9
     said = capsys.readouterr().out
     assert "verdict: nothing. Elasticsearch holds all 32 dimensions as int8" in said
     written = (tmp_path / "run" / "plan.md").read_text()
@@ -177,4 +176,4 @@ def test_a_head_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path) -> 
     with pytest.raises(
         ValueError, match=r"pca: expected vectors of other \(.*got those of rows .* choose that teacher"
     ):
-        verb.run(composed("plan", given, tmp_path / "run"))
+        run_verb("plan", given, tmp_path / "run")

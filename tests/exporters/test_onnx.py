@@ -18,6 +18,7 @@ from projhead.errors import UserError
 from projhead.exporters.by_format import export
 from projhead.exporters.export import write_export
 from projhead.exporters.onnx import Onnx
+from projhead.exporters.tracing import export_graph
 from projhead.persistence.record import read_record
 from projhead.vectors import Vectors
 
@@ -183,3 +184,16 @@ def test_what_torch_cannot_export_is_told_before_anything_is_encoded(
         export(student, tmp_path / "x", calibrate=texts)
     assert "\n" not in str(told.value)
     assert not (tmp_path / "x").exists()
+
+
+class _Depends(torch.nn.Module):
+    """Asks something of the numbers themselves, of which torch prints what it made so far."""
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return ids.float() if ids.sum().item() > 3 else -ids.float()
+
+
+def test_pages_that_torch_prints_of_a_failure_are_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match=r"^_Depends cannot be exported as a graph: .*; export=sentence_transformers"):
+        export_graph(_Depends(), (torch.ones(2, 3, dtype=torch.int64),), ["ids"], ({0: torch.export.Dim("b")},), "rows")
+    assert capfd.readouterr() == ("", "")

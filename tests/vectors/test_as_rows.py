@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+from datasets import Dataset
 
 from projhead.reducers.pca import PCA
 from projhead.vectors import Vectors, unit_rows
@@ -39,6 +40,14 @@ KINDS: dict[str, Callable[[Vectors], Any]] = {
     "list of arrays": list,
     "array": lambda x: x,
     "lists": lambda x: x.tolist(),
+    "dictionary of json": lambda x: pa.array([json.dumps(row.tolist()) for row in x]).dictionary_encode(),
+    "strings": lambda x: np.array([json.dumps(row.tolist()) for row in x]),
+    "table of one column": lambda x: pa.table({"v": x.tolist()}),
+    "frame of one column": lambda x: pd.DataFrame({"v": list(x)}),
+    "column of datasets": lambda x: Dataset.from_dict({"v": x.tolist()}),
+    "frame of numbers": pd.DataFrame,
+    "negative view": lambda x: torch.from_numpy(-x)._neg_view(),
+    "nothing masked": np.ma.masked_array,
 }
 
 
@@ -72,8 +81,21 @@ def test_floats_of_one_chunk_are_not_copied() -> None:
         (pa.array([[1.0], [1.0, 2.0]]), r"X: expected vectors of one width, got \[1, 2\]"),
         (pa.array([1.0, 2.0]), r"X: expected lists of numbers, or JSON of such, got a column of double"),
         (pa.chunked_array([], pa.list_(pa.float32())), r"X: expected vectors, got an empty column of list"),
+        ([[1.0, 2.0], [1.0]], r"X: expected vectors of one width, got \[1, 2\]; drop or repair"),
+        ([None, [1.0]], r"X, row 0: expected a list of numbers, got None; drop"),
+        ([{"embedding": [1.0]}], r"X, row 0: expected a list of numbers, got \{'embedding'"),
+        (np.ma.masked_less(ROWS, 0), r"X: expected numbers, got masked ones; drop or fill such rows"),
+        (pd.DataFrame({"id": [1, 2], "v": [[1.0], [2.0]]}), r"X: .* columns id, v; give the one .* table\['v'\]"),
+        (torch.from_numpy(ROWS).to_sparse(), r"X: expected a tensor with an entry at every place, .* of torch.sparse"),
+        (torch.empty(3, 4, device="meta"), r"X: expected a tensor with an entry at every place, got one on meta"),
     ],
 )
 def test_what_holds_no_vectors_is_refused_in_our_words(kept: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
+        PCA(1).fit(kept)
+
+
+@pytest.mark.parametrize("kept", ["v.npy", {"v": ROWS}, iter(ROWS)])
+def test_what_is_to_be_read_first_is_named(kept: Any) -> None:
+    with pytest.raises(TypeError, match=r"^X: expected vectors \(n, d\), .* got a \w+; read it first$"):
         PCA(1).fit(kept)

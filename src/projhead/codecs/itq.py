@@ -34,7 +34,13 @@ class ITQ(Binary):
         self.name = f"itq_{n_bits}"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
-        """Return the dtype and the number of items of one code: eight bits in each."""
+        """Return the dtype and the number of items of one code: eight bits in each.
+
+        Raises
+        ------
+        ValueError
+            If rows of that width cannot be stored so.
+        """
         if self.n_bits > dimension:
             raise ValueError(f"{self.name}: expected rows at least as wide as there are bits, got {dimension}")
         return super().layout(dimension)

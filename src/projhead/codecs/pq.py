@@ -45,7 +45,13 @@ class ProductQuantizer(BaseCodec):
         self.name = f"{'opq' if rotate else 'pq'}_{n_bytes}"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
-        """Return the dtype and the number of items of one code."""
+        """Return the dtype and the number of items of one code.
+
+        Raises
+        ------
+        ValueError
+            If the width is no multiple of the bytes.
+        """
         if dimension % self.n_bytes:
             raise ValueError(
                 f"{self.name}: expected rows of a width that is a multiple of {self.n_bytes} bytes, got {dimension}; "

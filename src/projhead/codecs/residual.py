@@ -54,7 +54,13 @@ class ResidualQuantizer(BaseCodec):
         self.name = f"{'rq' if n_splits == 1 else 'prq'}_{n_bytes}"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
-        """Return the dtype and the number of items of one code."""
+        """Return the dtype and the number of items of one code.
+
+        Raises
+        ------
+        ValueError
+            If the width is no multiple of the groups.
+        """
         if dimension % self.n_splits:
             raise ValueError(
                 f"{self.name}: expected rows of a width that is a multiple of {self.n_splits} groups, got {dimension}; "

@@ -40,7 +40,13 @@ class Sparse(BaseCodec):
         self.name = f"sparse_{n_bytes}"
 
     def layout(self, dimension: int) -> tuple[np.dtype[Any], int]:
-        """Return the dtype and the number of items of one code: places, then values as bits of float16."""
+        """Return the dtype and the number of items of one code: places, then values as bits of float16.
+
+        Raises
+        ------
+        ValueError
+            If rows of that width cannot be stored so.
+        """
         kept = self.n_bytes // 4
         if not kept <= dimension <= 1 << 16:
             raise ValueError(

@@ -72,7 +72,7 @@ def read_rows(path: str, columns: Columns, encoding: str = "utf-8") -> Iterator[
 
 
 def checked(rows: Iterator[Row], columns: Columns, source: str) -> Iterator[Row]:
-    """Pass rows on that have the columns; errors of reading and of missing columns name the source."""
+    """Yield rows that have the columns; errors name the source and the row."""
     done = 0
     try:
         for row in rows:

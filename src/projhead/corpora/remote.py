@@ -66,7 +66,7 @@ def remote_files(url: str, endings: Collection[str]) -> list[RemoteFile]:
 
 @contextmanager
 def reached(url: str) -> Iterator[None]:
-    """Tell in one line what a server's own client raises."""
+    """Turn whatever a server's client raises into an error of one line."""
     try:
         yield
     except (ImportError, ValueError):

@@ -34,7 +34,7 @@ def _digest(salt: str, text: str) -> int:
 
 
 def order_of(text: str) -> int:
-    """Return the place of a text in an order that says nothing of it, below 2 ** 64; equal texts share one."""
+    """Return a number below 2 ** 64 by which texts sort in arbitrary order; equal texts have equal numbers."""
     return _digest("order", text)
 
 

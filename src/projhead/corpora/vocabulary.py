@@ -69,7 +69,13 @@ class Vocabulary:
         return select(self._all(), split, self.test_fraction)
 
     def words(self) -> list[str]:
-        """Return the words in lower case, in alphabetical order: at least three letters each."""
+        """Return the words in lower case, in alphabetical order: at least three letters each.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no such tokenizer, or one that has no words.
+        """
         path = _tokenizer_file(self.tokenizer, self.revision)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))

@@ -50,7 +50,13 @@ class Lance:
         self.m, self.ef_construction, self.ef_search, self.refine_factor = m, ef_construction, ef_search, refine_factor
 
     def begin(self, schema: pa.Schema, form: Form, mark: str) -> int:
-        """Open the folder, make the table where it is not, and return how many rows it holds."""
+        """Open the folder, make the table where it is not, and return how many rows it holds.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If LanceDB is not installed.
+        """
         try:
             import lancedb
         except ImportError as error:

@@ -115,7 +115,13 @@ class Milvus:
         self._client.create_collection(self.table, schema=made, index_params=params)
 
     def insert(self, batch: pa.RecordBatch, first: int) -> None:
-        """Send a batch; rows that are there already are replaced by themselves."""
+        """Send a batch; rows that are there already are replaced by themselves.
+
+        Raises
+        ------
+        UserError
+            If a text is longer than Milvus holds.
+        """
         columns = {name: batch.column(name).to_pylist() for name in batch.schema.names[:-1]}
         for name, values in columns.items():
             if (

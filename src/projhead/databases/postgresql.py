@@ -54,7 +54,13 @@ class Postgresql:
         self.maintenance_work_mem = maintenance_work_mem
 
     def begin(self, schema: pa.Schema, form: Form, mark: str) -> int:
-        """Connect, make the table where it is not, and return how many rows it holds."""
+        """Connect, make the table where it is not, and return how many rows it holds.
+
+        Raises
+        ------
+        UserError
+            If pgvector cannot index rows of that width, or the table holds something else.
+        """
         from psycopg import sql
 
         self._form, self._names = form, schema.names
@@ -77,7 +83,13 @@ class Postgresql:
         return int(self._ask(sql.SQL("SELECT count(*) FROM {}").format(self._table))[0][0])
 
     def insert(self, batch: pa.RecordBatch, first: int) -> None:
-        """Copy a batch into the table, all of it or nothing."""
+        """Copy a batch into the table, all of it or nothing.
+
+        Raises
+        ------
+        UserError
+            If the server refuses the batch.
+        """
         from psycopg import errors, sql
 
         names = sql.SQL(", ").join(map(sql.Identifier, self._names))

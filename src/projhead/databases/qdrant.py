@@ -56,7 +56,13 @@ class Qdrant:
         self.m, self.ef_construct, self.ef_search = m, ef_construct, ef_search
 
     def begin(self, schema: pa.Schema, form: Form, mark: str) -> int:
-        """Connect, make the collection where it is not, and return how many rows are surely there."""
+        """Connect, make the collection where it is not, and return how many rows are surely there.
+
+        Raises
+        ------
+        ModuleNotFoundError, ConnectionError
+            If the client is not installed; if the server does not answer.
+        """
         try:
             from qdrant_client import QdrantClient, models
         except ImportError as error:

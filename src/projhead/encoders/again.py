@@ -9,7 +9,9 @@ from projhead.persistence.registry import parameters_of
 
 
 class MadeAgain:
-    """An encoder that another process makes again of its arguments: its weights stay, its sessions could not travel.
+    """An encoder that is pickled as its arguments: another process builds it anew.
+
+    Sessions of a runtime cannot be pickled, and weights need not travel.
 
     What it names must be there under the same path. Whoever uses it compares its identity.
     """

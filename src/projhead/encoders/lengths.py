@@ -45,7 +45,13 @@ def _tell(line: str) -> None:
 def similarity_of(
     asked: Literal["cosine", "dot"] | None, longest: float | None, least: float, largest: float, path: str
 ) -> Literal["cosine", "dot"]:
-    """Return the similarity of rows; say so where lengths differ and none was given."""
+    """Return the similarity of rows; say so where lengths differ and none was given.
+
+    Raises
+    ------
+    ValueError
+        If a longest length is given that means nothing, or that rows exceed.
+    """
     if asked is None and largest - least > _ROUNDING * largest:
         _tell(
             f"{path}: lengths of rows from {least:.3g} to {largest:.3g} are left out, as most models compare by "

@@ -41,7 +41,7 @@ def ends_in_unit_rows(model: SentenceTransformer) -> bool:
 
 
 def longest_of(model: SentenceTransformer) -> float:
-    """Return a length that documents' rows of a model hardly exceed: a quarter more than tokens and sentences have.
+    """Return a length that rows of documents hardly exceed: a quarter more than that of any token or short sentence.
 
     It has two digits, so that machines agree.
     """
@@ -60,7 +60,7 @@ def longest_for(found: float, margin: float = _MARGIN) -> float:
 
 
 def nearer(encoder: EncoderIdentity, rows: Any) -> str:
-    """Say of documents far shorter than the longest length that a nearer one would do better; nothing of others.
+    """Return a hint where documents are far shorter than the longest length; an empty string elsewhere.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def nearer(encoder: EncoderIdentity, rows: Any) -> str:
 
 
 def agree(encoder: Any, known: EncoderIdentity | None) -> None:
-    """Let an encoder whose longest length nobody said take the one that a record of it says.
+    """Give an encoder without a declared longest length the one that its record has.
 
     Another file of a model's vectors has another longest row, and belongs to the same head nevertheless.
     """
@@ -121,7 +121,7 @@ def lifted(rows: Vectors, longest: float, *, documents: bool) -> Vectors:
 
 
 def asking(rows: Vectors, encoder: EncoderIdentity) -> Vectors:
-    """Return an encoder's rows of documents as rows that ask: where lengths matter, without theirs.
+    """Turn rows of documents into rows of queries: where lengths matter, theirs are dropped.
 
     Rows of the model itself, one coordinate narrower, are taken too.
 

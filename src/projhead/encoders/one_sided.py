@@ -1,4 +1,4 @@
-"""What an encoder inherits that has one way to encode."""
+"""The base of encoders that treat queries and documents alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from projhead.vectors import Vectors
 
 
 class OneSided:
-    """What an encoder inherits that makes no difference between queries and documents: it has `encode` alone."""
+    """Base of encoders that treat queries and documents alike: a subclass defines `encode` alone."""
 
     two_sided = False
     encode: Callable[..., Vectors]

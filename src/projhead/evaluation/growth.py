@@ -111,7 +111,7 @@ class Growth:
 
 
 def growth_of(others: str | Path | None, sizes: Sequence[int], *, show_progress: bool = False) -> Growth | None:
-    """Return what measures sets in growing corpora, of a store's path; None where neither it nor sizes are given.
+    """Return the `Growth` of a store's path and some sizes; None where neither is given.
 
     Raises
     ------

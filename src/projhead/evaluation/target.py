@@ -105,7 +105,7 @@ class Target:
         self.default = {int(width): codec for width, codec in default.items()}
 
     def alone(self, width: int) -> str:
-        """Return the codec of rows of a width that nobody says anything about."""
+        """Return the codec that the target takes for rows of a width by default."""
         return self.default[max(start for start in self.default if start <= width)]
 
     @property

@@ -69,7 +69,7 @@ def write_model2vec_layout(student: SentenceTransformer, folder: Path) -> None:
 
 
 def hide_table(folder: Path) -> None:
-    """Move a table whose head stays beside it to where model2vec, which would miss the head, does not look."""
+    """Move a token table to where model2vec does not look: it would read the table without its head."""
     path = folder / "modules.json"
     entries = json.loads(path.read_text(encoding="utf-8"))
     place = folder / "0_Table"

@@ -102,7 +102,7 @@ def is_homogeneous(student: SentenceTransformer) -> bool:
 
 
 def without_inner_normalize(folder: Path) -> SentenceTransformer:
-    """Return a written folder as servers run it that keep the last `Normalize` alone."""
+    """Load a written folder without every `Normalize` but the last, as some servers run it."""
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
     *inner, last = model
     kept = [module for module in inner if not isinstance(module, Normalize)]

@@ -33,7 +33,13 @@ def prompts_of(student: SentenceTransformer) -> dict[str, str]:
 
 
 def fast_tokenizer(student: SentenceTransformer) -> Tokenizer:
-    """Return the student's tokenizer as the package tokenizers runs it, which cuts and pads by itself."""
+    """Return the student's tokenizer as the package tokenizers runs it, which cuts and pads by itself.
+
+    Raises
+    ------
+    ValueError
+        If the package tokenizers cannot run it.
+    """
     stock: Any = student.tokenizer
     if isinstance(stock, Tokenizer):
         return bare_tokenizer(stock)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ OPSET = 20
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # What torch's exporter says of every model and a user cannot act on.
 _CHATTER = ("# The axis name", "`isinstance\\(treespec, LeafSpec\\)` is deprecated")
+_TALKERS = ("torch.onnx", "torch.fx.experimental.symbolic_shapes")
 
 
 class _Stages(nn.Module):
@@ -45,7 +47,13 @@ class _Stages(nn.Module):
 
 
 def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
-    """Return a student's graph, from token ids to `sentence_embedding` (b, k)."""
+    """Return a student's graph, from token ids to `sentence_embedding` (b, k).
+
+    Raises
+    ------
+    ValueError
+        If the student takes other inputs than token ids, mask and types.
+    """
     student = _apart_on_cpu(student).eval()
     network: Any = getattr(student[0], "auto_model", None)
     if hasattr(network, "set_attn_implementation"):
@@ -79,12 +87,12 @@ def whole_graph(student: SentenceTransformer, opset: int = OPSET) -> Network:
 
 
 def asks_for_side(student: SentenceTransformer) -> bool:
-    """Say whether a student's graph must be told which texts ask: no prompt tells it, and no other tool does."""
+    """Say whether a student's graph needs an input that marks queries, as no prompt does."""
     return any(isinstance(module, Lift) for module in student)
 
 
 def usage_with_side(usage: str) -> str:
-    """Return what a card says of a graph that is told which texts ask."""
+    """Return a card's snippet for a graph with an input that marks queries."""
     if IS_QUERY in usage:
         return usage
     told = f'feed["{IS_QUERY}"] = np.zeros((len(texts), 1), np.int64)  # of queries: np.ones'
@@ -122,7 +130,7 @@ def export_graph(
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError as error:
         raise ModuleNotFoundError("export=onnx... needs ONNX: pip install projhead[onnx]") from error
-    with quiet("torch.onnx", ignore=_CHATTER), torch.inference_mode(False), torch.no_grad(), _one_line(module):
+    with quiet(*_TALKERS, ignore=_CHATTER), torch.inference_mode(False), torch.no_grad(), _one_line(module):
         program = torch.onnx.export(
             module.eval(),
             example,
@@ -143,9 +151,10 @@ def export_graph(
 
 @contextmanager
 def _one_line(module: nn.Module) -> Iterator[None]:
-    """Say in one line what torch cannot export; it says why in pages."""
+    """Say in one line what torch cannot export; it says why in pages, and prints some."""
     try:
-        yield
+        with redirect_stderr(StringIO()):
+            yield
     except Exception as error:  # of many kinds, by the step that failed
         cause: BaseException = error
         while cause.__cause__ is not None:

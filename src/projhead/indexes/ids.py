@@ -95,7 +95,7 @@ class Ids:
         return np.flatnonzero(np.isin(here, wanted))
 
     def without(self, places: Places, *, close: bool) -> Ids:
-        """Return what is left after a deletion: later rows move up (`close`), or places stay empty."""
+        """Return the ids after a deletion: later rows move up (`close`), or their places stay empty."""
         left = self.array.copy()
         if close:
             return Ids(np.delete(left, places))

@@ -47,7 +47,7 @@ def clear(folder: Path) -> None:
 
 
 def recover(path: Path) -> None:
-    """Give a folder its name back whose successor never came: the process was killed between two renames."""
+    """Give a folder its name back after a process was killed between the two renames of a replacement."""
     if not path.exists() and path.parent.is_dir() and any(path.parent.glob(f".{_plain(path.name)}.*.{RETIRED}")):
         _swept.discard(path.parent)
         sweep(path.parent)

@@ -40,7 +40,7 @@ _trusted: ContextVar[tuple[str, ...]] = ContextVar("trusted", default=())
 
 @contextmanager
 def trusting(packages: Sequence[str]) -> Iterator[None]:
-    """Let records that are read meanwhile name classes of these packages too, besides those trusted already.
+    """Trust these packages too, within the block: records read there may name their classes.
 
     Loading such a record imports the package, which runs its code.
     """

@@ -47,7 +47,13 @@ class Region:
         self._rows = ""
 
     def shape(self, name: str) -> Shape:
-        """Return a tensor's shape; raise `Whole` where it is not known."""
+        """Return a tensor's shape; raise `Whole` where it is not known.
+
+        Raises
+        ------
+        Whole
+            If the shape is not known.
+        """
         if name not in self._inferred:
             self._inferred[name] = self._shape(name)
         if (found := self._inferred[name]) is None:
@@ -62,7 +68,13 @@ class Region:
             return False
 
     def heads(self, name: str) -> int:
-        """Return how many matrices of scores (t, t) a text has."""
+        """Return how many matrices of scores (t, t) a text has.
+
+        Raises
+        ------
+        Whole
+            If the heads cannot be told.
+        """
         batch = self._network.shapes["input_ids"][0]
         counts = [axis for axis in self.shape(name)[:-2] if axis != batch]
         if any(isinstance(axis, str) for axis in counts) or self.shape(name)[-2:] != (self._tokens, self._tokens):

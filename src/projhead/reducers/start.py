@@ -39,7 +39,7 @@ def start_of(rows: Rows, k: int) -> NDArray[np.float64]:
 
 
 def shares_of(recipe: float) -> list[float]:
-    """Return how much is tried of the way to the trained head: what the recipe says, less, and more."""
+    """Return the shares of the way to the trained head that are tried: the recipe's, smaller and larger ones."""
     return [recipe * 0.25, recipe * 0.5, recipe * 0.75, recipe, *((1 + recipe) / 2, 1.0)[: 2 * (recipe < 0.99)]]
 
 

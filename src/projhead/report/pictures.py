@@ -187,7 +187,13 @@ def swatch(style: Style | None) -> str:
 
 @contextmanager
 def panel(size: tuple[float, float], *, grid: bool = True, bare: bool = False) -> Iterator[tuple[Any, Any]]:
-    """Yield a figure with one empty pair of axes in the page's look."""
+    """Yield a figure with one empty pair of axes in the page's look.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure

@@ -147,7 +147,13 @@ def evenly(n: int, most: int) -> NDArray[np.int64]:
 def reader(
     store: _Stored, name: str, columns: Sequence[str] | None, batch_rows: int, start: int = 0
 ) -> pa.RecordBatchReader:
-    """Return what `EmbeddingStore.to_arrow` returns, from row `start` on."""
+    """Return what `EmbeddingStore.to_arrow` returns, from row `start` on.
+
+    Raises
+    ------
+    ValueError
+        If there is no such form or column, or a batch would hold no row.
+    """
     have = [column for column in store.table.column_names if column != ROWS]
     kept = have if columns is None else ["id", *(one for one in columns if one != "id")]
     if unknown := [one for one in kept if one not in have]:

@@ -97,7 +97,7 @@ def _record(encoder: Encoder) -> dict[str, Any] | None:
 
 
 def compare(folder: Path, manifest: Manifest, documents: Iterator[Document], *, known: bool) -> None:
-    """Check that whole shards are still whole, and of these documents, which are taken from the stream.
+    """Check that finished shards are undamaged and hold these documents, which are taken from the stream.
 
     Parameters
     ----------

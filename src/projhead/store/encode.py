@@ -1,4 +1,4 @@
-"""One shard, of its documents and the encoder alone: wherever it is made its bytes are the same."""
+"""Encode one shard: its bytes depend on its documents and the encoder alone, wherever it is made."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def encode_shard(
     columns: Mapping[str, pa.DataType] | None = None,
     marked: bool = True,
 ) -> Shard:
-    """Encode a part of a corpus into the file of its number, and return what the manifest is to say of it.
+    """Encode a part of a corpus into its file; return the manifest's entry for it.
 
     It asks nothing of other shards and changes nothing but its own file, which is whole or absent: any process of any
     machine that sees the folder may do so, more than once.

@@ -52,7 +52,7 @@ class Chain:
         self._texts = hashlib.sha256()
 
     def add(self, documents: Sequence[Document]) -> str:
-        """Go on by some documents; return what marks them."""
+        """Add documents to the chain; return the digest that marks them."""
         for document in documents:
             add_text(self._texts, document.text)
         others = (part for one in documents for part in (one.id, *_columns(one)))

@@ -109,7 +109,7 @@ class Manifest:
         (folder / JOURNAL).unlink(missing_ok=True)
 
     def add(self, folder: Path, shard: Shard) -> None:
-        """Go on by a shard whose file is written; of many, all but the first cost a line each."""
+        """Add a shard whose file is written: the first writes the manifest, each later one a line."""
         self.shards.append(shard)
         if len(self.shards) == 1:
             self.write(folder)

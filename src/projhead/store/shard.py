@@ -25,7 +25,7 @@ def write_shard(
     mark: str,
     kinds: Mapping[str, pa.DataType] | None = None,
 ) -> Shard:
-    """Write the shard of a number as one Arrow record batch, of which it depends on no other.
+    """Write one shard as one Arrow record batch; its bytes depend on no other shard.
 
     `stored` are rows or codes (n, items) in the manifest's dtype, `mark` says of which documents, `kinds` the types of
     their other columns.
@@ -65,7 +65,13 @@ def _utf8(text: str) -> str:
 
 
 def read_shard(folder: Path, shard: Shard, manifest: Manifest, *, verify: bool) -> pa.Table:
-    """Memory-map a shard, refusing what is not as the manifest says."""
+    """Memory-map a shard, refusing what is not as the manifest says.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, of another size, damaged, or not what the manifest says.
+    """
     file = folder / shard.file
     advice = f"delete the store {folder} and encode again"
     size = file.stat().st_size if file.is_file() else 0

@@ -84,7 +84,7 @@ class EmbeddingStore:
         return cls(folder, manifest, pa.concat_tables(tables), codec)
 
     def by(self, encoder: Encoder) -> Self:
-        """Keep the encoder that made the rows at hand."""
+        """Remember the encoder that made the rows, so that it is not built again; return the store."""
         self.encoder = encoder
         return self
 

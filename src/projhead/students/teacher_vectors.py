@@ -62,6 +62,11 @@ def teacher_vectors(
     dtype : {"float16", "float32"}
         Of the vectors on disk.
     show_progress : bool
+
+    Raises
+    ------
+    ValueError
+        If no corpus is given to an encoder of texts.
     """
     if isinstance(encoder, Precomputed):
         texts = encoder.texts_or_rows()

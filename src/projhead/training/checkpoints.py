@@ -44,7 +44,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def checkpoint_at(path: str | Path | None) -> Path | None:
-    """Return the checkpoint that somebody asks to go on from; None where nobody does.
+    """Return the path of the checkpoint to go on from, if there is such a file; None where none is asked for.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def started_outside() -> bool:
 
 
 def expect_one_run(devices: int | str, *, student: bool, sweep: bool, placed: bool) -> None:
-    """Refuse several processes where they could not train together.
+    """Refuse several processes where they cannot train together.
 
     Parameters
     ----------

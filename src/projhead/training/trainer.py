@@ -31,6 +31,11 @@ def make_trainer(
 
     `max_steps` goes with a `trainer` that is not given. Every process sees the same batches, and takes its part of
     each. `undivided` says what cannot take a part.
+
+    Raises
+    ------
+    ValueError
+        If several devices are asked for where one process trains.
     """
     needed: dict[str, Any] = {
         "max_epochs": -1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
@@ -22,8 +22,8 @@ def as_rows(x: Any, name: str = "vectors") -> Any:
     ----------
     x : array-like
         An array of numpy (of any kind of memory); a tensor, also one with gradients, of bfloat16 or on a GPU; a column
-        of lists, arrays or JSON strings of pandas, polars, Arrow (lists of fixed and of any size) or numpy; a list of
-        arrays or tensors.
+        of lists, arrays or JSON strings of pandas, polars, Arrow (lists of fixed and of any size) or numpy, also as the
+        only one of a table; a list of lists, arrays or tensors.
     name : str
         What the vectors are, for the error.
 
@@ -34,19 +34,30 @@ def as_rows(x: Any, name: str = "vectors") -> Any:
 
     Raises
     ------
+    TypeError
+        If it is something that holds vectors once it is read, such as a path.
     ValueError
-        If a column holds something else than vectors of one width.
+        If a column holds something else than vectors of one width, or entries are masked.
     """
     if is_tensor(x):
-        return _of_tensor(x)
-    if isinstance(x, list | tuple) and x and (isinstance(x[0], np.ndarray | str) or is_tensor(x[0])):
-        return _stacked(x, name)
+        return _of_tensor(x, name)
+    if isinstance(x, str | bytes | Mapping | Iterator) or hasattr(x, "collect"):
+        raise TypeError(
+            f"{name}: expected vectors (n, d), such as an array, a tensor or a column of lists, got a "
+            f"{type(x).__name__}; read it first"
+        )
+    if isinstance(x, list | tuple):
+        return _of_sequence(x, name)
+    if (names := getattr(x, "column_names", getattr(x, "columns", None))) is not None:
+        return _of_table(x, list(names), name)
     if isinstance(x, pa.Array | pa.ChunkedArray):
         return of_arrow(x, name)
-    if hasattr(x, "__arrow_c_stream__") and hasattr(x, "to_arrow") and not hasattr(x, "columns"):
+    if hasattr(x, "__arrow_c_stream__") and hasattr(x, "to_arrow"):
         return of_arrow(x.to_arrow(), name)  # a column of polars
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):  # numpy would take what is behind the mask
+        raise ValueError(f"{name}: expected numbers, got masked ones; drop or fill such rows")
     if isinstance(x, np.ndarray):
-        return _stacked(x, name) if x.dtype == object and x.ndim == 1 else x
+        return _stacked(x, name) if x.dtype.kind in "OU" and x.ndim == 1 else x
     if hasattr(x, "to_numpy") and getattr(x, "ndim", 2) == 1:  # a column of pandas
         return as_rows(x.to_numpy(), name)
     return x
@@ -66,7 +77,7 @@ def of_arrow(column: pa.Array | pa.ChunkedArray, name: str = "vectors") -> NDArr
         If it holds something else, or not in every row, or widths differ.
     """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    chunks = [chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk for chunk in chunks if len(chunk)]
+    chunks = [_plain(chunk) for chunk in chunks if len(chunk)]
     if not chunks:
         raise ValueError(f"{name}: expected vectors, got an empty column of {column.type}")
     if _is_text(chunks[0].type):
@@ -79,8 +90,56 @@ def of_arrow(column: pa.Array | pa.ChunkedArray, name: str = "vectors") -> NDArr
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _of_tensor(tensor: torch.Tensor) -> NDArray[Any]:
-    known = tensor.detach().cpu()
+def _plain(chunk: Any) -> Any:
+    """Return an Arrow array without a type of somebody's own around it, and without a dictionary."""
+    if isinstance(chunk, pa.ExtensionArray):
+        return chunk.storage
+    return chunk.dictionary_decode() if isinstance(chunk, pa.DictionaryArray) else chunk
+
+
+def _of_sequence(x: Sequence[Any], name: str) -> Any:
+    """Return a list of vectors as an array (n, d); of plain numbers it stays what it is."""
+    if len(x) == 0 or isinstance(x[0], int | float | np.number):
+        return x
+    if isinstance(x[0], list | tuple):
+        try:
+            return np.asarray(x)  # all at once, in half the time
+        except ValueError:  # which says neither what nor where
+            pass
+    return _stacked(x, name)
+
+
+def _of_table(x: Any, names: list[Any], name: str) -> Any:
+    """Return the only column of a table where it holds vectors; a table with a column for each dimension as it is."""
+    if len(set(names)) < len(names):  # of pandas alone, which gives tables for such names
+        return x
+    firsts = {one: next(iter(x[one]), None) for one in names}
+    vectors = [one for one, first in firsts.items() if not isinstance(first, str) and _has_entries(first)]
+    if not vectors:
+        return x
+    if len(names) > 1:
+        raise ValueError(
+            f"{name}: expected vectors, got a table with the columns {', '.join(map(str, names[:9]))}; give the one "
+            f"that holds them, such as table[{vectors[0]!r}]"
+        )
+    return as_rows(x[names[0]], name)
+
+
+def _has_entries(value: Any) -> bool:
+    """Say whether a cell of a table is a vector."""
+    value = value.as_py() if isinstance(value, pa.Scalar) else value
+    return isinstance(value, Sequence) or (hasattr(value, "__len__") and hasattr(value, "__getitem__"))
+
+
+def _of_tensor(tensor: torch.Tensor, name: str) -> NDArray[Any]:
+    known = tensor.detach().resolve_conj().resolve_neg()
+    if known.is_meta or known.is_nested or known.is_quantized or str(known.layout) != "torch.strided":
+        kind = "nested" if known.is_nested else known.dtype if known.is_quantized else known.layout
+        raise ValueError(
+            f"{name}: expected a tensor with an entry at every place, got one on {known.device} of {kind}; "
+            "make it dense first, by to_dense() or dequantize()"
+        )
+    known = known.cpu()
     rows: NDArray[Any] = (known if _in_numpy(known.dtype) else known.float()).numpy()
     return rows
 
@@ -131,7 +190,7 @@ def _row(one: Any, where: str) -> NDArray[Any]:
         except json.JSONDecodeError:
             raise ValueError(f"{where}: expected JSON such as '[0.1, -0.2]', got {one!r:.80}") from None
     if is_tensor(found):
-        found = _of_tensor(found)
+        found = _of_tensor(found, where)
     row = np.asarray(found) if isinstance(found, Sequence | np.ndarray) and _flat(found) else None
     if row is None or row.ndim != 1 or row.dtype.kind not in "fiu":
         raise ValueError(f"{where}: expected a list of numbers, got {one!r:.80}; drop or repair such rows")
