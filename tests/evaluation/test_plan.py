@@ -104,8 +104,11 @@ def test_least_is_changed_first_and_what_fits_goes_before_what_does_not() -> Non
     here, asked = target(float32={}), Asked(1, 1000, 0.5)
     sound = [0.8] * 20
     order = [choice("nothing", sound, 900), choice("bits", sound, 500), choice("head", sound, 50),
-             choice("PCA", sound, 90), choice("bits", [0.4] * 20, 20), choice("nothing", sound, 1001)]  # fmt: skip
+             choice("PCA", sound, 90), choice("PCA", [0.7] * 20, 90),
+             choice("bits", [0.4] * 20, 20), choice("nothing", sound, 1001)]  # fmt: skip
     assert sorted(order[::-1], key=lambda one: _rank(one, asked, here)) == order
+    priced = [replace(one, money=2.0) for one in (choice("PCA", [0.8] * 20, 90), choice("PCA", [0.7] * 20, 90))]
+    assert sorted(priced[::-1], key=lambda one: _rank(one, asked, here)) == priced
 
 
 @pytest.mark.parametrize("name", options_of("target"))

@@ -209,8 +209,9 @@ def _rank(one: Choice, asked: Asked, target: Target) -> tuple[float, ...]:
         return (2, one.memory, change)
     if one.estimated < asked.recall:
         return (1, -one.estimated, change)
-    # Without prices least is changed; PCA and heads change as much as each other.
-    return (0, *_cost(one), change) if one.money is not None else (0, min(change, 2), one.memory, change)
+    # Without prices least is changed; PCA and heads change as much as each other. Of forms alike the best.
+    costs = (*_cost(one), change) if one.money is not None else (min(change, 2), one.memory, change)
+    return (0, *costs, -one.estimated)
 
 
 def _cost(one: Choice) -> tuple[float, int]:
