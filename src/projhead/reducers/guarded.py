@@ -25,7 +25,7 @@ _FEW = 100
 #: Below this every row is needed: parts are held out in turn, and the head is trained once more on all.
 _SPARE = 10_000
 #: Of these parts are thirds, as many in turn as give so many rows to judge by, and a fifth from there on.
-_THIRDS, _ENOUGH = 3000, 500
+_THIRDS, _ENOUGH = 3000, 600
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
 
