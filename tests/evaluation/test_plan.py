@@ -11,7 +11,7 @@ from projhead.data import Scores
 from projhead.errors import UserError
 from projhead.evaluation.bootstrap import Estimate, bootstrap
 from projhead.evaluation.choices import Asked, Choice
-from projhead.evaluation.plan import _proven, _rank, plan
+from projhead.evaluation.plan import Plan, _proven, _rank, plan
 from projhead.evaluation.sample import TeacherSample
 from projhead.evaluation.target import Form, Held, Target
 from projhead.persistence.identity import EncoderIdentity
@@ -98,6 +98,19 @@ def test_a_head_is_advised_only_where_it_is_beyond_doubt_better_than_all_that_co
     strict = replace(asked, recall=0.95)  # which nothing reaches: now what is found decides
     assert not _proven(head, [head, worse, dear], strict, here)
     assert _proven(head, [head, worse, replace(dear, memory=2000)], strict, here)  # it does not fit
+
+
+def test_beside_a_head_is_what_it_had_to_beat(sample: TeacherSample) -> None:
+    head, cheap = choice("head", [0.7, 0.8, 0.6, 0.7] * 10, 100), choice("PCA", [0.5, 0.7, 0.5, 0.6] * 10, 100)
+    dear = choice("PCA", [0.9] * 40, 200)
+    found = Plan([head, dear, cheap], head, target(float32={}), Asked(1, 1000, 0.5), sample, 250)
+    assert found.rival is cheap
+    less = found.difference(cheap)
+    assert (
+        f"70.0% estimated; +12.5 [{100 * less.low:+.1f}, {100 * less.high:+.1f}] points over the best" in found.verdict
+    )
+    assert found.table.count("| PCA (PCA)") == 2
+    assert replace(found, choices=[head, dear]).rival is None
 
 
 def test_least_is_changed_first_and_what_fits_goes_before_what_does_not() -> None:
