@@ -24,6 +24,7 @@ from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.persistence.identity import EncoderIdentity
 from projhead.protocols import CodedRows
+from projhead.store.codec import new_or_fitted
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.vectors import Vectors, exact_top_k, unit_rows
@@ -184,3 +185,14 @@ def test_an_exact_index_takes_the_codes_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected codes of the index's own int4, got those of another"):
         index.add(other)
     assert len(index.add(store)) == 600
+
+
+def test_a_codec_is_new_or_was_fitted_before_and_not_both(tmp_path: Path) -> None:
+    fitted = Integer(4).fit(ROWS)
+    fitted.save(tmp_path / "codec")
+    assert new_or_fitted(None, None) is None
+    assert new_or_fitted(fitted, None) is fitted
+    again = new_or_fitted(None, tmp_path / "codec")
+    np.testing.assert_array_equal(again.encode(ROWS), fitted.encode(ROWS))  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match=r"expected codec or fitted_codec, got int8 and .*codec"):
+        new_or_fitted(Integer(8), tmp_path / "codec")

@@ -250,22 +250,6 @@ def load_codec(path: str | Path, *, trusted: Sequence[str] = ()) -> BaseCodec:
         raise ValueError(f"{path} cannot be a codec: {error}; fit and save again") from error
 
 
-def new_or_fitted(new: BaseCodec | None, fitted: str | Path | None) -> BaseCodec | None:
-    """Return a codec that is new, or that was fitted before; None where neither is given.
-
-    Raises
-    ------
-    ValueError
-        If both are given, or the folder holds no codec.
-    """
-    if fitted is None:
-        return new
-    codec = load_codec(fitted)
-    if new is not None:
-        raise ValueError(f"expected codec or fitted_codec, got {new.name} and {fitted}")
-    return codec
-
-
 def same_codec(one: Any, other: Any) -> bool:
     """Whether two fitted codecs give the same codes."""
     if (type(one), one.name, one.dimension) != (type(other), other.name, other.dimension):

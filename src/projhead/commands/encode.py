@@ -5,10 +5,10 @@ from __future__ import annotations
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from projhead.codecs.base import new_or_fitted
 from projhead.commands.asked import own_corpus
 from projhead.encoders.reduced import Reduced
 from projhead.protocols import Encoder
+from projhead.store.codec import new_or_fitted
 from projhead.store.embed import embed
 
 

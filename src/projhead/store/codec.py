@@ -18,6 +18,22 @@ from projhead.store.manifest import Manifest
 FOLDER = "codec"
 
 
+def new_or_fitted(new: BaseCodec | None, fitted: str | Path | None) -> BaseCodec | None:
+    """Return a codec that is new, or that was fitted before; None where neither is given.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or the folder holds no codec.
+    """
+    if fitted is None:
+        return new
+    codec = load_codec(fitted)
+    if new is not None:
+        raise ValueError(f"expected codec or fitted_codec, got {new.name} and {fitted}")
+    return codec
+
+
 def settle_codec(
     folder: Path,
     manifest: Manifest,
