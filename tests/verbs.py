@@ -49,6 +49,8 @@ def _left_as_it_was() -> Iterator[pytest.MonkeyPatch]:
     level, handlers = log.level, list(log.handlers)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", list(sys.path))
+        # Hydra closes all handlers; absl's closes the stderr of pytest, as it finds another in its place.
+        patch.setattr(logging, "shutdown", lambda *_: None)
         try:
             yield patch
         finally:

@@ -9,8 +9,8 @@ import pytest
 from projhead import PCA, LearnedReducer
 from projhead.codecs.integer import Integer
 from projhead.data import Document
+from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
-from projhead.protocols import OneSided
 from projhead.reducers import spectrum
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
