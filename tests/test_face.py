@@ -29,6 +29,8 @@ def test_the_face_is_small_and_costs_nothing_until_used() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ph.nothing
+    with pytest.raises(AttributeError, match="no attribute 'comapre'; did you mean compare"):
+        _ = ph.comapre
 
 
 @pytest.fixture(scope="module")

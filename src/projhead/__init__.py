@@ -63,7 +63,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'projhead' has no attribute {name!r}")
+        from difflib import get_close_matches
+
+        alike = "".join(f"; did you mean {one}?" for one in get_close_matches(name, __all__, 1))
+        raise AttributeError(f"module 'projhead' has no attribute {name!r}{alike}")
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -136,6 +136,12 @@ def _check_options(arguments: Sequence[str]) -> None:
         add_options(folder)
 
 
+def _settings_last(arguments: Sequence[str]) -> list[str]:
+    """Put settings behind options: argparse takes them from one place only, people write them as they come."""
+    settings = [one for one in arguments if one.startswith("~") or ("=" in one and not one.startswith("-"))]
+    return [*(one for one in arguments if one not in settings), *settings]
+
+
 def _resume(verb: str) -> str:
     """Return what goes on with an interrupted run."""
     if verb != "train" or "hydra.core.hydra_config" not in sys.modules:
@@ -212,7 +218,7 @@ def main() -> None:
             print(help_of(verb, next((one for one in rest if not one.startswith("-") and "=" not in one), None)))
             return
         sys.path.append(os.getcwd())  # where a package of the user's own is; last, so that it hides nothing
-        rest, notes = spelled(verb, rest)
+        rest, notes = spelled(verb, _settings_last(rest))
         _check_options(rest)
         print("".join(f"projhead {verb}: {note}\n" for note in notes), file=sys.stderr, end="")
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out of Hydra as they are, and are told in one way

@@ -26,6 +26,8 @@ def _checked(verb: str, *overrides: str) -> DictConfig:
         ("train encoder=null", "a group's choice: got NoneType, expected the name of an option"),
         ("train ~encoder", "encoder: not given"),
         ("train experiment=nested_2", "experiment: got 'nested_2', expected one of"),
+        ("train +experiment=nested", "experiment: expected experiment=nested, without a plus"),
+        ("evaluate task=[mine]", "task: got 'mine', expected one of classification,"),
         ("train foo", "foo: cannot be read; expected group=option or key=value"),
         ("train optimizer.lr=[1", "optimizer.lr=[1: cannot be read"),
         ("train +foo=1", "foo: no such setting"),

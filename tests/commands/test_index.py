@@ -92,6 +92,8 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
     ):
         with pytest.raises(ValueError, match=message):
             run("index", f"out={path}", *overrides)
+    with pytest.raises(ValueError, match=r"out: expected the index to change, got .*, which is not there"):
+        run("index", f"out={stores / 'none'}", f"add={stores / 'two'}")
     assert len(load_index(path)) == 400
     with pytest.raises(ValueError, match="documents: 'x' is not in the index"):
         Collection.open(path).search(TEXTS[0], filter_ids=["x"])

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.commands.compose import composed
-from projhead.commands.load import run
+from projhead.commands.in_process import run_verb
 from projhead.data import Document
 from projhead.encoders.one_sided import OneSided
 from projhead.persistence.identity import EncoderIdentity
@@ -29,7 +28,7 @@ def test_a_store_is_loaded_and_its_recall_told(tmp_path: Path, capsys: pytest.Ca
 
     write_store(tmp_path / "store", Encoder(), [Document(f"d{i}", str(i)) for i in range(50)])
     words = [f"store={tmp_path / 'store'}", f"to=lance://{tmp_path / 'tables'}", "database.table=docs", "columns=[]"]
-    assert run(composed("load", words, tmp_path / "run")) > 0.95
+    assert run_verb("load", words, tmp_path / "run") > 0.95
     said = capsys.readouterr().out
     assert "50 rows in docs of lance://" in said
     assert "rows/s" in said

@@ -10,10 +10,9 @@ import pytest
 
 from projhead.cli import VERBS
 from projhead.collection import Collection
-from projhead.commands import search
 from projhead.commands.completion import candidates
-from projhead.commands.compose import composed
 from projhead.commands.conf import help_of
+from projhead.commands.in_process import run_verb
 from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError
@@ -37,8 +36,7 @@ def place(rows: Vectors, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def answers(place: Path, capsys: pytest.CaptureFixture[str]) -> object:
     def ask(*overrides: str) -> list[dict[str, object]]:
-        cfg = composed("search", [f"index={place / 'index'}", "json=true", *overrides], place)
-        search.run(cfg)
+        run_verb("search", [f"index={place / 'index'}", "json=true", *overrides], place)
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return ask

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hydra._internal.utils import get_args_parser
 
+from projhead.cli import _settings_last
 from projhead.commands.spelling import spelled
 from projhead.errors import UserError
 
@@ -71,3 +73,10 @@ def test_shorthands_are_read_in_silence(verb: str, given: str, read: str) -> Non
 def test_sizes_of_several_codecs_are_no_sweep() -> None:
     with pytest.raises(UserError, match=r"codec: got pq:16,int8, expected one, or sizes of one"):
         spelled("train", ["codec=pq:16,int8"])
+
+
+def test_options_may_stand_among_settings() -> None:
+    words = ["encoder=mpnet", "-m", "n_components=8,16", "--config-dir", "conf", "+experiment=mine", "~task"]
+    given = get_args_parser().parse_args(_settings_last(words))
+    assert given.overrides == ["encoder=mpnet", "n_components=8,16", "+experiment=mine", "~task"]
+    assert (given.multirun, given.config_dir) == (True, "conf")

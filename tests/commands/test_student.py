@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.verbs import projhead
 
-from projhead.commands.in_process import run_verb
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.evaluation.compare import compare
@@ -22,10 +22,6 @@ HEAD = ["n_components=8", "reducer.n_documents=64", "trainer.max_steps=20", "tra
 STUDENT = ["student.trainer.max_steps=20", "student.trainer.accelerator=cpu", "student.steps_per_epoch=10"]
 
 
-def projhead(folder: Path, verb: str, *overrides: str) -> None:
-    run_verb(verb, overrides, folder)
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory, few_words: Draw) -> Path:
     path = tmp_path_factory.mktemp("corpus") / "texts.txt"
@@ -34,14 +30,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, few_words: Draw) -> Path:
 
 
 def test_a_smaller_student_is_an_encoder_and_an_artifact_for_every_other_verb(
-    teacher: SentenceTransformerEncoder, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    teacher: SentenceTransformerEncoder, corpus: Path, tmp_path: Path
 ) -> None:
     run, paths = tmp_path / "run", f"paths.root={tmp_path}"
     texts = ["corpus=file", f"corpus.path={corpus}", "corpus.test_fraction=0.3"]
     original = ["encoder=sentence_transformer", f"encoder.path={teacher.path}"]
     train = [*original, *texts, *HEAD, *STUDENT, "student=layers", "student.start.layers=2", paths]
-    projhead(run, "train", *train)
-    said = capsys.readouterr().out
+    said = projhead("train", *train, f"run_dir={run}")
     own = ["encoder=sentence_transformer", f"encoder.path={run / 'encoder'}", f"artifact={run / 'artifact'}"]
     assert f"projhead evaluate {' '.join(own)}" in said
     small = SentenceTransformerEncoder(str(run / "encoder"), device="cpu")
@@ -49,20 +44,11 @@ def test_a_smaller_student_is_an_encoder_and_an_artifact_for_every_other_verb(
     assert len(teacher.model[0].auto_model.encoder.layer) == 4
     measured = {row.reducer for row in read_results(run / "results.jsonl")}
     assert {"learned", "pca", "pca_uncentered"} <= measured
-    projhead(run, "train", *train)
-    assert "is finished already" in capsys.readouterr().out
+    assert "is finished already" in projhead("train", *train, f"run_dir={run}")
 
-    projhead(
-        tmp_path / "export-run",
-        "export",
-        *own,
-        *texts,
-        "export=sentence_transformers",
-        f"out={tmp_path / 'st'}",
-        paths,
-    )
-    projhead(tmp_path / "evaluate-run", "evaluate", *own, "task=neighbor_overlap",
-          f"task.neighbor_overlap.path={corpus}", "task.neighbor_overlap.top_k=[10]", paths)  # fmt: skip
+    projhead("export", *own, *texts, "export=sentence_transformers", f"out={tmp_path / 'st'}", paths)
+    projhead("evaluate", *own, "task=neighbor_overlap", f"task.neighbor_overlap.path={corpus}",
+             "task.neighbor_overlap.top_k=[10]", paths)  # fmt: skip
     # Beside the teacher that it comes from, the exported student is measured in full-width retention.
     tasks = [NeighborOverlap(str(corpus), top_k=[10])]
     rows = compare([run / "teacher" / "artifact", tmp_path / "st"], tasks, teacher=teacher).rows
@@ -85,9 +71,9 @@ def test_vectors_made_elsewhere_teach_another_encoder(
         "student.start.local_files_only=true",
     ]
     run = tmp_path / "run"
-    with pytest.raises(ValueError, match=r"or their file \(encoder\.texts="):
-        projhead(tmp_path / "refused", "train", *given, *HEAD, *student)
-    projhead(run, "train", *given, f"encoder.texts={corpus}", *HEAD, *student)
+    said = projhead("train", *given, *HEAD, *student, f"run_dir={tmp_path / 'refused'}", status=2)
+    assert "or their file (encoder.texts=" in said
+    projhead("train", *given, f"encoder.texts={corpus}", *HEAD, *student, f"run_dir={run}")
     encoder = SentenceTransformerEncoder(str(run / "encoder"), device="cpu")
     assert encoder.dimension == 16
     assert Reduced(encoder, load_reducer(run / "artifact")).encode(texts[:3]).shape == (3, 8)
@@ -97,6 +83,6 @@ def test_vectors_made_elsewhere_teach_another_encoder(
 def test_what_no_student_follows_is_refused_before_anything_is_computed(corpus: Path, tmp_path: Path) -> None:
     texts = ["corpus=file", f"corpus.path={corpus}", "student=layers", f"paths.root={tmp_path}"]
     for what, got in ((["reducer=pca"], "pca"), (["codec=int8"], "learned with one")):
-        with pytest.raises(ValueError, match=f"expected reducer=learned without a codec, got {got};"):
-            projhead(tmp_path / got, "train", *texts, *what)
+        said = projhead("train", *texts, *what, f"run_dir={tmp_path / got}", status=2)
+        assert f"expected reducer=learned without a codec, got {got};" in said
     assert not (tmp_path / "stores").exists()

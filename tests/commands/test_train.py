@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from projhead.commands import train as verb
-from projhead.commands.compose import composed
+from projhead.commands.in_process import run_verb
 from projhead.vectors import Vectors
 
 
@@ -18,6 +18,5 @@ def test_what_is_not_trained_is_refused_before_anything_is_encoded(
     (tmp_path / "last.ckpt").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(verb, "teacher_vectors", lambda *_, **__: pytest.fail("encoded"))
-    cfg = composed("train", ["reducer=pca", given, "encoder=precomputed", "encoder.path=rows.npy"], tmp_path / "run")
     with pytest.raises(ValueError, match=f"{said}: expected reducer=learned to .*, got pca"):
-        verb.run(cfg)
+        run_verb("train", ["reducer=pca", given, "encoder=precomputed", "encoder.path=rows.npy"], tmp_path / "run")

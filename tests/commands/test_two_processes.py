@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.commands.compose import composed
-from projhead.commands.train import run
+from projhead.commands.in_process import run_verb
 from projhead.reducers.base import load_reducer
 from projhead.vectors import unit_rows
 
@@ -33,8 +32,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path, capsys: pytest.Capt
         [*command, f"run_dir={tmp_path / 'two'}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment,
     )  # fmt: skip
-    (tmp_path / "one").mkdir()
-    run(composed("train", settings, tmp_path / "one"))
+    run_verb("train", settings, tmp_path / "one")
     capsys.readouterr()
     printed, errors = two.communicate(timeout=600)
     assert two.returncode == 0, errors

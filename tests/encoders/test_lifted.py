@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize
 
 from projhead.codecs.integer import Integer
 from projhead.collection import Collection
@@ -32,15 +34,13 @@ VERBS, THINGS = ("read", "write", "sort", "index"), ("a file", "rows", "words")
 TEXTS = [f"{verb} {what} {verb}" for verb in VERBS for what in THINGS]
 
 
-@pytest.fixture
-def folder(teacher: SentenceTransformerEncoder, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(teacher: SentenceTransformerEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model for inner products, whose rows have lengths."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Normalize
-
+    path = tmp_path_factory.mktemp("lifted") / "dot"
     modules = [module for module in teacher.model if not isinstance(module, Normalize)]
-    SentenceTransformer(modules=modules, similarity_fn_name="dot", device="cpu").save_pretrained(str(tmp_path / "dot"))
-    return tmp_path / "dot"
+    SentenceTransformer(modules=modules, similarity_fn_name="dot", device="cpu").save_pretrained(str(path))
+    return path
 
 
 def _store(encoder: SentenceTransformerEncoder, path: Path) -> EmbeddingStore:
@@ -111,17 +111,26 @@ def test_store_index_codec_and_heads_keep_lengths(folder: Path, tmp_path: Path) 
     assert agreeing.identity == encoder.identity
 
 
+@pytest.fixture(scope="module")
+def kept(
+    folder: Path, traced_once: None, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Reduced, SentenceTransformer]:
+    """A teacher that keeps lengths with a head behind it, and the student of both."""
+    encoder = SentenceTransformerEncoder(str(folder), device="cpu")
+    head = PCA(4).fit(_store(encoder, tmp_path_factory.mktemp("kept") / "store"))
+    return Reduced(encoder, head), assemble(encoder, head)
+
+
 @pytest.mark.parametrize("format", ["sentence_transformers", "onnx int8", "openvino"])
-def test_exported_students_keep_lengths(folder: Path, tmp_path: Path, format: str) -> None:
+def test_exported_students_keep_lengths(kept: tuple[Reduced, SentenceTransformer], tmp_path: Path, format: str) -> None:
     if format == "openvino" and find_spec("openvino") is None:
         pytest.skip("OpenVINO is not installed")
-    encoder = SentenceTransformerEncoder(str(folder), device="cpu")
-    head = PCA(4).fit(_store(encoder, tmp_path / "store"))
+    reduced, assembled = kept
     name, *quantization = format.split()
     options = {"quantization": quantization[0], "min_mean_cosine": 0.97} if quantization else {}
     texts = [f"{one} {other}" for one in TEXTS for other in TEXTS[:3]]
-    export(assemble(encoder, head), tmp_path / "out", format=name, calibrate=texts, **options)
-    student, reduced = load_encoder(tmp_path / "out"), Reduced(encoder, head)
+    export(assembled, tmp_path / "out", format=name, calibrate=texts, **options)
+    student = load_encoder(tmp_path / "out")
     assert student.two_sided
     least = 0.97 if quantization else 1 - 1e-5
     for side in ("encode_query", "encode_document", "encode"):

@@ -83,3 +83,17 @@ def test_only_a_learned_head_is_trained_through_a_codec() -> None:
         expect_trained(PCA(16), ProductQuantizer(4), None)
     with pytest.raises(ValueError, match="expected reducer=learned to go on with a checkpoint, got pca"):
         expect_trained(PCA(16), None, Path("last.ckpt"))
+
+
+def test_an_array_of_held_out_rows_is_a_task(rows: Vectors) -> None:
+    train, test = rows[:400], rows[400:]
+    reducers = [PCA(8).fit(train), PCA(4).fit(train), RandomProjection(8).fit(train)]
+    found = {(row.reducer, row.n_components, row.metric): row.value for row in compare(reducers, test).rows}
+    expected = neighbor_overlap(test, reducers[1].transform(test), [10]).mean()
+    assert found["pca", 4, "overlap@10"] == pytest.approx(expected)
+    assert found["teacher", 32, "overlap@10"] == 1
+    task = NeighborOverlap(texts=["0", "1", "2"])
+    with pytest.raises(ValueError, match="give teacher="):
+        compare(reducers, task)
+    with pytest.raises(ValueError, match="at least 2 held-out vectors"):
+        compare(reducers, test[:1])

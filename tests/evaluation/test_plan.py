@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from projhead.commands import plan as verb
-from projhead.commands.compose import composed
+from projhead.commands.in_process import run_verb
 from projhead.data import Scores
 from projhead.errors import UserError
 from projhead.evaluation.bootstrap import Estimate, bootstrap
 from projhead.evaluation.choices import Asked, Choice
-from projhead.evaluation.plan import _proven, _rank, plan
+from projhead.evaluation.plan import Plan, _proven, _rank, plan
 from projhead.evaluation.sample import TeacherSample
 from projhead.evaluation.target import Form, Held, Target
 from projhead.persistence.identity import EncoderIdentity
@@ -101,12 +100,28 @@ def test_a_head_is_advised_only_where_it_is_beyond_doubt_better_than_all_that_co
     assert _proven(head, [head, worse, replace(dear, memory=2000)], strict, here)  # it does not fit
 
 
+def test_beside_a_head_is_what_it_had_to_beat(sample: TeacherSample) -> None:
+    head, cheap = choice("head", [0.7, 0.8, 0.6, 0.7] * 10, 100), choice("PCA", [0.5, 0.7, 0.5, 0.6] * 10, 100)
+    dear = choice("PCA", [0.9] * 40, 200)
+    found = Plan([head, dear, cheap], head, target(float32={}), Asked(1, 1000, 0.5), sample, 250)
+    assert found.rival is cheap
+    less = found.difference(cheap)
+    assert (
+        f"70.0% estimated; +12.5 [{100 * less.low:+.1f}, {100 * less.high:+.1f}] points over the best" in found.verdict
+    )
+    assert found.table.count("| PCA (PCA)") == 2
+    assert replace(found, choices=[head, dear]).rival is None
+
+
 def test_least_is_changed_first_and_what_fits_goes_before_what_does_not() -> None:
     here, asked = target(float32={}), Asked(1, 1000, 0.5)
     sound = [0.8] * 20
     order = [choice("nothing", sound, 900), choice("bits", sound, 500), choice("head", sound, 50),
-             choice("PCA", sound, 90), choice("bits", [0.4] * 20, 20), choice("nothing", sound, 1001)]  # fmt: skip
+             choice("PCA", sound, 90), choice("PCA", [0.7] * 20, 90),
+             choice("bits", [0.4] * 20, 20), choice("nothing", sound, 1001)]  # fmt: skip
     assert sorted(order[::-1], key=lambda one: _rank(one, asked, here)) == order
+    priced = [replace(one, money=2.0) for one in (choice("PCA", [0.8] * 20, 90), choice("PCA", [0.7] * 20, 90))]
+    assert sorted(priced[::-1], key=lambda one: _rank(one, asked, here)) == priced
 
 
 @pytest.mark.parametrize("name", options_of("target"))
@@ -143,7 +158,7 @@ def test_a_target_says_what_it_does_not_know() -> None:
 def test_the_verb_writes_every_way(rows: Vectors, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "rows.npy", rows)
     given = ["encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", "rows=1000", "memory=1MB"]
-    assert verb.run(composed("plan", [*given, "target=elasticsearch", "recall=0.9"], tmp_path / "run")) > 0.9
+    assert run_verb("plan", [*given, "target=elasticsearch", "recall=0.9"], tmp_path / "run") > 0.9
     said = capsys.readouterr().out
     assert "verdict: nothing. Elasticsearch holds all 32 dimensions as int8" in said
     written = (tmp_path / "run" / "plan.md").read_text()
@@ -177,4 +192,4 @@ def test_a_head_of_another_teacher_is_refused(rows: Vectors, tmp_path: Path) -> 
     with pytest.raises(
         ValueError, match=r"pca: expected vectors of other \(.*got those of rows .* choose that teacher"
     ):
-        verb.run(composed("plan", given, tmp_path / "run"))
+        run_verb("plan", given, tmp_path / "run")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from projhead.heads.linear import Linear
 from projhead.reducers import guarded
 from projhead.reducers.learned import LearnedReducer
 from projhead.vectors import Vectors
@@ -32,3 +33,11 @@ def test_heads_that_only_judge_are_not_validated(rows: Vectors, monkeypatch: pyt
     monkeypatch.setattr(guarded, "train_head", watched)
     LearnedReducer(8, max_steps=4, steps_per_epoch=2).fit(rows)
     assert [len(history) for history in histories] == [0, 0, 0, 2]
+
+
+def test_a_head_that_lacks_a_method_is_named_before_it_is_trained(rows: Vectors) -> None:
+    class Halfway(Linear):
+        blended = property()  # a module has it, and has nothing
+
+    with pytest.raises(ValueError, match=r"head: expected a module with initialize, .* got Halfway without blended"):
+        LearnedReducer(8, head=Halfway).fit(rows)

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -56,3 +57,14 @@ def test_a_page_of_exports_alone_says_so(tmp_path):
     assert "<h1>MiniLM as exported: size, speed and parity</h1>" in text
     assert "fewer dimensions" not in text
     assert "Orange is projhead" in text
+
+
+def test_one_export_at_two_widths_is_two_points_with_names_of_their_own():
+    wide = [replace(row, n_components=128, value=0.5 * row.value) for row in rows() if row.task == "export/onnx_int8"]
+    frame = frame_of([*rows(), *wide])
+    looks = speed_picture.legend(frame)
+    assert list(looks) == ["stock float32", "onnx_int8, 64 dimensions", "openvino_int8", "onnx_int8, 128 dimensions"]
+    assert {look.color for name, look in looks.items() if "onnx" in name} == {"#d55e00"}
+    (picture,) = speed_picture.by_speed(frame, looks)
+    assert "onnx_int8, 64 dimensions 844 texts/s, 95.0%" in picture.alt
+    assert "onnx_int8, 128 dimensions 422 texts/s, 47.5%" in picture.alt

@@ -114,14 +114,18 @@ def understood(error: BaseException, verb: str) -> BaseException:
         where = f"{target[1]}: " if target else ""
         refused = isinstance(cause, (ValueError, TypeError, RuntimeError))
         return UserError(f"{where}{cause}") if refused else cause or UserError(str(error))
-    if isinstance(error, MissingConfigException) and error.options is not None:
+    if isinstance(error, MissingConfigException) and "/" in str(error.missing_cfg_file):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        options = [one for one in error.options if not one.startswith("_")]
+        options = [one for one in error.options or options_of(group) if not one.startswith("_")]
         return UserError(f"{group}: got {option!r}, expected one of {', '.join(options)}{nearest(option, options)}")
     if isinstance(error, OverrideParseException):
         return UserError(
             f"{error.override}: cannot be read; expected group=option or key=value, and quotes around a value with "
             "blanks, commas or braces: \"query='how to read a file'\""
+        )
+    if twice := re.search(r"To override a value use 'override (\S+): (\S+)'", str(error)):
+        return UserError(
+            f"{twice[1]}: expected {twice[1]}={twice[2]}, without a plus: it has its place, got a second one"
         )
     if isinstance(error, HydraException) and (key := re.search(r"'([^']+)'", str(error))):
         return _unknown(key[1], str(error), verb, list(getattr(error.__cause__, "parent_node", None) or ()))

@@ -19,6 +19,8 @@ def run(cfg: DictConfig) -> int:
     path, started = Path(cfg.out), time.perf_counter()
     changes = cfg.add is not None or cfg.delete is not None
     stores = None if cfg.store is None else paths_of(cfg.store)
+    if changes and not path.is_dir():
+        raise ValueError(f"out: expected the index to change, got {path}, which is not there; give out=INDEX")
     if changes:
         collection = Collection.open(path, stores=stores)
     elif stores is None:

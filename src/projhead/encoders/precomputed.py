@@ -280,8 +280,8 @@ class Precomputed(MadeAgain):
             hint = "" if self.has_texts else "; name the file of their texts with encoder.texts=<file>"
             raise ValueError(
                 f"{self.path} has no vectors of {len(unknown):,} of {len(texts):,} texts (the first is "
-                f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts; ask for what "
-                f"is in that file, such as task=neighbor_overlap{hint}"
+                f"{unknown[0][:80]!r}): precomputed vectors cannot encode new texts; search by "
+                f"vector=... or id=..., measure by task=neighbor_overlap{hint}"
             )
         return [row for row in found if row is not None]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from projhead.codecs.cast import Cast
@@ -16,6 +17,7 @@ from projhead.encoders.precomputed import Precomputed
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
 from projhead.evaluation.growth import Growth
+from projhead.evaluation.held_out import held_out_rows
 from projhead.evaluation.measure import Candidate, measure
 from projhead.evaluation.measurements import result_rows
 from projhead.persistence.record import holds
@@ -28,7 +30,7 @@ from projhead.store.store import EmbeddingStore
 
 def compare(
     candidates: Sequence[Reducer | Encoder | str | Path],
-    tasks: Sequence[Task],
+    tasks: Task | Sequence[Task] | ArrayLike,
     *,
     teacher: Encoder | None = None,
     train: Any = None,
@@ -47,7 +49,8 @@ def compare(
     ----------
     candidates : sequence of Reducer, Encoder or path
         Fitted reducers; unfitted ones, of which a clone is fitted to `train`; encoders; artifacts and exports.
-    tasks : sequence of Task
+    tasks : Task, sequence of Task, or array of shape (n, d)
+        An array is the teacher's vectors that nothing was fitted to: how many of each row's neighbors are kept.
     teacher : Encoder, optional
         Whose rows the reducers take; where not given, the encoder of the store that they were fitted to.
     train : EmbeddingStore or array of shape (n, d), optional
@@ -80,15 +83,14 @@ def compare(
     Examples
     --------
     >>> import numpy as np
-    >>> from projhead import PCA, compare, embed, load_encoder
-    >>> from projhead.tasks.neighbor_overlap import NeighborOverlap
-    >>> np.save("vectors.npy", np.random.default_rng(0).normal(size=(200, 32)))
-    >>> store = embed(load_encoder("vectors.npy", similarity="cosine"), out="store", show_progress=False)
-    >>> table = compare([PCA(8).fit(store), PCA(16).fit(store)], [NeighborOverlap(texts=store.texts)])
+    >>> from projhead import PCA, compare
+    >>> X = np.random.default_rng(0).normal(size=(300, 32))
+    >>> table = compare([PCA(8).fit(X[:200]), PCA(16).fit(X[:200])], X[200:])
     >>> sorted(set(table.to_pandas()["n_components"]))
     [8, 16, 32]
     """
     flat = [one for one in candidates if not isinstance(one, str | Path)]
+    teacher, asked = _asked(tasks, teacher, flat)
     store = _store_of([one for one in flat if isinstance(one, Reducer)])
     teacher, train = _teacher(teacher, store), store if train is None else train
     paths = [Path(one) for one in candidates if isinstance(one, str | Path)]
@@ -106,7 +108,7 @@ def compare(
     trained = [one.codec for one in entered if one.codec is not None]
     found = measure(
         entered,
-        tasks,
+        asked,
         source,
         [Cast("float32"), *codecs, *trained],
         calibration,
@@ -134,6 +136,14 @@ def load_run(artifact: Path) -> list[Reducer]:
             "keep the run's folder together"
         )
     return [reducer, *(one for one in map(load_reducer, folders) if one.kind != reducer.kind)]
+
+
+def _asked(tasks: Any, teacher: Encoder | None, reducers: Sequence[Any]) -> tuple[Encoder | None, Sequence[Task]]:
+    if hasattr(tasks, "run"):
+        return teacher, [tasks]
+    if isinstance(tasks, list | tuple) and all(hasattr(one, "run") for one in tasks):
+        return teacher, tasks
+    return held_out_rows(tasks, reducers)
 
 
 def _store_of(reducers: Sequence[Reducer]) -> EmbeddingStore | None:

@@ -64,6 +64,20 @@ class _Searched:
             yield Scores(SEARCHED, f"overlap@{k}", np.array(shared))
 
 
+def held_out_rows(rows: Any, reducers: Sequence[Any]) -> tuple[Encoder, list[Task]]:
+    """Return an encoder of held-out rows (n, d) of the teacher of some reducers, and the task of their neighbors."""
+    test = unit_rows(rows, "tasks")
+    expect_held_out(len(test))
+    known = next((one.teacher_ for one in reducers if getattr(one, "teacher_", None)), None)
+    encoder = _Numbered(known or EncoderIdentity("vectors", "", test.shape[1]), test)
+    return encoder, _neighborhoods(len(test))
+
+
+def _neighborhoods(n: int) -> list[Task]:
+    top_k = [k for k in _TOP_K if k < n]
+    return [NeighborOverlap(texts=_numbers(0, n), name="held-out", top_k=top_k)]
+
+
 def _sample(rows: NDArray[Any]) -> Vectors:
     chosen = np.random.default_rng(0).permutation(len(rows))[:_SEARCHED]
     return unit_rows(rows[np.sort(chosen)])
@@ -114,9 +128,8 @@ def held_out(
         If there are fewer than 2 held-out rows.
     """
     expect_held_out(n := len(test))
-    top_k = [k for k in _TOP_K if k < n]
     known, rows, calibration = test, test if student_rows is None else student_rows, None
-    tasks: list[Task] = [NeighborOverlap(texts=_numbers(0, n), name="held-out", top_k=top_k)]
+    tasks = _neighborhoods(n)
     if searched is not None:
         index = _sample(searched)
         known, rows = np.concatenate([known, index]), np.concatenate([rows, index])

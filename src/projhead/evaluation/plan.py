@@ -74,6 +74,8 @@ class Plan:
             "head": f"a head to {dimensions}",
         }[one.kind]
         how = one.form.how.replace("WIDTH", str(one.width))
+        if one.kind == "head" and (rival := self.rival) is not None:
+            short += f"; {_points(self.difference(rival))} points over the best that costs no more"
         train = "" if one.kind in ("nothing", "bits") else self._train(one)
         return f"verdict: {said}: {one.estimated:.1%} estimated{short}\nnext:    {train}{how}"
 
@@ -86,9 +88,18 @@ class Plan:
         return next((one for one in self.choices if one.kind == kind), None)
 
     @property
+    def rival(self) -> Choice | None:
+        """What finds most of all that costs no more than the chosen one and is no head, None where nothing does."""
+        others = [one for one in self.choices if one.kind != "head" and _cost(one) <= _cost(self.chosen)]
+        return max(others, key=lambda one: one.kept.value, default=None)
+
+    @property
     def table(self) -> str:
-        """The best of each kind beside the chosen one."""
-        return self._table([self.chosen if kind == self.chosen.kind else self.best_of(kind) for kind in KINDS])
+        """The best of each kind beside the chosen one, and beside a head what it had to beat."""
+        shown = [self.chosen if kind == self.chosen.kind else self.best_of(kind) for kind in KINDS]
+        if self.chosen.kind == "head" and self.rival not in shown:
+            shown.append(self.rival)
+        return self._table(shown)
 
     def __str__(self) -> str:
         name, teacher, _, queries = self.sample
@@ -121,10 +132,8 @@ class Plan:
     def _line(self, one: Choice) -> list[str]:
         kept = f"{one.kept.value:.1%} [{one.kept.low:.1%}, {one.kept.high:.1%}]"
         less = self.difference(one)
-        points = (
-            "" if one is self.chosen else f"{100 * less.value:+.1f} [{100 * less.low:+.1f}, {100 * less.high:+.1f}]"
-        )
-        money = [] if one.money is None else [f"{one.money:,.2f}"]
+        points = "" if one is self.chosen else _points(less)
+        money = [] if one.money is None else [f"{one.money:,.2f}" if one.money >= 1 else f"{one.money:.2g}"]
         codec = f"{one.form.codec}, rescored" if one.form.rescored else one.form.codec
         name = one.kind if one.kind in ("nothing", "bits") else f"{one.kind} ({one.reducer})"
         return [name, str(one.width), codec, f"{one.row_bytes:,}", _size(one.memory), *money, kept,
@@ -202,6 +211,10 @@ def _size(n: int) -> str:
     return f"{n / 1e3:.3g} kB"
 
 
+def _points(less: Estimate) -> str:
+    return f"{100 * less.value:+.1f} [{100 * less.low:+.1f}, {100 * less.high:+.1f}]"
+
+
 def _rank(one: Choice, asked: Asked, target: Target) -> tuple[float, ...]:
     """Return what sorts choices, the best first."""
     change = KINDS.index(one.kind)
@@ -209,8 +222,9 @@ def _rank(one: Choice, asked: Asked, target: Target) -> tuple[float, ...]:
         return (2, one.memory, change)
     if one.estimated < asked.recall:
         return (1, -one.estimated, change)
-    # Without prices least is changed; PCA and heads change as much as each other.
-    return (0, *_cost(one), change) if one.money is not None else (0, min(change, 2), one.memory, change)
+    # Without prices least is changed; PCA and heads change as much as each other. Of forms alike the best.
+    costs = (*_cost(one), change) if one.money is not None else (min(change, 2), one.memory, change)
+    return (0, *costs, -one.estimated)
 
 
 def _cost(one: Choice) -> tuple[float, int]:

@@ -74,6 +74,7 @@ def train_head(
     n, d = given.rows.shape
     make_head = filled(how.head or ResidualMLP, hidden_features=recipe.hidden_features)
     head = make_head(in_features=d, out_features=how.n_components)
+    _expect_whole(head)
     head.initialize(torch.from_numpy(start).float())
     make_loss = filled(how.loss or NeighborKL, teacher_temperatures=recipe.teacher_temperatures, weights=recipe.weights)
     loss = copy.deepcopy(how.loss) if isinstance(how.loss, nn.Module) else make_loss()
@@ -104,7 +105,7 @@ def train_head(
     )
     make = how.trainer and filled(how.trainer, max_steps=recipe.max_steps)
     history = History()
-    watchers = [history, StepProgress("judge" if alone else "train")] if how.verbose else [history]
+    watchers = [history, StepProgress("judge" if alone else "train", stays=not alone)] if how.verbose else [history]
     callbacks, logger = (None, None) if alone else (how.callbacks, how.logger)
     divided = getattr(loss, "by_anchor", False)
     undivided = "" if divided else f"{type(loss).__name__} is no mean over anchors, of which each would take a part"
@@ -115,6 +116,16 @@ def train_head(
     numbers = {"steps": trainer.global_step, **take_best(trainer, module)}
     made = made_by(loss, trainer)
     return Trained(head.cpu().requires_grad_(False).eval(), numbers, ending(trainer), history.checks, made)
+
+
+def _expect_whole(head: nn.Module) -> None:
+    """Refuse a head that lacks what a fit, an artifact or an export asks of it, before any step."""
+    asked = ("initialize", "blended", "prefix", "to_sequential")
+    if lacks := [name for name in asked if not hasattr(head, name)]:
+        raise ValueError(
+            f"head: expected a module with {', '.join(asked)} (see projhead.heads), got {type(head).__name__} without "
+            f"{', '.join(lacks)}"
+        )
 
 
 def default_optimizer(parameters: Any, lr: float | None = None) -> torch.optim.Optimizer:

@@ -19,10 +19,10 @@ def legend(frame: pd.DataFrame) -> dict[str, Style]:
     """Return how each export that is drawn looks: projhead's orange, other tools', of several words, blue."""
     looks: dict[str, Style] = {}
     for _, found in _panels(frame):
-        for name in found.dropna().index:
-            color = BLUE if " " in name else ORANGE
+        for name, task in found.dropna()["task"].items():
+            color = BLUE if " " in task else ORANGE
             alike = sum(look.color == color for look in looks.values())
-            looks.setdefault(name, Style(color, MARKERS[alike % len(MARKERS)]))
+            looks.setdefault(str(name), Style(color, MARKERS[alike % len(MARKERS)]))
     return looks
 
 
@@ -57,12 +57,18 @@ def by_speed(frame: pd.DataFrame, looks: Mapping[str, Style]) -> Iterator[Pictur
 def _panels(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield a teacher and its exports' ``speed`` and ``kept``, where two have both."""
     for teacher, rows in frame.groupby("teacher", sort=False):
-        names = rows["task"].str.removeprefix("export/")
+        tasks = rows["task"].str.removeprefix("export/")
+        widths = (
+            rows["n_components"].groupby(tasks).transform("nunique")
+        )  # one name at several widths is several exports
+        names = tasks.where(widths == 1, tasks + ", " + rows["n_components"].astype(str) + " dimensions")
         table = rows.assign(name=names).pivot_table(index="name", columns="metric", values="value", sort=False)
         metric = next((one for one in _KEPT if one in table), None)
         if metric is None or _SPEED not in table:
             continue
-        found = pd.DataFrame({"speed": table[_SPEED], "kept": table[metric]}).dropna(subset="speed")
+        task = dict(zip(names, tasks, strict=True))
+        found = pd.DataFrame({"speed": table[_SPEED], "kept": table[metric], "task": table.index.map(task)})
+        found = found.dropna(subset="speed")
         found.attrs["metric"] = metric
         if len(found.dropna()) > 1:
             yield str(teacher), found

@@ -15,17 +15,19 @@ class StepProgress(pl.Callback):
     ----------
     title : str
         What stands before the bar. Of several processes only the first shows one.
+    stays : bool
+        Whether the bar is left when all is done.
     """
 
-    def __init__(self, title: str = "train") -> None:
-        self.title = title
+    def __init__(self, title: str = "train", *, stays: bool = True) -> None:
+        self.title, self.stays = title, stays
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar, at the step a resumed run goes on from."""
         total = trainer.max_steps if trainer.max_steps > 0 else None
         self._bar = tqdm(
             total=total, initial=trainer.global_step, desc=self.title, unit="step", mininterval=0.5,
-            disable=not trainer.is_global_zero,
+            disable=not trainer.is_global_zero, leave=self.stays,
         )  # fmt: skip
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
