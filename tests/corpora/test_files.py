@@ -9,8 +9,11 @@ import datasets
 import pandas as pd
 import pytest
 
+from projhead.collection import Collection
 from projhead.corpora.files import TextFiles
 from projhead.data import Document
+from projhead.protocols import Encoder
+from projhead.store.embed import embed
 
 TEXTS = ["plain", 'with "quotes", commas', "a tab\tinside", "Ünïcödé 東京 🙂", "separator\u2028inside", "null", "0012"]
 DOCUMENTS = [Document(f"id{i}", text) for i, text in enumerate(TEXTS)]
@@ -37,6 +40,47 @@ def test_every_format_gives_the_same_documents(tmp_path: Path, kind: str) -> Non
     corpus = TextFiles(_write(tmp_path, kind), column="body", id_column="key")
     assert list(corpus.documents("all")) == DOCUMENTS
     assert corpus.name == "docs"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl", "json", "saved"])
+def test_columns_that_are_asked_for_are_kept(tmp_path: Path, kind: str) -> None:
+    corpus = TextFiles(_write(tmp_path, kind), column="body", columns=["other", "key"])
+    number = "1.5" if kind == "csv" else 1.5
+    assert [dict(one.columns) for one in corpus.documents("all")] == [
+        {"other": number, "key": one.id} for one in DOCUMENTS
+    ]
+    assert {name: str(kind) for name, kind in corpus.columns.items()} == {
+        "other": "string" if kind == "csv" else "double",
+        "key": "string",
+    }
+
+
+def test_kept_columns_come_back_from_search_and_filter_it(tmp_path: Path, teacher: Encoder) -> None:
+    rows = [
+        {"text": f"boat {n}", "year": 2000 + n, "tags": ["red"] if n % 2 else None, "empty": None} for n in range(6)
+    ]
+    (tmp_path / "docs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = TextFiles(str(tmp_path / "docs.jsonl"), columns=["year", "tags", "empty"])
+    store = embed(teacher, corpus, out=tmp_path / "store", show_progress=False)
+    assert store.columns == ["year", "tags", "empty"]
+    found = Collection.build(store, "exact").search("boat 3", 6, where={"year": {"min": 2004}})
+    assert {hit.id: dict(hit.columns) for hit in found} == {
+        "4": {"year": 2004, "tags": None, "empty": None},
+        "5": {"year": 2005, "tags": ["red"], "empty": None},
+    }
+
+
+def test_columns_that_cannot_be_kept_are_refused(tmp_path: Path, teacher: Encoder) -> None:
+    path = tmp_path / "docs.jsonl"
+    path.write_text('{"text": "a", "x": 1}\n{"text": "b", "x": "two"}\n')
+    with pytest.raises(ValueError, match=r"columns: expected values of one type in 'x'; "):
+        embed(teacher, TextFiles(str(path), columns=["x"]), out=tmp_path / "store", show_progress=False)
+    with pytest.raises(ValueError, match=r"expected a column 'y', got 'text', 'x'; name yours: corpus\.columns=NAME"):
+        list(TextFiles(str(path), columns=["y"]).documents("all"))
+    with pytest.raises(ValueError, match=r"columns: expected other names than those that stores use, got id, text"):
+        TextFiles(str(path), columns=["x", "text", "id"])
+    with pytest.raises(ValueError, match=r"columns: standard input has none but text, got x; use a file"):
+        TextFiles("-", columns=["x"])
 
 
 def test_lines_are_texts(tmp_path: Path) -> None:

@@ -9,22 +9,31 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Router
+from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Router
+from torch import nn
 
 from projhead.codecs.integer import Integer
 from projhead.collection import Collection
 from projhead.corpora.batching import token_batches
+from projhead.corpora.files import TextFiles
+from projhead.corpora.queries import pseudo_queries
 from projhead.data import Document
 from projhead.encoders.coded import Coded
+from projhead.encoders.load import load_encoder
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.exporters.by_format import export
 from projhead.persistence.registry import build, spec_of
+from projhead.reducers.learned import LearnedReducer
 from projhead.reducers.pca import PCA
 from projhead.store.cached import Cached
+from projhead.store.embed import embed
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.students.assemble import assemble
+from projhead.students.teacher_vectors import teacher_vectors
 from projhead.vectors import unit_rows
 
 ASKED = ["a red boat.", "is the inn near the road", "owl"]
@@ -36,6 +45,7 @@ KINDS: dict[str, tuple[dict[str, str], str | None, bool]] = {
     "bge": ({"query": "the road near a tower is "}, None, False),
     "nomic": ({"query": "owl: ", "passage": "drum: "}, None, False),
     "qwen3": ({"query": "a loud owl is under\nthe boat:", "document": ""}, None, False),
+    "gemma": ({"query": "the old boat | owl: ", "document": "the inn | drum: "}, None, False),
     "default": ({"query": "owl ", "document": "inn ", "other": "lamp "}, "other", False),
     "instructor": ({"query": "the old owl is near "}, "query", True),
 }
@@ -57,6 +67,9 @@ def stock(
     else:
         prompts, default, left_out = KINDS[request.param]
         modules[1] = Pooling(16, include_prompt=not left_out)
+        if request.param == "gemma":
+            torch.manual_seed(0)
+            modules[2:2] = [Dense(a, b, bias=False, activation_function=nn.Identity()) for a, b in ((16, 24), (24, 16))]
     model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts, default_prompt_name=default)
     model.save_pretrained(str(tmp_path / "model"), create_model_card=False)
     return lambda: SentenceTransformer(str(tmp_path / "model"), device="cpu")
@@ -96,6 +109,33 @@ def test_everything_behind_a_teacher_keeps_its_sides(
         atol = 1e-3 if isinstance(encoder, Cached) else 1e-5  # float16
         np.testing.assert_allclose(encoder.encode_query(ASKED), reducer.transform(asked), atol=atol)
         np.testing.assert_allclose(encoder.encode_document(FOUND), reducer.transform(found), atol=atol)
+
+
+def test_each_side_is_the_stock_methods_from_training_to_search(
+    stock: Callable[[], SentenceTransformer],
+    ours: SentenceTransformerEncoder,
+    few_words: Callable[[int, int, int], list[str]],
+    tmp_path: Path,
+) -> None:
+    model, path, parts = stock(), tmp_path / "documents.txt", few_words(80, 4, 9)
+    path.write_text("".join(f"{one} . {other} .\n" for one, other in zip(parts[::2], parts[1::2], strict=True)))
+    vectors = teacher_vectors(ours, TextFiles(str(path)), pseudo_queries, stores=tmp_path / "stores", dtype="float32")
+    documents, asked = vectors.texts.documents, vectors.texts.queries
+    np.testing.assert_allclose(vectors.train[:], unit_rows(model.encode_document(documents)), atol=1e-5)
+    np.testing.assert_allclose(vectors.texts.query_rows[:], unit_rows(model.encode_query(asked)), atol=1e-5)
+    head = LearnedReducer(4, max_steps=2).fit(vectors.train, queries=vectors.queries)
+    student = assemble(ours, head)
+    left_out = any(isinstance(one, Pooling) and not one.include_prompt for one in ours.model)
+    export(student, tmp_path / "x", format="sentence_transformers" if left_out else "onnx", calibrate=documents)
+    read = load_encoder(tmp_path / "x")
+    expected = head.transform(model.encode_document(FOUND)), head.transform(model.encode_query(ASKED))
+    np.testing.assert_allclose(read.encode_document(FOUND), expected[0], atol=1e-5)
+    np.testing.assert_allclose(read.encode_query(ASKED), expected[1], atol=1e-5)
+    collection = Collection.build(embed(read, FOUND, out=tmp_path / "s", dtype="float32", show_progress=False), "exact")
+    for row, question in zip(expected[1], ASKED, strict=True):
+        hits = collection.search(question, len(FOUND))
+        scores = [hit.score for hit in hits]
+        np.testing.assert_allclose(scores, np.sort(expected[0] @ row)[::-1], atol=1e-5)
 
 
 def test_a_revision_is_of_both_sides(ours: SentenceTransformerEncoder, tmp_path: Path) -> None:

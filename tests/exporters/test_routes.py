@@ -76,6 +76,21 @@ def test_each_side_has_its_graph(
         load_encoder(tmp_path / "x")
 
 
+def test_each_graph_is_quantized_by_itself(tiny: SentenceTransformer, words: list[str], tmp_path: Path) -> None:
+    other: list[Any] = copy.deepcopy(list(tiny)[:2])
+    other[1] = Pooling(32, "cls")
+    teacher = SentenceTransformer(
+        modules=[Router.for_query_document(list(tiny)[:2], other), Normalize()], device="cpu", prompts={"query": "owl "}
+    )
+    student = assemble(teacher, PCA(4, center=False).fit(teacher.encode_document(words)))
+    record = export(student, tmp_path / "x", quantization="int8", calibrate=words, min_mean_cosine=0.98)
+    assert record["routes"] == ["query", "document"]
+    encoder: Any = load_encoder(tmp_path / "x", threads=1)
+    for side in ("encode_query", "encode_document"):
+        cosine = (getattr(encoder, side)(words) * getattr(student, side)(words)).sum(1)
+        assert 0.98 < cosine.mean() < 0.9999999
+
+
 def test_a_third_network_is_refused(small: SentenceTransformerEncoder, words: list[str], tmp_path: Path) -> None:
     first, second, third = (copy.deepcopy(list(small.model)[:2]) for _ in range(3))
     router = Router({"query": first, "document": second, "other": third}, default_route="other")

@@ -6,7 +6,7 @@ import hashlib
 import heapq
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from projhead.corpora.readers import Row
 from projhead.corpora.row_ids import RowIds
@@ -54,7 +54,13 @@ def select(documents: Iterable[Document], split: str, fraction: float) -> Iterat
 
 
 def documents_of(
-    rows: Iterator[Row], column: str, id_column: str | None, *, skip_bad: bool, source: str
+    rows: Iterator[Row],
+    column: str,
+    id_column: str | None,
+    *,
+    skip_bad: bool,
+    source: str,
+    kept: Sequence[str] = (),
 ) -> Iterator[Document]:
     """Turn rows into documents.
 
@@ -70,6 +76,8 @@ def documents_of(
         Leave out texts that are blank or not UTF-8, rather than refuse them.
     source : str
         Where rows come from, for messages.
+    kept : sequence of str
+        Other columns that the documents have.
 
     Raises
     ------
@@ -91,7 +99,7 @@ def documents_of(
             bad[reason] += 1
         elif skip_bad or not bad:  # once refused, the rest is only counted
             good += 1
-            yield Document(name, RowText(text, source, number))
+            yield Document(name, RowText(text, source, number), {one: row[one] for one in kept} if kept else {})
     told = " and ".join(f"{count:,} {reason}" for reason, count in sorted(bad.items()))
     if bad and not skip_bad:
         raise ValueError(
