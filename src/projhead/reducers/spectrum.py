@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from projhead.reducers.eigen import Matrix, leading, orthonormal
 from projhead.reducers.krylov import Krylov, first_look
@@ -19,6 +20,8 @@ from projhead.vectors import Vectors, unit_rows
 _BLOCK = 16_384
 #: Products of fewer multiplications than this are made in float64; in longer ones float32's errors average out.
 _EXACT = 3e7
+#: So few are made by one thread: to share them out takes longer.
+_ALONE = 1e8
 #: Errors of products of unit axes that one step of Newton's (Bjorck and Bowie, 1971) takes to their square.
 _NEARLY = 1e-4
 #: Up to this shorter side all is decomposed, by one pass over the rows.
@@ -91,17 +94,22 @@ class Spectrum:
     def principal(self, k: int, *, center: bool) -> tuple[Matrix, Matrix]:
         """Return variances (k,), falling, and axes (k, d), the largest entry of each positive."""
         if center not in self._known or len(self._known[center][0]) < k:
-            energy, vectors = self._leading(k, center)
-            if self._wide is not None:
-                energy, vectors = self._across(self._wide, vectors, center)
-            elif self._dtype != np.float64:
-                vectors = orthonormal(vectors.astype(np.float64))[0]
-            axes = vectors.T
-            largest = np.take_along_axis(axes, np.abs(axes).argmax(1, keepdims=True), axis=1)
-            degrees = max(self.n - 1, 1) if center else self.n
-            self._known[center] = energy.clip(min=0) / degrees, axes * np.where(largest < 0, -1.0, 1.0)
+            alone = self.n * self.d * min(self.n, self.d) < _ALONE
+            with _threads().limit(limits=1, user_api="blas") if alone else nullcontext():
+                self._known[center] = self._principal(k, center)
         variance, axes = self._known[center]
         return variance[:k], axes[:k]
+
+    def _principal(self, k: int, center: bool) -> tuple[Matrix, Matrix]:
+        energy, vectors = self._leading(k, center)
+        if self._wide is not None:
+            energy, vectors = self._across(self._wide, vectors, center)
+        elif self._dtype != np.float64:
+            vectors = orthonormal(vectors.astype(np.float64))[0]
+        axes = vectors.T
+        largest = np.take_along_axis(axes, np.abs(axes).argmax(1, keepdims=True), axis=1)
+        degrees = max(self.n - 1, 1) if center else self.n
+        return energy.clip(min=0) / degrees, axes * np.where(largest < 0, -1.0, 1.0)
 
     def _leading(self, k: int, center: bool) -> tuple[Matrix, NDArray[Any]]:
         """Return the leading pairs of the shorter side."""
@@ -149,12 +157,12 @@ class Spectrum:
         return np.divide(1, squares, dtype=np.float32)
 
     def _centered(self) -> Matrix:
+        if self._wide is None:
+            matrix: Matrix = self.gram - self.n * np.outer(self.mean, self.mean)
+            return matrix
         each = self.gram.mean(0)
-        matrix: Matrix = (
-            self.gram - self.n * np.outer(self.mean, self.mean)
-            if self._wide is None
-            else self.gram - each - each[:, None] + each.mean()
-        )
+        matrix = self.gram - each
+        matrix -= (each - each.mean())[:, None]
         return matrix
 
     def _centered_inside(self, inner: Matrix) -> Matrix:
@@ -170,14 +178,15 @@ class Spectrum:
         across: NDArray[Any] = np.ascontiguousarray(weights.T, dtype=self._dtype)
         if center:
             across = across - across.mean(1, keepdims=True)
-        axes: Matrix = (across @ rows).T.astype(np.float64, copy=False)
-        energy: Matrix = np.einsum("ij,ij->j", axes, axes)
+        rebuilt: Matrix = (across @ rows).astype(np.float64, copy=False)
+        axes, energy = rebuilt.T, np.vecdot(rebuilt, rebuilt)
         if energy.min() > 1e-6 * energy.max():
-            unit = axes / np.sqrt(energy)
+            unit = (rebuilt / np.sqrt(energy)[:, None]).T
             if self._dtype == np.float64:
                 return energy, unit  # orthogonal to 1e-10
             if np.abs(errors := unit.T @ unit - np.eye(len(energy))).max() < _NEARLY:
-                return energy, unit - unit @ (errors / 2)
+                step = unit.astype(np.float32) @ (errors / 2).astype(np.float32)  # small: its own errors are none
+                return energy, unit - step
         # A direction without variance becomes one at right angles to the others.
         axes, triangle = orthonormal(axes)
         return np.diagonal(triangle) ** 2, axes
@@ -189,6 +198,12 @@ class Spectrum:
             return
         for start in range(0, self.n, _BLOCK):
             yield _unit(self.source[start : start + _BLOCK]).astype(self._dtype, copy=False)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Return what knows the libraries that are loaded: to find them takes longer than a small decomposition."""
+    return ThreadpoolController()
 
 
 def _unit(rows: NDArray[Any]) -> Vectors:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def as_rows(x: Any, name: str = "vectors") -> Any:
     """
     if is_tensor(x):
         return _of_tensor(x, name)
+    if scipy.sparse.issparse(x):  # of one kind that is a dict too
+        return x
     if isinstance(x, str | bytes | Mapping | Iterator) or hasattr(x, "collect"):
         raise TypeError(
             f"{name}: expected vectors (n, d), such as an array, a tensor or a column of lists, got a "
