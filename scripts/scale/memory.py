@@ -79,7 +79,6 @@ def measure(file: Path, folder: Path, k: int) -> dict[str, Any]:
     with one_pass():
         head = step("head", lambda: LearnedReducer(k).fit(store))
         step("4 forms of PCA", lambda: [form.fit(store) for form in pca_forms(k)])
-    step("transform", lambda: head.transform(store.lazy_rows[: 1 << 20]))
     return {"rows": len(store), "steps": head.training_["steps"], **row}
 
 
