@@ -71,7 +71,7 @@ class Clock(pl.Callback):
     def trainer(self, max_steps: int | None = None, **given: Any) -> pl.Trainer:
         """Build the trainer of a fit without one, with this clock in it."""
         self.marks["trainer"] = time.perf_counter()
-        quiet = {name: False for name in ("enable_checkpointing", "enable_progress_bar", "enable_model_summary")}
+        quiet = {name: False for name in ("enable_progress_bar", "enable_model_summary")}
         return pl.Trainer(max_steps=max_steps or -1, devices=1, **quiet, **given)
 
     def setup(self, *_: Any, **__: Any) -> None:

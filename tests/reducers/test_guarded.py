@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from projhead.heads.linear import Linear
 from projhead.reducers import guarded
@@ -41,3 +46,14 @@ def test_a_head_that_lacks_a_method_is_named_before_it_is_trained(rows: Vectors)
 
     with pytest.raises(ValueError, match=r"head: expected a module with initialize, .* got Halfway without blended"):
         LearnedReducer(8, head=Halfway).fit(rows)
+
+
+def test_a_trainer_of_ones_own_writes_nothing_where_nobody_asked(
+    rows: Vectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ModelCheckpoint(tmp_path / "asked", "last", save_on_train_epoch_end=True)
+    for callbacks in ({}, {"asked": asked}):
+        trainer = partial(pl.Trainer, accelerator="cpu", devices=1, enable_progress_bar=False)
+        LearnedReducer(4, max_steps=2, trainer=trainer, callbacks=callbacks).fit(rows)
+    assert {one.parent.name for one in tmp_path.rglob("*.ckpt")} == {"asked"}

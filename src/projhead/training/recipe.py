@@ -91,9 +91,10 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
 
 
 def filled(make: Callable[..., Any], **values: Any) -> Callable[..., Any]:
-    """Return a callable with those of the values that it takes and has None for."""
+    """Return a callable with those of the values that it takes and leaves open: None, or Lightning's -1."""
     parameters = inspect.signature(make).parameters
-    return partial(make, **{k: v for k, v in values.items() if k in parameters and parameters[k].default is None})
+    left = {name for name, one in parameters.items() if one.default is None or one.default == -1}
+    return partial(make, **{name: value for name, value in values.items() if name in left})
 
 
 def _hidden(width: float) -> int:

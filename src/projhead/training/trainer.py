@@ -46,6 +46,10 @@ def make_trainer(
     }
     loggers: Any = list((logger or {}).values()) or False
     every = [*(callbacks or {}).values(), *watchers]
+    # Lightning's own would write into the working directory, for each part that judges too.
+    writes = any(isinstance(one, ModelCheckpoint) for one in every)
+    if not validates or "enable_checkpointing" not in getattr(trainer, "keywords", {}):
+        needed["enable_checkpointing"] = writes
     if trainer is not None:
         made = trainer(callbacks=every, logger=loggers, plugins=[WholeCheckpoints()], **needed)
         if made.world_size > 1 and undivided:
@@ -57,7 +61,6 @@ def make_trainer(
         callbacks=every,
         logger=loggers,
         plugins=[WholeCheckpoints()],
-        enable_checkpointing=any(isinstance(one, ModelCheckpoint) for one in every),
         enable_progress_bar=False,
         enable_model_summary=False,
         **needed,
