@@ -20,7 +20,7 @@ from projhead.vectors import Vectors, unit_rows
 _BLOCK = 16_384
 #: Products of fewer multiplications than this are made in float64; in longer ones float32's errors average out.
 _EXACT = 3e7
-#: So few are made by one thread: to share them out takes longer.
+#: So few are made by one thread, as small decompositions are: to share them out takes longer.
 _ALONE = 1e8
 #: Errors of products of unit axes that one step of Newton's (Bjorck and Bowie, 1971) takes to their square.
 _NEARLY = 1e-4
@@ -94,8 +94,9 @@ class Spectrum:
     def principal(self, k: int, *, center: bool) -> tuple[Matrix, Matrix]:
         """Return variances (k,), falling, and axes (k, d), the largest entry of each positive."""
         if center not in self._known or len(self._known[center][0]) < k:
-            alone = self.n * self.d * min(self.n, self.d) < _ALONE
-            with _threads().limit(limits=1, user_api="blas") if alone else nullcontext():
+            if (few := min(self.n, self.d)) <= _SMALL and self.n * self.d * few >= _ALONE:
+                _ = self.gram  # made by all threads, and decomposed by one
+            with _threads().limit(limits=1, user_api="blas") if few <= _SMALL else nullcontext():
                 self._known[center] = self._principal(k, center)
         variance, axes = self._known[center]
         return variance[:k], axes[:k]
