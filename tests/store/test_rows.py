@@ -74,3 +74,11 @@ def test_a_head_is_trained_on_a_store_as_on_its_rows(store: EmbeddingStore) -> N
     settings = {"n_components": 4, "max_steps": 3}
     found, expected = LearnedReducer(**settings).fit(store), LearnedReducer(**settings).fit(store.rows)
     np.testing.assert_allclose(found.transform(store), expected.transform(store.rows), atol=1e-5)
+
+
+def test_fits_to_a_store_share_one_pass(store: EmbeddingStore) -> None:
+    with spectrum.one_pass():
+        PCA(4).fit(store)
+        known = spectrum.spectrum(store.lazy_rows)
+        PCA(8, center=False).fit(store)
+        assert set(known._known) == {True, False}  # both forms were found in it

@@ -55,13 +55,7 @@ def unit_blocks(rows: Rows) -> Iterator[Vectors]:
     for block in rows.blocks():
         for start in range(0, len(block), size):
             part = np.asarray(block[start : start + size], np.float32)
-            bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
-            if len(bad):
-                raise ValueError(
-                    "rows: expected finite values, got NaN or infinity "
-                    f"(first in row {first + int(bad[0]):,}); drop such rows"
-                )
-            yield unit_rows(part, "rows")
+            yield unit_rows(part, "rows", first)
             first += len(part)
 
 

@@ -121,16 +121,14 @@ class EmbeddingStore:
         blocks = list(self.blocks())
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
-    @property
+    @cached_property
     def lazy_rows(self) -> NDArray[Any]:
         """All rows (n, dimension) to be read as they are asked for: a `LazyRows`, which every `fit` takes."""
         return cast("NDArray[Any]", StoredRows(list(self.codes()), self.dimension, self.codec))
 
     def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
         """Return some rows (n, dimension) by their numbers."""
-        taken = self.table["embedding"].take(pa.array(numbers, pa.int64())).combine_chunks()
-        stored: NDArray[Any] = taken.flatten().to_numpy(zero_copy_only=True).reshape(len(numbers), self.manifest.items)
-        return stored if self.codec is None else self.codec.decode(stored.copy())
+        return self.lazy_rows[np.asarray(numbers, np.int64)]
 
     def to_arrow(
         self, rows: FormName = "float32", columns: Sequence[str] | None = None, *, batch_rows: int = 8192
