@@ -61,8 +61,9 @@ def test_a_fit_to_a_store_is_that_to_its_rows_and_never_holds_them_all(
     expected = PCA(8).fit(store.rows)
     for module in (spectrum, unit):
         monkeypatch.setattr(module, "_BLOCK", 256)
+    opened = EmbeddingStore.open(store.folder)  # whose rows nobody has asked for
     tracemalloc.start()
-    found = PCA(8).fit(store)
+    found = PCA(8).fit(opened)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_allclose(found.components_, expected.components_, atol=1e-6)
