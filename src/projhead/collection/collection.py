@@ -20,7 +20,7 @@ from projhead.encoders.reduced import Reduced
 from projhead.indexes.base import BaseIndex, load_index
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.registry import build
-from projhead.protocols import Encoder
+from projhead.protocols import Encoder, Engine
 from projhead.settings.options import option, options_of
 from projhead.store.store import EmbeddingStore
 from projhead.vectors.as_rows import as_rows
@@ -63,6 +63,7 @@ class Collection:
         index: str | BaseIndex = "Flat",
         *,
         codec: BaseCodec | None = None,
+        engine: Engine | None = None,
         out: str | Path | None = None,
     ) -> Self:
         """Index the rows of a store.
@@ -75,11 +76,14 @@ class Collection:
             index of `projhead.indexes`.
         codec : BaseCodec, optional
             How the index stores rows, where that is to be chosen.
+        engine : Engine, optional
+            What builds it, where this kind can be built elsewhere than here (`FaissOnDiskIndex`).
         out : path, optional
             Write it to this folder; `save` does so later.
         """
         made = _index_named(index) if isinstance(index, str) else index
         made = made if codec is None else made.coded(codec)
+        made = made if engine is None else made.built_by(engine)
         collection = cls(made.build(store), [store])
         if out is not None:
             collection.save(out)

@@ -28,14 +28,15 @@ def run(cfg: DictConfig) -> int:
     elif len(stores) != 1:
         raise ValueError(f"store: expected one store to build an index over, got {len(stores)}; add the others to it")
     else:
-        codec = instantiate(cfg.get("codec"))  # absent where the group is null
-        collection = Collection.build(EmbeddingStore.open(stores[0]), instantiate(cfg.index), codec=codec)
+        codec, engine = (instantiate(cfg.get(name)) for name in ("codec", "engine"))  # absent where a group is null
+        store = EmbeddingStore.open(stores[0])
+        collection = Collection.build(store, instantiate(cfg.index), codec=codec, engine=engine)
     if cfg.delete is not None:
         print(f"deleted {collection.delete(ids_of(cfg.delete)):,} rows")
     if cfg.add is not None:
         collection.add(EmbeddingStore.open(cfg.add))
-    seconds, index = time.perf_counter() - started, collection.index
     collection.save(path)
+    seconds, index = time.perf_counter() - started, collection.index
     print(
         f"{len(index):,} rows of {index.dimension} in {path}: {collection.disk_bytes / 1e6:,.1f} MB on disk, "
         f"{index.nbytes / 1e6:,.1f} in memory ({seconds:.1f} s)\nask it: projhead search index={path} \"query='...'\""

@@ -147,6 +147,7 @@ class Index(_Loading):
 
     index: Node
     codec: Node | None = None
+    engine: Node | None = None
     store: Names | None
     add: str | None
     delete: Names | None

@@ -16,6 +16,7 @@ from projhead.codecs.base import BaseCodec
 from projhead.data import Document
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.names import trusting
+from projhead.persistence.record import VERIFIED_BYTES
 from projhead.protocols import Encoder
 from projhead.store.arrow import FormName, reader
 from projhead.store.codec import open_codec
@@ -24,9 +25,6 @@ from projhead.store.rows import DECODED, StoredRows
 from projhead.store.shard import read_shard
 from projhead.store.side import Side, side_of
 from projhead.store.where import matching
-
-#: Stores up to this size are verified whenever they are opened: about a second.
-_VERIFIED_BYTES = 1_000_000_000
 
 
 class EmbeddingStore:
@@ -77,7 +75,7 @@ class EmbeddingStore:
                 f"{folder} is unfinished ({manifest.rows:,} rows so far): run the same encode again to go on"
             )
         if verify is None:
-            verify = sum(shard.bytes for shard in manifest.shards) <= _VERIFIED_BYTES
+            verify = sum(shard.bytes for shard in manifest.shards) <= VERIFIED_BYTES
         tables = [read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
         with trusting(trusted):
             codec = open_codec(folder, manifest)
