@@ -28,8 +28,6 @@ from projhead.vectors import Vectors
 
 _NEAR = 1e-4
 _DRIVERS = Path(__file__).parent / "drivers"
-#: Heads that every consumer is run with.
-_SHARED = {"linear", "residual MLP, ReLU", "table of tokens, linear"}
 
 
 def found(rows: Vectors, subject: Subject) -> dict[str, Any]:
@@ -80,22 +78,14 @@ def emulate(consumer: str, subject: Subject, given: list[str]) -> dict[str, Any]
         return {"found": "refused", "said": str(error)}
 
 
-def due(name: str, subject: Subject) -> bool:
-    """Say whether a consumer is run on a folder: of tools that share one loader, one sees every form of head."""
-    run = RUNS[name]
-    graph = subject.form == "onnx" and run.requirements[0].startswith("sentence-transformers")  # optimum's part
-    seen = subject.head in _SHARED or name == "sentence-transformers-6"
-    own = subject.form != "openvino" or name == "openvino"
-    return subject.claims[run.consumer]["verdict"] != "refused" and own and seen and not graph
-
-
 def rows_of(root: Path, only: list[str], there: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
     """Yield a row for each consumer and folder that has none yet."""
     given = texts()
     for subject in subjects(root / "exports", given):
         place = (subject.head, subject.form)
         for name, one in RUNS.items():
-            if due(name, subject) and (not only or name in only) and (name, *place) not in there:
+            due = subject.claims[one.consumer]["verdict"] != "refused" and (not only or name in only)
+            if due and (name, *place) not in there:
                 yield row_of(name, one.consumer, subject, "run", run(name, subject, root))
         for consumer, form in EMULATED:
             wanted = form == subject.form and (not only or consumer in only)

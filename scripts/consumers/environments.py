@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TORCH = "torch==2.13.0"
+#: What sentence-transformers runs graphs by, and what that holds back: pip finds it sooner where it is said.
+_OPTIMUM = ("optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "sentence-transformers<6", "transformers<5")
 
 
 class Run(NamedTuple):
@@ -35,16 +37,14 @@ RUNS = {
     "sentence-transformers-5": Run(
         "sentence-transformers", ("sentence-transformers>=5,<6", _TORCH), "run_sentence_transformers.py"
     ),
-    "optimum": Run(
-        "sentence-transformers",
-        ("optimum-onnx[onnxruntime]", "sentence-transformers", _TORCH),
-        "run_sentence_transformers.py",
+    "optimum": Run("sentence-transformers", (*_OPTIMUM, _TORCH), "run_sentence_transformers.py"),
+    "langchain": Run("langchain", ("langchain-huggingface", *_OPTIMUM, _TORCH), "run_langchain.py"),
+    "llama-index": Run("llama-index", ("llama-index-embeddings-huggingface", *_OPTIMUM, _TORCH), "run_llama_index.py"),
+    "haystack": Run(
+        "haystack", ("haystack-ai", "sentence-transformers-haystack", *_OPTIMUM, _TORCH), "run_haystack.py"
     ),
-    "langchain": Run("langchain", ("langchain-huggingface", "sentence-transformers", _TORCH), "run_langchain.py"),
-    "llama-index": Run("llama-index", ("llama-index-embeddings-huggingface", _TORCH), "run_llama_index.py"),
-    "haystack": Run("haystack", ("haystack-ai", "sentence-transformers-haystack", _TORCH), "run_haystack.py"),
-    "bertopic": Run("bertopic", ("bertopic", _TORCH), "run_bertopic.py"),
-    "txtai": Run("txtai", ("txtai", "sentence-transformers", "model2vec", _TORCH), "run_txtai.py"),
+    "bertopic": Run("bertopic", ("bertopic", *_OPTIMUM, _TORCH), "run_bertopic.py"),
+    "txtai": Run("txtai", ("txtai", "sentence-transformers", _TORCH), "run_txtai.py"),
     "fastembed": Run("fastembed", ("fastembed",), "run_fastembed.py"),
     "infinity": Run("infinity", ("infinity-emb[torch,optimum]", _TORCH), "run_infinity.py"),
     "onnxruntime": Run("onnxruntime", ("onnxruntime", "tokenizers"), "run_card.py"),
@@ -65,5 +65,7 @@ def prepared(name: str, root: Path) -> list[str]:
     python = place / "bin" / "python"
     if not python.is_file():
         venv.create(place, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *run.requirements], check=True, stdout=sys.stderr)
+        subprocess.run(
+            [python, "-m", "pip", "install", "-q", "--no-compile", *run.requirements], check=True, stdout=sys.stderr
+        )
     return [str(python)]

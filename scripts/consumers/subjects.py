@@ -59,7 +59,8 @@ def texts() -> list[str]:
 def students(given: list[str]) -> Iterator[tuple[str, SentenceTransformer]]:
     """Yield the student with each form of head."""
     teacher = load_encoder("all-MiniLM-L6-v2")
-    rows = np.concatenate([teacher.encode(given), np.random.default_rng(0).normal(size=(400, 384)).astype(np.float32)])
+    noise = np.random.default_rng(0).normal(size=(400, 384)).astype(np.float32)
+    rows = np.concatenate([teacher.encode(given), noise])
     for name, make, center in (
         ("linear", None, False),
         ("linear with a bias", None, True),
@@ -85,7 +86,8 @@ def students(given: list[str]) -> Iterator[tuple[str, SentenceTransformer]]:
     static = SentenceTransformer(
         modules=[StaticEmbedding(tokenizer, embedding_weights=table), Normalize()], device="cpu"
     )
-    yield "table of tokens, linear", assemble(static, PCA(_WIDTH, center=False).fit(static.encode(given)))
+    rows = np.concatenate([static.encode(given), noise])
+    yield "table of tokens, linear", assemble(static, PCA(_WIDTH, center=False).fit(rows))
 
 
 def subjects(root: Path, given: list[str]) -> Iterator[Subject]:

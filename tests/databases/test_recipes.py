@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,10 @@ def test_a_recipe_finds_what_exact_search_finds(
 ) -> None:
     pytest.importorskip(LIBRARIES[name])
     if name == "sqlite-vec" and not hasattr(sqlite3.Connection, "enable_load_extension"):
-        pytest.skip("this Python's sqlite loads no extensions")
+        loads = pytest.importorskip(
+            "pysqlite3", reason="this Python's sqlite loads no extensions, nor is there pysqlite3"
+        )
+        monkeypatch.setitem(sys.modules, "sqlite3", loads)
     monkeypatch.chdir(tmp_path)
     query = rows[555]
     done: dict[str, Any] = {"store": store, "query": query}

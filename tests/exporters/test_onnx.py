@@ -64,6 +64,27 @@ def test_int8_is_a_quarter_of_the_size_and_near(
     assert operators <= {"", "ai.onnx"}
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_quantized_graph_has_the_name_that_browsers_look_for_too(
+    links: bool,
+    folder: Path,
+    tiny: SentenceTransformer,
+    texts: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [path.name for path in (folder / "onnx").iterdir()] == ["model.onnx"]
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
+    options = {"teacher": None, "reducer": "pca", "min_mean_cosine": 0.8}
+    record = write_export(Onnx("int8"), tiny, tmp_path / "int8", texts, tiny.encode(texts), **options)
+    first, second = (tmp_path / "int8" / "onnx" / name for name in ("model.onnx", "model_quantized.onnx"))
+    assert first.samefile(second) == links
+    assert first.read_bytes() == second.read_bytes()
+    once = [path for path in (tmp_path / "int8").rglob("*") if path.is_file() and path.name not in UNNAMED]
+    assert record["bytes"] == sum(path.stat().st_size for path in once if path != second)
+
+
 def test_float16_is_half_the_size_and_gives_unit_rows_on_a_cpu_too(
     folder: Path,
     student: SentenceTransformer,
@@ -137,16 +158,15 @@ def test_weights_that_one_file_cannot_hold_lie_beside_it(
     record = write_export(exporter, tiny, folder, texts, reference, teacher=None, reducer="pca", min_mean_cosine=0.8)
     files, data = read_record(folder, "export", ()).files, folder / "onnx" / "model.onnx_data"
     assert ("onnx/model.onnx_data" in files) == apart == data.is_file()
-    assert record["bytes"] == sum(
-        path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name not in UNNAMED
-    )
+    found = [path.stat() for path in folder.rglob("*") if path.is_file() and path.name not in UNNAMED]
+    assert record["bytes"] == sum({one.st_ino: one.st_size for one in found}.values())
     onnx.checker.check_model(str(folder / "onnx" / "model.onnx"))
-    found = load_encoder(folder)
+    encoder = load_encoder(folder)
     if dtype == "float32":
-        np.testing.assert_allclose(found.encode(texts), reference, atol=1e-5)
+        np.testing.assert_allclose(encoder.encode(texts), reference, atol=1e-5)
         same = tmp_path / "same"
         write_export(Onnx(), tiny, same, texts, reference, teacher=None, reducer="pca")
-        np.testing.assert_array_equal(load_encoder(same).encode(texts), found.encode(texts))
+        np.testing.assert_array_equal(load_encoder(same).encode(texts), encoder.encode(texts))
     if apart:
         content = bytearray(data.read_bytes())
         content[len(content) // 2] ^= 1

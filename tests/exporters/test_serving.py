@@ -108,6 +108,20 @@ def test_networks_and_poolings_that_a_server_has_not_are_refused(bare: SentenceT
     assert said["tei"] == "--dtype float32"
 
 
+def test_stock_openvino_is_claimed_in_float32_and_tables_where_they_load(
+    bare: SentenceTransformer, few: list[str]
+) -> None:
+    facts = facts_of(assemble(bare, PCA(8, center=False).fit(bare.encode(few))), "openvino")
+    assert facts is not None
+    by = {one.name: one for one in claims(facts)}
+    for name in ("sentence-transformers", "langchain", "llama-index", "haystack", "bertopic"):
+        assert by[name].verdict == "setting"
+        assert '"ov_config": {"INFERENCE_PRECISION_HINT": "f32"}' in by[name].said  # else bfloat16, where there is it
+    table = {one.name: one for one in claims(facts._replace(form="table"))}
+    assert table["langchain"].verdict == table["model2vec"].verdict == "exact"
+    assert table["llama-index"].verdict == "refused"  # it sets a limit of tokens, or fails for want of one
+
+
 def test_what_is_told_names_every_consumer_once(bare: SentenceTransformer, few: list[str]) -> None:
     student = assemble(bare, with_head(bare, few, None, center=False))
     for form in ("modules", "onnx", "openvino"):

@@ -53,7 +53,8 @@ class Consumer(NamedTuple):
 
 _PLAIN = Reads()
 _ASKS = Reads("the input is_query: 1 for queries, 0 for documents")
-_MODULES = {form: _PLAIN for form in ("modules", "routes", "table_modules", "table")}
+_NETWORKS = {form: _PLAIN for form in ("modules", "routes")}
+_MODULES = {**_NETWORKS, "table_modules": _PLAIN, "table": _PLAIN}
 _POOLINGS = frozenset({"cls", "mean", "lasttoken"})
 _TEI = Reads(
     "--dtype float32",
@@ -80,44 +81,54 @@ _ELAND = frozenset({"bert", "deberta-v2", "distilbert", "electra", "mobilebert",
 _NOT_YET = "not yet"
 
 
-def _through_stock(setting: str) -> dict[str, Reads]:
-    """Return what a tool reads that hands folders to sentence-transformers; `setting` names the backend."""
-    named = {form: Reads(setting.format(backend=form)) for form in ("onnx", "openvino")}
-    return {**_MODULES, **named}
+#: OpenVINO computes in bfloat16 by itself where the processor has it, 3e-3 away from float32.
+_F32 = '{"ov_config": {"INFERENCE_PRECISION_HINT": "f32"}}'
+_ONNX, _OPENVINO = 'backend="onnx"', f'backend="openvino", model_kwargs={_F32}'
+
+
+def _graphs(onnx: str = _ONNX, openvino: str = _OPENVINO) -> dict[str, Reads]:
+    """Return how a tool reads graphs that hands folders to sentence-transformers, with optimum beside it."""
+    return {"onnx": Reads(onnx), "openvino": Reads(openvino)}
 
 
 CONSUMERS: dict[str, Consumer] = {
     "sentence-transformers": Consumer(
         "sentence-transformers",
         "https://sbert.net/docs/sentence_transformer/usage/efficiency.html",
-        _through_stock('backend="{backend}"'),
+        {**_MODULES, **_graphs()},
         prompts="encode_query, encode_document",
     ),
     "langchain": Consumer(
         "LangChain",
         "https://github.com/langchain-ai/langchain/blob/master/libs/partners/huggingface/langchain_huggingface/"
         "embeddings/huggingface.py",
-        _through_stock('model_kwargs={{"backend": "{backend}"}}'),
+        {
+            **_MODULES,
+            **_graphs(
+                'model_kwargs={"backend": "onnx"}', f'model_kwargs={{"backend": "openvino", "model_kwargs": {_F32}}}'
+            ),
+        },
         prompts='encode_kwargs={"prompt_name": "document"}, query_encode_kwargs={"prompt_name": "query"}',
     ),
     "llama-index": Consumer(
         "LlamaIndex",
         "https://github.com/run-llama/llama_index/blob/main/llama-index-integrations/embeddings/"
         "llama-index-embeddings-huggingface/llama_index/embeddings/huggingface/base.py",
-        _through_stock('backend="{backend}"'),
+        {**_NETWORKS, **_graphs()},
         prompts="query_instruction=..., text_instruction=...",
+        instead="a student with a network: it wants a limit of tokens, which a table has not",
     ),
     "haystack": Consumer(
         "Haystack",
         "https://github.com/deepset-ai/haystack/blob/main/haystack/components/embedders/"
         "sentence_transformers_text_embedder.py",
-        _through_stock('backend="{backend}"'),
+        {**_MODULES, **_graphs()},
         prompts="prefix=... of the text embedder and the document embedder",
     ),
     "bertopic": Consumer(
         "BERTopic",
         "https://github.com/MaartenGr/BERTopic/blob/master/bertopic/backend/_sentencetransformers.py",
-        _through_stock('embedding_model=SentenceTransformer(folder, backend="{backend}")'),
+        {**_MODULES, **_graphs(*(f"embedding_model=SentenceTransformer(folder, {how})" for how in (_ONNX, _OPENVINO)))},
     ),
     "txtai": Consumer(
         "txtai",

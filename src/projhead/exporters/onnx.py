@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,12 @@ from projhead.vectors import Vectors
 Quantization = Literal["float32", "float16", "int8", "int8_static", "int8_dynamic", "int8_weights", "int4_weights"]
 
 
+#: Under which names transformers.js looks for quantized graphs, in browsers by itself.
+_ALSO = {"float16": "fp16", "int4_weights": "q4"} | dict.fromkeys(
+    ("int8", "int8_static", "int8_dynamic", "int8_weights"), "quantized"
+)
+
+
 class _Written(Unrecorded, OnnxEncoder):
     """Runs the files before they have a record."""
 
@@ -37,6 +44,8 @@ class Onnx:
     int64 and free in both axes; the output is ``sentence_embedding`` (b, k) float32, of unit length. The second output,
     ``last_hidden_state`` (b, t, k), has that row at every token: tools that pool by themselves, such as stock
     ``SentenceTransformer(folder, backend="onnx")`` and transformers.js, get the same rows.
+    A quantized graph is there a second time, under the name that transformers.js looks for, such as
+    ``model_quantized.onnx``: one file of two names where the disk has such.
     ``tokenizer.json`` cuts and pads as the student does; the prompts of queries, documents and other texts are in the
     model's metadata. Of a student with a network for queries and another for documents there are two such folders,
     ``query`` and ``document``.
@@ -119,8 +128,18 @@ rows = session.run(["sentence_embedding"], feed)[0]
         path = folder / "onnx" / "model.onnx"  # where sentence-transformers and transformers.js look
         path.parent.mkdir()
         network.write(path, self.most_bytes)
+        if self.quantization in _ALSO:
+            _also_as(path, path.with_name(f"model_{_ALSO[self.quantization]}.onnx"))
         if asks_for_side(subject):
             self.usage = usage_with_side(self.usage)
         elif not isinstance(subject[0], StaticEmbedding):  # no stock tool runs the graph of either
             write_graph_layout(subject, folder)
         return _Written(str(folder))
+
+
+def _also_as(path: Path, name: Path) -> None:
+    """Give a file a second name, or a copy where the disk has no links."""
+    try:
+        name.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, name)

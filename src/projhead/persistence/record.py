@@ -65,8 +65,8 @@ class Record:
 
     @property
     def bytes(self) -> int:
-        """Bytes of all files together."""
-        return sum(mark["bytes"] for mark in self.files.values())
+        """Bytes of all files together; what is there under two names counts once."""
+        return sum({mark["sha256"]: mark["bytes"] for mark in self.files.values()}.values())
 
     @property
     def sha256(self) -> str:
