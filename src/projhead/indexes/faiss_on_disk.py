@@ -31,8 +31,8 @@ from projhead.protocols import Engine, Rows
 from projhead.settings.ranges import Count
 from projhead.vectors import Vectors, unit_rows
 
-#: Rows that are put into lists at once; as many as there are lists, where those are more.
-_PART = 65_536
+#: Rows that are put into lists at once, and for each list, where that is more.
+_PART, _PART_PER_LIST = 65_536, 4
 #: Bytes of what is known in memory of a list: its size, its room and where it lies.
 _ENTRY = 24
 _LISTS = "lists.ivfdata"
@@ -153,10 +153,10 @@ def write_part(part: Part, *, trained: Any, folder: Path) -> tuple[Path, int]:
     for block in part.blocks:
         index.add_with_ids(unit_rows(block, "rows", first), np.arange(first, first + len(block)))
         first += len(block)
-    file = folder / f"part-{part.number:05d}.faiss"
-    with atomic_file(file) as temporary:
-        write_faiss(index, temporary)
-    return file, len(part)
+    path = folder / f"part-{part.number:05d}.lists"
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        faiss.write_InvertedLists(inmost(index).invlists, faiss.PyCallbackIOWriter(file.write))
+    return path, len(part)
 
 
 def _parts(rows: Rows, n: int) -> Iterator[Part]:
@@ -175,7 +175,7 @@ def _parts(rows: Rows, n: int) -> Iterator[Part]:
 def _write_lists(trained: Any, rows: Rows, engine: Engine, folder: Path) -> None:
     """Write an index with the lists of all rows into a folder."""
     (apart := folder / "parts").mkdir()
-    parts, files = _parts(rows, max(_PART, inmost(trained).nlist)), []
+    parts, files = _parts(rows, max(_PART, _PART_PER_LIST * inmost(trained).nlist)), []
     with progress(len(rows), "index", shown=sys.stderr.isatty(), unit="row") as bar:
         for file, n in engine.map(partial(write_part, trained=trained, folder=apart), parts):
             files.append(file)
@@ -187,16 +187,15 @@ def _write_lists(trained: Any, rows: Rows, engine: Engine, folder: Path) -> None
 def _merge(trained: Any, files: Sequence[Path], folder: Path) -> None:
     """Write the lists of parts, one after the other, as one index.
 
-    As `faiss.contrib.ondisk.merge_ondisk` does it, which keeps the parts' files open as long as the process lives, and
-    whose `shift_ids` gives wrong ids where parts differ in size (FAISS 1.15): here parts know their rows' own.
+    As `faiss.contrib.ondisk.merge_ondisk` does it, which reads the quantizers with every part, keeps the files open as
+    long as the process lives, and whose `shift_ids` gives wrong ids where parts differ in size (FAISS 1.15).
     """
     if (free := shutil.disk_usage(folder).free) < (size := sum(file.stat().st_size for file in files)):
         # what does not fit into a memory-mapped file ends the process, and says nothing
         raise OSError(errno.ENOSPC, f"expected room for {size:,} bytes, got {free:,}", str(folder))
-    parts = [read_faiss(file, faiss.IO_FLAG_MMAP) for file in files]
-    pointers = faiss.InvertedListsPtrVector()
+    parts, pointers = list(map(_mapped, files)), faiss.InvertedListsPtrVector()
     for part in parts:
-        pointers.push_back(inmost(part).invlists)
+        pointers.push_back(part.invlists)
     index = faiss.clone_index(trained)
     lists = inmost(index)
     merged = faiss.OnDiskInvertedLists(lists.nlist, lists.code_size, str(folder / _LISTS))
@@ -205,6 +204,15 @@ def _merge(trained: Any, files: Sequence[Path], folder: Path) -> None:
     lists.replace_invlists(merged, True)
     merged.this.disown()
     _write_named(index, folder)
+
+
+def _mapped(file: Path) -> Any:
+    """Return an index, else empty, of the lists in a file, memory-mapped as long as it is there."""
+    lists = faiss.read_InvertedLists(faiss.FileIOReader(str(file)), faiss.IO_FLAG_MMAP)
+    items, kind = lists.code_size, faiss.ScalarQuantizer.QT_8bit  # whose codes are as many bytes as dimensions
+    holder = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(items), items, lists.nlist, kind)
+    holder.replace_invlists(lists, True)
+    return holder
 
 
 def _write_named(index: Any, folder: Path) -> None:
