@@ -101,6 +101,7 @@ class Evaluate(_Loading):
     task: Node
     codecs: Node
     calibration: Node | None = None
+    engine: Node | None = None
     artifact: Names
     exported: Names
     sizes: Sequence[Count]
