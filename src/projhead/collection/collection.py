@@ -18,6 +18,7 @@ from projhead.encoders.lifted import asking
 from projhead.encoders.load import encoder_of
 from projhead.encoders.reduced import Reduced
 from projhead.indexes.base import BaseIndex, load_index
+from projhead.persistence.files import expect_local
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.registry import build
 from projhead.protocols import Encoder, Engine
@@ -81,6 +82,8 @@ class Collection:
         out : path, optional
             Write it to this folder; `save` does so later.
         """
+        if out is not None:
+            expect_local(out)  # before the work
         made = _index_named(index) if isinstance(index, str) else index
         made = made if codec is None else made.coded(codec)
         made = made if engine is None else made.built_by(engine)
@@ -110,9 +113,7 @@ class Collection:
         told = index.metadata.get("stores")
         if not told:
             raise ValueError(f"{path} does not say which stores it is of: 'projhead index' writes one that does")
-        places = (
-            [place_of(Path(path), one["path"]) for one in told] if stores is None else [Path(one) for one in stores]
-        )
+        places = [place_of(Path(path), one["path"]) for one in told] if stores is None else list(stores)
         if len(places) != len(told):
             raise ValueError(f"stores: expected {len(told)}, those of the index {path}, got {len(places)}")
         held = [opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]

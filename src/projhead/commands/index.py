@@ -10,15 +10,17 @@ from omegaconf import DictConfig
 
 from projhead.collection import Collection
 from projhead.collection.questions import ids_of
-from projhead.evaluation.measurements import paths_of
+from projhead.evaluation.measurements import names_of
+from projhead.persistence.files import expect_local
 from projhead.store.store import EmbeddingStore
 
 
 def run(cfg: DictConfig) -> int:
     """Build an index, or change the one at `out`; return the number of rows in it."""
+    expect_local(cfg.out)
     path, started = Path(cfg.out), time.perf_counter()
     changes = cfg.add is not None or cfg.delete is not None
-    stores = None if cfg.store is None else paths_of(cfg.store)
+    stores = None if cfg.store is None else names_of(cfg.store)
     if changes and not path.is_dir():
         raise ValueError(f"out: expected the index to change, got {path}, which is not there; give out=INDEX")
     if changes:

@@ -14,6 +14,7 @@ from projhead.codecs.base import BaseCodec
 from projhead.data import Footprint
 from projhead.indexes.ids import Ids, Places
 from projhead.indexes.rows import rows_of, unit_blocks
+from projhead.persistence.files import expect_local
 from projhead.persistence.folder import read_switched, write_switched
 from projhead.persistence.names import current, name_of, trusting
 from projhead.persistence.record import Record
@@ -222,6 +223,7 @@ class BaseIndex(ABC):
             If nothing was built, the folder holds something else, or another process wrote this index after it was
             loaded.
         """
+        expect_local(path)
         record = {"index": spec_of(self), "dimension": self._built(), "n_places": self.ids.n_places}
         record["metadata"] = self.metadata
         folder = Path(path).resolve()

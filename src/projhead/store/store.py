@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
+from projhead.corpora.remote import is_remote
 from projhead.data import Document
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.names import trusting
@@ -21,6 +22,7 @@ from projhead.protocols import Encoder
 from projhead.store.arrow import FormName, reader
 from projhead.store.codec import open_codec
 from projhead.store.manifest import Manifest
+from projhead.store.remote import fetched
 from projhead.store.rows import DECODED, StoredRows
 from projhead.store.shard import read_shard
 from projhead.store.side import Side, side_of
@@ -41,9 +43,12 @@ class EmbeddingStore:
         What wrote the codes; None where rows are floats.
     encoder : Encoder or None
         What made the rows, where it is at hand.
+    url : str or None
+        Where `folder` was copied from.
     """
 
     encoder: Encoder | None = None
+    url: str | None = None
 
     def __init__(self, folder: Path, manifest: Manifest, table: pa.Table, codec: BaseCodec | None) -> None:
         self.folder, self.manifest, self.table, self.codec = folder, manifest, table, codec
@@ -55,6 +60,7 @@ class EmbeddingStore:
         Parameters
         ----------
         path : path
+            Or a URL such as ``s3://bucket/docs``, which fsspec reads: the store is copied into the user's cache, once.
         verify : bool, optional
             Compare every shard's sha256 with the manifest's; where not given, of stores up to 1 GB. Sizes are
             always compared.
@@ -68,7 +74,8 @@ class EmbeddingStore:
         ValueError
             If it is unfinished, damaged, or of another version.
         """
-        folder = Path(path)
+        url = str(path) if is_remote(str(path)) else None
+        folder = Path(path) if url is None else fetched(url)
         manifest = Manifest.read(folder)
         if not manifest.complete:
             raise ValueError(
@@ -79,7 +86,9 @@ class EmbeddingStore:
         tables = [read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
         with trusting(trusted):
             codec = open_codec(folder, manifest)
-        return cls(folder, manifest, pa.concat_tables(tables), codec)
+        store = cls(folder, manifest, pa.concat_tables(tables), codec)
+        store.url = url
+        return store
 
     def by(self, encoder: Encoder) -> Self:
         """Remember the encoder that made the rows, so that it is not built again; return the store."""
