@@ -109,10 +109,13 @@ class Collection(NamedTuple):
     def scores(self, reducer: Reducer | None = None) -> list[Scores]:
         """Return the nDCG@10 of every query of every set among all documents, reduced or at full width."""
         reduce = unit_rows if reducer is None else reducer.transform
-        documents = reduce(self.documents)
+        return self.scores_of(reduce(self.documents), {name: reduce(asked) for name, asked in self.queries.items()})
+
+    def scores_of(self, documents: Vectors, queries: dict[str, Vectors] | None = None) -> list[Scores]:
+        """Return the nDCG@10 of every query of every set among documents (n, k) as they are left."""
         return [
-            Scores(f"retrieval/{name}", "ndcg@10", _ndcg(reduce(asked), documents, self.relevant[name]))
-            for name, asked in self.queries.items()
+            Scores(f"retrieval/{name}", "ndcg@10", _ndcg(asked, documents, self.relevant[name]))
+            for name, asked in (queries or self.queries).items()
         ]
 
 

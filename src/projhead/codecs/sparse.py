@@ -69,7 +69,8 @@ class Sparse(BaseCodec):
         halves = np.clip(values, -largest, largest).astype(np.float16)
         return np.concatenate([places.astype(np.uint16), halves.view(np.uint16)], axis=1)
 
-    def _matrix(self, codes: NDArray[Any]) -> Any:
+    def matrix(self, codes: NDArray[Any]) -> Any:
+        """Return what codes (n, items) say as a scipy.sparse.csr_array (n, d), float32."""
         kept = self.n_bytes // 4
         values = np.ascontiguousarray(codes[:, kept:]).view(np.float16).astype(np.float32)
         starts = np.arange(0, values.size + 1, kept)
@@ -78,12 +79,12 @@ class Sparse(BaseCodec):
         )
 
     def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
-        rows: NDArray[Any] = self._matrix(codes).toarray()
+        rows: NDArray[Any] = self.matrix(codes).toarray()
         return rows
 
     def similarities(self, queries: Vectors, codes: NDArray[Any]) -> Vectors:
         """Return the inner products (q, n), float32, of unit queries (q, d) with the codes' rows made unit length."""
-        matrix = self._matrix(codes)
+        matrix = self.matrix(codes)
         lengths = np.sqrt(matrix.multiply(matrix).sum(axis=1))
         scores: Vectors = np.ascontiguousarray((matrix @ queries.T).T / np.where(lengths > 0, lengths, 1))
         return scores
