@@ -1,14 +1,14 @@
 """Sparse codes that are trained, beside codes of as many bytes, on retrieval sets as one corpus.
 
-    python scripts/bytes/sparse_codes.py VECTORS SET... [--encoder minilm] [--bytes 32 64] [--seeds 0 1 2] [--atoms 2048]
+    python scripts/bytes/sparse_codes.py VECTORS SET... [--encoder minilm] [--bytes 32 64] [--seeds 0 1 2]
 
 A code names the atoms of largest weight of a dictionary and those weights, as `codec=sparse` stores them: two bytes for
 the place of each, two for its value. Encoder and dictionary are learned from documents and sentences of them (Wen et
 al., "Beyond Matryoshka: revisiting sparse coding for adaptive representation", 2025, keep the largest activations of an
 autoencoder; the cosine to the given row and the divergence of its neighbors are what is made small here), for each
-number of bytes anew. Beside them bits after a rotation and plain product quantizers of the full width. Queries are float32,
-and meet what codes say. SET and VECTORS are as in
-``scripts/quality/retrieval.py``. Appends rows to docs/results/sparse_codes.jsonl.
+number of bytes anew. Beside them bits after a rotation and plain product quantizers of the full width. Queries are
+float32, and meet what codes say. SET and VECTORS are as in ``scripts/quality/retrieval.py``. Appends rows to
+docs/results/sparse_codes.jsonl.
 
 References: https://arxiv.org/abs/2503.01776
 """
