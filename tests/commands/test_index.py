@@ -89,6 +89,10 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
         (("delete=[doc text 1]", "store=[a,b]"), r"stores: expected 1, those of the index .*, got 2"),
         (("store=[a,b]",), "expected one store to build an index over, got 2"),
         ((build[0], "codec=int8"), r"stores rows in its own way, got codec=int8: leave the codec out"),
+        (
+            (build[0], "engine=serial"),
+            r"FaissIndex is built in one process: leave the engine out, or take faiss_on_disk",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             run("index", f"out={path}", *overrides)
@@ -100,6 +104,15 @@ def test_what_does_not_belong_is_refused_and_the_index_stays(stores: Path, rows:
     (stores / "one" / "manifest.json").unlink()
     with pytest.raises(FileNotFoundError, match="no store in"):
         Collection.open(path)
+
+
+def test_lists_in_a_file_are_made_by_an_engine(stores: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    kind = ("index=faiss_on_disk", "index.factory='IVF8,Flat'", "index.nprobe=8", "engine=serial")
+    assert run("index", f"store={stores / 'one'}", f"out={stores / 'index'}", *kind) == 400
+    assert run("search", f"index={stores / 'index'}", f"query='{TEXTS[7]}'", "json=true") == pytest.approx(1, abs=1e-5)
+    told = capfd.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told[:2]] == ["400", "ask"]  # nothing of FAISS's own
+    assert json.loads(told[2])["hits"][0]["text"] == TEXTS[7]
 
 
 def test_search_writes_nothing_and_finds_a_store_elsewhere(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:

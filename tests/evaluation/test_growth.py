@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.engines.elsewhere import Elsewhere
 
 from projhead.corpora.split import order_of
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
+from projhead.evaluation.block_search import merged
 from projhead.evaluation.compare import compare
-from projhead.evaluation.growth import Growth, merged
+from projhead.evaluation.growth import Growth, growth_of
 from projhead.reducers.pca import PCA
 from projhead.reducers.random_projection import RandomProjection
 from projhead.store.embed import embed
@@ -43,6 +45,10 @@ def test_every_size_is_measured_as_a_corpus_of_its_own_would_be(
     heads = [PCA(8).fit(train), RandomProjection(8, random_state=0).fit(train)]
     task = Retrieval(str(_set(tmp_path / "small", documents, queries)), top_k=[5, 30])
     found = compare(heads, [task], teacher=teacher, growth=Growth(store, SIZES)).rows
+    elsewhere = compare(heads, [task], teacher=teacher, growth=Growth(store, SIZES, engine=Elsewhere())).rows
+    assert [(row.task, row.reducer, row.value) for row in elsewhere] == [
+        (row.task, row.reducer, row.value) for row in found
+    ]
     ordered = sorted(others, key=order_of)
     for size in SIZES:
         alone = Retrieval(str(_set(tmp_path / f"s{size}", documents + ordered[: size - 35], queries)), top_k=[5, 30])
@@ -65,6 +71,8 @@ def test_what_cannot_be_measured_is_told(teacher: SentenceTransformerEncoder, fe
     ):
         with pytest.raises(ValueError, match=message):
             compare([PCA(8).fit(teacher.encode(texts))], [task], teacher=teacher, growth=Growth(store, sizes))
+    with pytest.raises(ValueError, match=r"others=<store> together, with or without an engine, got sizes=\[\]"):
+        growth_of(None, [], engine=Elsewhere())
     bare = embed(teacher, texts[35:100], out=tmp_path / "bare", keep_texts=False, show_progress=False)
     with pytest.raises(ValueError, match="holds no texts, which decide their order"):
         Growth(bare, [50])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engines.elsewhere import Elsewhere
 
 from projhead.codecs.integer import Integer
 from projhead.data import Document
@@ -19,19 +19,6 @@ from projhead.store.manifest import Manifest
 from projhead.store.write import write_store
 
 Draw = Callable[[int, int, int], list[str]]
-
-
-class Elsewhere:
-    """Take some items ahead and do the last first, each with what pickle brings of function and item."""
-
-    def map(self, function: Any, items: Iterable[Any]) -> Iterator[Any]:
-        ahead = list(items)
-        done = {number: _crossed(_crossed(function)(_crossed(ahead[number]))) for number in reversed(range(len(ahead)))}
-        yield from (done[number] for number in range(len(ahead)))
-
-
-def _crossed(value: Any) -> Any:
-    return pickle.loads(pickle.dumps(value))  # noqa: S301
 
 
 def _files(folder: Path) -> dict[str, bytes]:

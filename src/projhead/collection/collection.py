@@ -18,9 +18,10 @@ from projhead.encoders.lifted import asking
 from projhead.encoders.load import encoder_of
 from projhead.encoders.reduced import Reduced
 from projhead.indexes.base import BaseIndex, load_index
+from projhead.persistence.files import expect_local
 from projhead.persistence.identity import EncoderIdentity, expect_same
 from projhead.persistence.registry import build
-from projhead.protocols import Encoder
+from projhead.protocols import Encoder, Engine
 from projhead.settings.options import option, options_of
 from projhead.store.store import EmbeddingStore
 from projhead.vectors.as_rows import as_rows
@@ -63,6 +64,7 @@ class Collection:
         index: str | BaseIndex = "Flat",
         *,
         codec: BaseCodec | None = None,
+        engine: Engine | None = None,
         out: str | Path | None = None,
     ) -> Self:
         """Index the rows of a store.
@@ -75,11 +77,16 @@ class Collection:
             index of `projhead.indexes`.
         codec : BaseCodec, optional
             How the index stores rows, where that is to be chosen.
+        engine : Engine, optional
+            What builds it, where this kind can be built elsewhere than here (`FaissOnDiskIndex`).
         out : path, optional
             Write it to this folder; `save` does so later.
         """
+        if out is not None:
+            expect_local(out)  # before the work
         made = _index_named(index) if isinstance(index, str) else index
         made = made if codec is None else made.coded(codec)
+        made = made if engine is None else made.built_by(engine)
         collection = cls(made.build(store), [store])
         if out is not None:
             collection.save(out)
@@ -106,9 +113,7 @@ class Collection:
         told = index.metadata.get("stores")
         if not told:
             raise ValueError(f"{path} does not say which stores it is of: 'projhead index' writes one that does")
-        places = (
-            [place_of(Path(path), one["path"]) for one in told] if stores is None else [Path(one) for one in stores]
-        )
+        places = [place_of(Path(path), one["path"]) for one in told] if stores is None else list(stores)
         if len(places) != len(told):
             raise ValueError(f"stores: expected {len(told)}, those of the index {path}, got {len(places)}")
         held = [opened(Path(path), place, one, trusted) for place, one in zip(places, told, strict=True)]
@@ -139,7 +144,7 @@ class Collection:
     @property
     def ids(self) -> list[str]:
         """Ids of the documents in the index, in order of their rows."""
-        names: list[str] = self.documents.ids[self._held()].tolist()
+        names: list[str] = self.documents.ids.take(self._held()).to_pylist()
         return names
 
     def add(self, store: EmbeddingStore) -> Self:
@@ -157,7 +162,7 @@ class Collection:
                 f"{store.folder} holds side {store.manifest.side} of {other.name}, the index side "
                 f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
             )
-        twice = set(self.ids) & set(store.ids)
+        twice = self.documents.ids.take(self.documents.shared(store.table["id"], self._held())).to_pylist()
         if twice:
             raise ValueError(
                 f"{store.folder}: document {min(twice)!r} is in the index already ({len(twice):,} such): "

@@ -7,21 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from projhead.corpora.remote import is_remote
 from projhead.store.store import EmbeddingStore
 
 
 def told_of(store: EmbeddingStore, index: Path) -> dict[str, Any]:
-    """Describe a store by its place from the index's folder, so that both can be moved together."""
-    place = os.path.relpath(store.folder.resolve(), index.resolve())
-    return {"path": Path(place).as_posix(), "corpus": store.manifest.corpus, "rows": len(store)}
+    """Describe a store by its URL, or by its place from the index's folder, so that both can be moved together."""
+    place = store.url or Path(os.path.relpath(store.folder.resolve(), index.resolve())).as_posix()
+    return {"path": place, "corpus": store.manifest.corpus, "rows": len(store)}
 
 
-def place_of(index: Path, told: str) -> Path:
-    """Return the folder of a store that an index tells of."""
+def place_of(index: Path, told: str) -> str | Path:
+    """Return the folder, or the URL, of a store that an index tells of."""
+    if is_remote(told):
+        return told
     return Path(told) if Path(told).is_absolute() else Path(os.path.normpath(index.resolve() / told))
 
 
-def opened(index: Path, place: Path, told: dict[str, Any], trusted: Sequence[str]) -> EmbeddingStore:
+def opened(index: Path, place: str | Path, told: dict[str, Any], trusted: Sequence[str]) -> EmbeddingStore:
     """Open a store of an index.
 
     Raises

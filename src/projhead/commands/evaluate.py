@@ -30,7 +30,7 @@ def run(cfg: DictConfig) -> float:
         codecs=list(instantiate(cfg.codecs).values()),
         calibration=None if corpus is None else Calibration.of(corpus),
         stores=cfg.paths.stores,
-        growth=growth_of(cfg.others, list(cfg.sizes), show_progress=True),
+        growth=growth_of(cfg.others, list(cfg.sizes), engine=instantiate(cfg.get("engine")), show_progress=True),
         show_progress=True,
     )
     found.save(folder / "results.jsonl")

@@ -101,6 +101,7 @@ class Evaluate(_Loading):
     task: Node
     codecs: Node
     calibration: Node | None = None
+    engine: Node | None = None
     artifact: Names
     exported: Names
     sizes: Sequence[Count]
@@ -147,6 +148,7 @@ class Index(_Loading):
 
     index: Node
     codec: Node | None = None
+    engine: Node | None = None
     store: Names | None
     add: str | None
     delete: Names | None

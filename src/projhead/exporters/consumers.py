@@ -141,7 +141,7 @@ CONSUMERS: dict[str, Consumer] = {
         "infinity",
         "https://github.com/michaelfeil/infinity/blob/main/libs/infinity_emb/infinity_emb/transformer/embedder/optimum.py",
         {"modules": Reads("--engine torch --no-bettertransformer")},
-        instead="export=sentence_transformers: beside optimum 2 its engine for ONNX seeks a whole path among file names",
+        instead="export=sentence_transformers: with optimum 2 its engine for ONNX seeks a whole path among file names",
     ),
     "tei": Consumer(
         "text-embeddings-inference",

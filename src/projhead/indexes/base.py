@@ -14,11 +14,12 @@ from projhead.codecs.base import BaseCodec
 from projhead.data import Footprint
 from projhead.indexes.ids import Ids, Places
 from projhead.indexes.rows import rows_of, unit_blocks
+from projhead.persistence.files import expect_local
 from projhead.persistence.folder import read_switched, write_switched
 from projhead.persistence.names import current, name_of, trusting
 from projhead.persistence.record import Record
 from projhead.persistence.registry import Described, build, parameters_of, spec_of
-from projhead.protocols import Rows
+from projhead.protocols import Engine, Rows
 from projhead.vectors import Vectors, unit_rows
 
 _KEYS = {"index", "dimension", "n_places"}
@@ -57,6 +58,16 @@ class BaseIndex(ABC):
             f"{type(self).__name__} stores rows in its own way, got codec={codec.name}: leave the codec out, "
             "or choose index=exact or index=rescore"
         )
+
+    def built_by(self, engine: Engine) -> Self:
+        """Return this index, not built yet, with an engine to do the work.
+
+        Raises
+        ------
+        ValueError
+            If this kind is built in one process.
+        """
+        raise ValueError(f"{type(self).__name__} is built in one process: leave the engine out, or take faiss_on_disk")
 
     @abstractmethod
     def _build(self, rows: Rows) -> None: ...
@@ -212,17 +223,12 @@ class BaseIndex(ABC):
             If nothing was built, the folder holds something else, or another process wrote this index after it was
             loaded.
         """
+        expect_local(path)
         record = {"index": spec_of(self), "dimension": self._built(), "n_places": self.ids.n_places}
+        record["metadata"] = self.metadata
         folder = Path(path).resolve()
         after = self._loaded[1] if self._loaded and self._loaded[0] == folder else None
-        digest = write_switched(
-            folder,
-            "index",
-            {**record, "metadata": self.metadata},
-            self._write_all,
-            after=after,
-            replaced=self._replaced,
-        )
+        digest = write_switched(folder, "index", record, self._write_all, after=after, replaced=self._replaced)
         self._loaded = (folder, digest)
 
     def _write_all(self, folder: Path) -> None:
@@ -249,18 +255,16 @@ class BaseIndex(ABC):
         if unknown := next(_described(self), ""):
             raise ValueError(f"{path}: {unknown}: expected a setting of the index, got something else; build it again")
         self.ids = Ids.read(folder, record.body["n_places"])
-        self.dimension, self.metadata = record.body["dimension"], _metadata(record, path)
+        self.dimension = record.body["dimension"]
+        metadata = record.body.get("metadata", record.body.get("about"))  # as older versions call it
+        if not isinstance(metadata, dict):
+            raise ValueError(
+                f"{path}: metadata: expected what the rows are, got {metadata!r:.80}; build the index again"
+            )
+        self.metadata = metadata
         self._read(folder)
         self._loaded = (path, record.sha256)
         return self
-
-
-def _metadata(record: Record, path: Path) -> dict[str, Any]:
-    """Return what a record says of the rows; older versions call it otherwise."""
-    metadata = record.body.get("metadata", record.body.get("about"))
-    if not isinstance(metadata, dict):
-        raise ValueError(f"{path}: metadata: expected what the rows are, got {metadata!r:.80}; build the index again")
-    return metadata
 
 
 def _described(index: BaseIndex) -> Iterator[str]:
@@ -272,12 +276,14 @@ def _described(index: BaseIndex) -> Iterator[str]:
             yield from _described(value)
 
 
-def load_index(path: str | Path, *, trusted: Sequence[str] = ()) -> BaseIndex:
+def load_index(path: str | Path, *, verify: bool | None = None, trusted: Sequence[str] = ()) -> BaseIndex:
     """Load an index of any kind, with the settings that it was built with.
 
     Parameters
     ----------
     path : path
+    verify : bool, optional
+        Compare every file's sha256 with the record's; where not given, of indexes of up to 1 GB.
     trusted : sequence of str
         Packages of the user's own whose classes the record may name: their code is run.
 
@@ -286,7 +292,7 @@ def load_index(path: str | Path, *, trusted: Sequence[str] = ()) -> BaseIndex:
     FileNotFoundError, ValueError
         If there is none; if it is damaged, or names a class that is no index, neither projhead's nor `trusted`.
     """
-    record, folder = read_switched(Path(path), "index", _KEYS)
+    record, folder = read_switched(Path(path), "index", _KEYS, verify=verify)
     with trusting(trusted):
         index = build(record.body["index"], "index")
         if not isinstance(index, BaseIndex):

@@ -21,7 +21,7 @@ from projhead.vectors import Vectors
 
 #: Rows trained on, at most, and for each list of an IVF index, where that is more.
 _TRAIN, _TRAIN_PER_LIST = 262_144, 64
-_FILE = "index.faiss"
+FILE = "index.faiss"
 _PACKED = (faiss.IndexFastScan, faiss.IndexIVFFastScan)
 #: What holds another index, and under which name.
 _WITHIN = ("index", "base_index", "refine_index", "storage", "quantizer")
@@ -62,10 +62,7 @@ class FaissIndex(BaseIndex):
     @property
     def compacts(self) -> bool:  # type: ignore[override]
         """Whether rows after a deleted one take its place: in lists they do not."""
-        index = faiss.downcast_index(self.index)
-        while isinstance(index, faiss.IndexPreTransform):
-            index = faiss.downcast_index(index.index)
-        return not isinstance(index, faiss.IndexIVF)
+        return not isinstance(inmost(self.index), faiss.IndexIVF)
 
     def _made(self, dimension: int) -> Any:
         """Return the index, empty."""
@@ -79,7 +76,8 @@ class FaissIndex(BaseIndex):
         return index
 
     @matrix_products()
-    def _build(self, rows: Rows) -> None:
+    def _trained(self, rows: Rows) -> Any:
+        """Return the index, empty, trained on some of the rows."""
         index = self._made(rows.dimension)
         lists = faiss.try_extract_index_ivf(index)
         for one in _within(index):
@@ -89,10 +87,15 @@ class FaissIndex(BaseIndex):
         try:
             if not index.is_trained:
                 index.train(sample(rows, max(_TRAIN, _TRAIN_PER_LIST * lists.nlist if lists else 0)))
-            for block in unit_blocks(rows):
-                index.add(block)
         except RuntimeError as error:
             raise ValueError(f"FAISS cannot build {self.factory!r} on {len(rows):,} rows: {_reason(error)}") from None
+        return index
+
+    @matrix_products()
+    def _build(self, rows: Rows) -> None:
+        index = self._trained(rows)
+        for block in unit_blocks(rows):
+            index.add(block)
         self.index = self._tuned(index)
 
     def _tuned(self, index: Any) -> Any:
@@ -142,15 +145,10 @@ class FaissIndex(BaseIndex):
         raise ValueError(f"{self.factory!r} cannot look among some rows only: choose a Flat, SQ or IVF index, or exact")
 
     def _write(self, folder: Path) -> None:
-        write_faiss(self.index, folder / _FILE)
+        write_faiss(self.index, folder / FILE)
 
     def _read(self, folder: Path) -> None:
-        try:
-            index = faiss.read_index(str(folder / _FILE))
-        except RuntimeError as error:
-            raise ValueError(f"{folder / _FILE} is not a FAISS index: {_reason(error)}") from None
-        _check(index, str(folder / _FILE))
-        self.index = self._tuned(index)
+        self.index = self._tuned(read_faiss(folder / FILE))
 
     def _nbytes(self) -> int:
         return measured(self.index)
@@ -189,6 +187,30 @@ class TrainedFaissIndex(FaissIndex):
                 f"trained: {index.is_trained}, rows: {index.ntotal}; name what export=faiss_codes wrote"
             )
         return index
+
+
+def read_faiss(file: Path, flags: int = 0) -> Any:
+    """Read an index.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or compares otherwise than by the inner product.
+    """
+    try:
+        index = faiss.read_index(str(file), flags)
+    except RuntimeError as error:
+        raise ValueError(f"{file} is not a FAISS index: {_reason(error)}") from None
+    _check(index, str(file))
+    return index
+
+
+def inmost(index: Any) -> Any:
+    """Return what holds the rows of an index, behind transforms of them, as its own class."""
+    index = faiss.downcast_index(index)
+    while isinstance(index, faiss.IndexPreTransform):
+        index = faiss.downcast_index(index.index)
+    return index
 
 
 def _within(index: Any) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from projhead.indexes.base import BaseIndex
 from projhead.indexes.codes import codec_for, codes_of, read_codes
 from projhead.indexes.ids import Ids, Places
 from projhead.persistence.files import write_array
-from projhead.protocols import Rows
+from projhead.protocols import Engine, Rows
 from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
@@ -71,6 +71,11 @@ class RescoreIndex(BaseIndex):
     def coded(self, codec: BaseCodec) -> Self:
         """Return this index with rows stored by a codec."""
         self.codec = codec
+        return self
+
+    def built_by(self, engine: Engine) -> Self:
+        """Return this index with its first stage built by an engine."""
+        self.first = self.first.built_by(engine)
         return self
 
     def _build(self, rows: Rows) -> None:

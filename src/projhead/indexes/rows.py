@@ -67,4 +67,7 @@ def block_rows(dimension: int) -> int:
 def sample(rows: Rows, n: int) -> Vectors:
     """Return at most `n` unit rows, chosen at random, always the same, in order."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:n])
-    return unit_rows(rows.take(chosen), "rows")
+    unit, size = np.empty((len(chosen), rows.dimension), np.float32), block_rows(rows.dimension)
+    for start in range(0, len(chosen), size):
+        unit[start : start + size] = unit_rows(rows.take(chosen[start : start + size]), "rows", start)
+    return unit

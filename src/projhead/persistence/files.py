@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -104,6 +105,21 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
+def expect_local(path: str | Path) -> None:
+    """Refuse a URL where files are written: object storage has no names that change in one step.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+        raise ValueError(
+            f"{path}: expected a folder to write to, got a URL: write to a folder, and copy it when it is finished "
+            "(aws s3 sync, gcloud storage rsync); stores are read from URLs"
+        )
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it takes the place of `path`, else nothing is left.
@@ -111,6 +127,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     At every moment `path` is the old folder or the new: where the system cannot exchange two names in one step, the old
     one is found again by `recover`.
     """
+    expect_local(path)
     path = Path(os.path.abspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
@@ -147,6 +164,7 @@ def _take_place(new: Path, path: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder alone, made where it is missing; where nothing was written into it, it goes again."""
+    expect_local(folder)
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

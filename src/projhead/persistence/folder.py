@@ -19,7 +19,7 @@ from typing import Any
 
 from projhead.persistence.files import atomic_folder, fsync, locked
 from projhead.persistence.leftovers import leftover, remove
-from projhead.persistence.record import Record, file_name, holds, read_record
+from projhead.persistence.record import VERIFIED_BYTES, Record, file_name, holds, read_record
 
 _DATA = r"data-\d{5,}"
 
@@ -109,8 +109,10 @@ def write_switched(
     return record.sha256
 
 
-def read_switched(path: Path, kind: str, keys: set[str]) -> tuple[Record, Path]:
-    """Return the record of a folder, and the folder with its data, every byte checked.
+def read_switched(path: Path, kind: str, keys: set[str], *, verify: bool | None = None) -> tuple[Record, Path]:
+    """Return the record of a folder, and the folder with its data.
+
+    Files are compared with their digests; of folders of more than 1 GB only where `verify` says so.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def read_switched(path: Path, kind: str, keys: set[str]) -> tuple[Record, Path]:
     data = record.body["data"]
     if not re.fullmatch(_DATA, str(data)):  # never a folder elsewhere
         raise ValueError(f"{path / file_name(kind)}: expected data in a folder such as data-00000, got {data!r:.50}")
-    record.check(path)
+    record.check(path, verify=record.bytes <= VERIFIED_BYTES if verify is None else verify)
     found = {one.relative_to(path).as_posix() for one in (path / data).rglob("*") if one.is_file()}
     if strange := sorted(found - set(record.files)):
         raise ValueError(f"{path / strange[0]} is damaged: {file_name(kind)} does not name it")

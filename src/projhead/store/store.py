@@ -13,20 +13,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
+from projhead.corpora.remote import is_remote
 from projhead.data import Document
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.names import trusting
+from projhead.persistence.record import VERIFIED_BYTES
 from projhead.protocols import Encoder
 from projhead.store.arrow import FormName, reader
 from projhead.store.codec import open_codec
 from projhead.store.manifest import Manifest
+from projhead.store.remote import fetched
 from projhead.store.rows import DECODED, StoredRows
 from projhead.store.shard import read_shard
 from projhead.store.side import Side, side_of
 from projhead.store.where import matching
-
-#: Stores up to this size are verified whenever they are opened: about a second.
-_VERIFIED_BYTES = 1_000_000_000
 
 
 class EmbeddingStore:
@@ -43,9 +43,12 @@ class EmbeddingStore:
         What wrote the codes; None where rows are floats.
     encoder : Encoder or None
         What made the rows, where it is at hand.
+    url : str or None
+        Where `folder` was copied from.
     """
 
     encoder: Encoder | None = None
+    url: str | None = None
 
     def __init__(self, folder: Path, manifest: Manifest, table: pa.Table, codec: BaseCodec | None) -> None:
         self.folder, self.manifest, self.table, self.codec = folder, manifest, table, codec
@@ -57,6 +60,7 @@ class EmbeddingStore:
         Parameters
         ----------
         path : path
+            Or a URL such as ``s3://bucket/docs``, which fsspec reads: the store is copied into the user's cache, once.
         verify : bool, optional
             Compare every shard's sha256 with the manifest's; where not given, of stores up to 1 GB. Sizes are
             always compared.
@@ -70,18 +74,21 @@ class EmbeddingStore:
         ValueError
             If it is unfinished, damaged, or of another version.
         """
-        folder = Path(path)
+        url = str(path) if is_remote(str(path)) else None
+        folder = Path(path) if url is None else fetched(url)
         manifest = Manifest.read(folder)
         if not manifest.complete:
             raise ValueError(
                 f"{folder} is unfinished ({manifest.rows:,} rows so far): run the same encode again to go on"
             )
         if verify is None:
-            verify = sum(shard.bytes for shard in manifest.shards) <= _VERIFIED_BYTES
+            verify = sum(shard.bytes for shard in manifest.shards) <= VERIFIED_BYTES
         tables = [read_shard(folder, shard, manifest, verify=verify) for shard in manifest.shards]
         with trusting(trusted):
             codec = open_codec(folder, manifest)
-        return cls(folder, manifest, pa.concat_tables(tables), codec)
+        store = cls(folder, manifest, pa.concat_tables(tables), codec)
+        store.url = url
+        return store
 
     def by(self, encoder: Encoder) -> Self:
         """Remember the encoder that made the rows, so that it is not built again; return the store."""
