@@ -73,7 +73,11 @@ def test_what_was_added_and_deleted_is_there_when_opened_again(root: Path) -> No
         "id text 1",
         "id text 41",
     }
-    for wrong, message in ((["id text 3"], "'id text 3' is not in the index"), (["x"], "'x' is not in the index")):
+    for wrong, message in (
+        (["id text 3"], "'id text 3' is not in the index"),
+        (["x"], "'x' is not in the index"),
+        (["\udc80"], "is not in the index"),
+    ):
         with pytest.raises(ValueError, match=message):
             again.search(TEXTS[0], filter_ids=wrong)
     with pytest.raises(ValueError, match=r"document 'id text 0' is in the index already \(39 such\)"):

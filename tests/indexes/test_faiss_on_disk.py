@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from tests.engines.elsewhere import Elsewhere
+from tests.indexes.rows import Shards
 
 from projhead.engines.serial import Serial
 from projhead.indexes import faiss_on_disk
@@ -24,22 +24,6 @@ from projhead.persistence import folder
 from projhead.vectors import Vectors, unit_rows
 
 FACTORIES = ("IVF8,Flat", "IVF8,SQ8", "IVF8,PQ16x4np", "OPQ16,IVF8,PQ16x4np", "IVF8_HNSW8,Flat", "IVF8,RaBitQ")
-
-
-class Shards:
-    """Rows in blocks of 70, float16, as a store's."""
-
-    def __init__(self, rows: Vectors) -> None:
-        self.rows, self.dimension = rows.astype(np.float16), rows.shape[1]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def blocks(self) -> Iterator[NDArray[Any]]:
-        return (self.rows[start : start + 70] for start in range(0, len(self.rows), 70))
-
-    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
-        return self.rows[np.asarray(numbers)]
 
 
 class Dying:

@@ -46,6 +46,7 @@ def test_a_store_is_opened_once_in_the_dtype_asked_for(tmp_path: Path, monkeypat
     np.testing.assert_allclose(first, Counting("r1").encode(["b", "a"]), atol=1e-7)
     monkeypatch.setattr(projhead.store.cached, "write_store", None)
     np.testing.assert_array_equal(cached.encode(["b", "a"]), first)
+    assert all("rows" not in vars(store) for store in cached._stores.values())  # no copy beside the caller's own
 
 
 def test_other_texts_order_or_fingerprint_are_encoded_anew(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ class Collection:
     @property
     def ids(self) -> list[str]:
         """Ids of the documents in the index, in order of their rows."""
-        names: list[str] = self.documents.ids[self._held()].tolist()
+        names: list[str] = self.documents.ids.take(self._held()).to_pylist()
         return names
 
     def add(self, store: EmbeddingStore) -> Self:
@@ -162,7 +162,7 @@ class Collection:
                 f"{store.folder} holds side {store.manifest.side} of {other.name}, the index side "
                 f"{self.stores[0].manifest.side}: encode it with side={self.stores[0].manifest.side}"
             )
-        twice = set(self.ids) & set(store.ids)
+        twice = self.documents.ids.take(self.documents.shared(store.table["id"], self._held())).to_pylist()
         if twice:
             raise ValueError(
                 f"{store.folder}: document {min(twice)!r} is in the index already ({len(twice):,} such): "

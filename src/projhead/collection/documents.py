@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from projhead.collection.hit import Hit
@@ -31,9 +33,14 @@ class Documents:
         return sum(map(len, self.stores))
 
     @cached_property
-    def ids(self) -> NDArray[np.str_]:
-        """The id of every row of every store."""
-        return np.array([name for store in self.stores for name in store.ids])
+    def ids(self) -> pa.ChunkedArray:
+        """The id of every row of every store, where they are in the stores' files."""
+        return pa.chunked_array([chunk for store in self.stores for chunk in store.table["id"].chunks])
+
+    def shared(self, ids: pa.ChunkedArray, held: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of those documents, among those that an index holds, that have one of the ids."""
+        found: NDArray[np.int64] = held[pc.is_in(self.ids, value_set=ids).to_numpy()[held]]
+        return found
 
     def place(self, number: int) -> tuple[EmbeddingStore, int]:
         """Return the store of a row, and its number there.
@@ -57,14 +64,14 @@ class Documents:
         ValueError
             If one is not among them.
         """
-        wanted = list(ids)
-        names = self.ids[held]
-        missing = sorted(set(wanted) - set(names.tolist()))
-        if missing:
+        wanted = set(ids)
+        known = [name for name in wanted if name.encode("utf-8", "ignore").decode() == name]
+        found = self.shared(pa.chunked_array([known], pa.string()), held)
+        if missing := sorted(wanted - set(self.ids.take(found).to_pylist())):
             raise ValueError(
                 f"documents: {missing[0]!r} is not in the index ({len(missing):,} such); give ids that are"
             )
-        return held[np.isin(names, wanted)]
+        return found
 
     def where(self, conditions: Mapping[str, Any], held: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of those that an index holds and that meet conditions."""

@@ -63,5 +63,5 @@ def encoded(
     folder = store.folder.with_name(f"{store.folder.name}-queries") if out is None else Path(out)
     settings: dict[str, Any] = {"side": "query", "keep_texts": False, "show_progress": show_progress}
     rows = embed(encoder_of(store), queries.texts, out=folder, **settings)
-    kept = central(rows.rows, store.rows, queries.documents, queries.keep)
+    kept = central(rows.lazy_rows, store.lazy_rows, queries.documents, queries.keep)
     return np.asarray(rows.take(kept), np.float32)

@@ -98,7 +98,7 @@ def _asked(path: str | Path, teacher: EncoderIdentity, n_queries: int) -> Vector
     expect_same(teacher, store.identity, str(path), advice)
     if store.manifest.side not in ("query", BOTH):
         raise ValueError(f"{path}: expected the side of queries, got that of {store.manifest.side}s; {advice}")
-    return unit_rows(store.rows[:n_queries])
+    return unit_rows(store.lazy_rows[:n_queries])
 
 
 def _chosen(n: int, most: int) -> NDArray[np.int64]:

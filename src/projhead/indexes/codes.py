@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from copy import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, same_codec
@@ -31,6 +33,17 @@ def codec_for(rows: Rows, codec: BaseCodec, *, given: bool) -> Any:
             raise ValueError(f"the store holds codes of {rows.codec.name} already, got codec {codec.name}: give none")
         return rows.codec
     return codec if codec.is_fitted else copy(codec).fit(sample(rows, _FIT_ROWS))
+
+
+def gathered(n: int, parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Return `n` codes in one array, written where they are to lie: no second copy is held."""
+    left = iter(parts)
+    first = next(left)
+    codes, done = np.empty((n, *first.shape[1:]), first.dtype), 0
+    for part in itertools.chain([first], left):
+        codes[done : done + len(part)] = part
+        done += len(part)
+    return codes
 
 
 def read_codes(file: Path, codec: BaseCodec, n: int, *, mapped: bool = False) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,7 @@ from projhead.codecs.base import BaseCodec, load_codec
 from projhead.codecs.cast import Cast
 from projhead.data import Footprint
 from projhead.indexes.base import BaseIndex
-from projhead.indexes.codes import codec_for, codes_of, read_codes
+from projhead.indexes.codes import codec_for, codes_of, gathered, read_codes
 from projhead.indexes.ids import Places
 from projhead.indexes.rows import block_rows
 from projhead.persistence.files import write_array
@@ -54,12 +55,13 @@ class ExactIndex(BaseIndex):
 
     def _build(self, rows: Rows) -> None:
         stored = codec_for(rows, self.codec or Cast("float32"), given=self.codec is not None)
-        self.codes = np.concatenate(list(codes_of(rows, stored)))
+        self.codes = gathered(len(rows), codes_of(rows, stored))
         self.stored, self._decoded = stored, None
 
     def _add(self, rows: Rows) -> None:
         self._decoded = None
-        self.codes = np.concatenate([self.codes, *codes_of(rows, self.stored)])
+        n = len(self.codes) + len(rows)
+        self.codes = gathered(n, itertools.chain([self.codes], codes_of(rows, self.stored)))
 
     def _delete(self, places: Places) -> None:
         self._decoded = None

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from projhead.data import Document
 from projhead.protocols import Encoder
 from projhead.store.fingerprint import fingerprint
 from projhead.store.side import Side, side_of, way_of
 from projhead.store.store import EmbeddingStore, store_path
 from projhead.store.write import write_store
-from projhead.vectors import Vectors, unit_rows
+from projhead.vectors import Vectors
+from projhead.vectors.unit import unit_blocks
 
 
 class Cached:
@@ -69,4 +72,7 @@ class Cached:
                 total=len(texts),
                 show_progress=show_progress or self.show_progress,
             )
-        return unit_rows(self._stores[place].rows)
+        rows = np.empty((len(texts), self.dimension), np.float32)
+        for block, part in unit_blocks(self._stores[place].lazy_rows):
+            rows[block] = part
+        return rows
