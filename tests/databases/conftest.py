@@ -1,8 +1,13 @@
-"""Real databases: a PostgreSQL server with pgvector, files and folders of the others."""
+"""Real databases: a PostgreSQL server with pgvector, files and folders of the others.
+
+``PROJHEAD_MILVUS_SERVER=host:port`` takes a Milvus server in place of a file: see
+``scripts/search_speed/milvus_server.py``.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +30,14 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
             with psycopg.connect(uri) as connection:
                 connection.execute("DROP TABLE IF EXISTS documents")
             return uri
+        if kind == "milvus" and (server := os.environ.get("PROJHEAD_MILVUS_SERVER")):
+            from pymilvus import MilvusClient
+
+            client = MilvusClient(f"http://{server}")
+            for name in ("documents", "documents_projhead"):
+                client.drop_collection(name)
+            client.close()
+            return f"milvus://{server}"
         return f"{kind}://{tmp_path / 'rows.db'}"
 
     return of

@@ -119,6 +119,29 @@ def test_another_store_is_never_appended(
         load(store, where, columns=["year"])
 
 
+def test_an_index_that_milvus_refuses_is_told_and_the_load_goes_on(
+    address: Callable[[str], str], store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = address("milvus")
+    from pymilvus import MilvusClient, MilvusException
+
+    made = MilvusClient.create_index
+
+    def strict(self: Any, name: str, *arguments: Any, **settings: Any) -> None:
+        """Do as a server of version 2.3, where milvus-lite takes any index."""
+        if name == "documents":
+            raise MilvusException(message="efConstruction out of range: [1, 2147483647]")
+        made(self, name, *arguments, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MilvusClient, "create_index", strict)
+        expected = r"index_type=HNSW with build_params=None: Milvus says 'efConstruction out .*'; give what it asks for"
+        with pytest.raises(ValueError, match=expected):
+            load(store, database_at(where, index_type="HNSW"))
+    loaded = load(store, where)
+    assert (loaded.new, loaded.recall) == (N, pytest.approx(1, abs=0.05))
+
+
 @pytest.mark.parametrize(("rows", "least"), [("float32", 0.95), ("bit", 0.2)])
 def test_postgresql_holds_vectors_and_bits(
     rows: str, least: float, address: Callable[[str], str], store: EmbeddingStore

@@ -117,6 +117,9 @@ def test_stock_openvino_is_claimed_in_float32_and_tables_where_they_load(
     for name in ("sentence-transformers", "langchain", "llama-index", "haystack", "bertopic"):
         assert by[name].verdict == "setting"
         assert '"ov_config": {"INFERENCE_PRECISION_HINT": "f32"}' in by[name].said  # else bfloat16, where there is it
+    onnx = {one.name: one for one in claims(facts._replace(form="onnx"))}
+    assert onnx["langchain"].said == 'model_kwargs={"backend": "onnx"}'
+    assert onnx["infinity"].verdict == "refused"  # it finds no file
     table = {one.name: one for one in claims(facts._replace(form="table"))}
     assert table["langchain"].verdict == table["model2vec"].verdict == "exact"
     assert table["llama-index"].verdict == "refused"  # it sets a limit of tokens, or fails for want of one

@@ -1,4 +1,4 @@
-"""Milvus as a server: milvus-lite's own, over the network."""
+"""Milvus as a server: milvus-lite's own over the network, or a real one (``scripts/search_speed/milvus_server.py``)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def named(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if own := os.environ.get("PROJHEAD_MILVUS_SERVER"):
+        yield f"http://{own}"
+        return
     running, database, port = server.start_server_in_thread(
         data_dir=str(tmp_path_factory.mktemp("milvus")), host="127.0.0.1", port=0
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -68,8 +69,16 @@ def test_the_matrix_has_what_was_found(load: Any) -> None:
             {**row, "head": "linear", "found": "exact"},
             {**row, "head": "residual MLP, ReLU", "found": "wrong"},
             {**row, "head": "linear with a bias", "found": "wrong", "claimed": "refused"},
+            {**row, "head": "residual MLP, ReLU", "form": "onnx", "found": "needs optimum"},
         ]
     )
     _, title, *cells, _ = (cell.strip() for cell in drawn.splitlines()[2].split("|"))
     assert title == "text-embeddings-inference, *by its rule*"
-    assert cells == ["exact", "wrong", "", "refused", "", "", "not supported", "not supported"]
+    assert cells == ["exact", "wrong", "", "refused", "", "needs optimum", "not supported", "not supported"]
+
+
+def test_every_cell_of_the_matrix_says_something_and_nothing_is_wrong() -> None:
+    text = (HOME.parents[1] / "docs" / "guides" / "serving.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"<!-- matrix -->\n(.*?)<!-- /matrix -->", text, re.DOTALL)[0].splitlines()[2:]
+    cells = {cell.strip() for line in drawn for cell in line.split("|")[2:-1]}
+    assert cells <= {"exact", "exact, whole texts", "refused", "not supported", "needs optimum"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from projhead.console.quiet import quiet
 from projhead.databases.load import check_mark
 from projhead.errors import UserError
 from projhead.settings.address import place
@@ -55,11 +57,15 @@ class Milvus:
     def begin(self, schema: pa.Schema, form: Form, mark: str) -> int:
         """Connect, make the collection where it is not, and return how many rows are surely there."""
         self._client, self._beside = self._connect(), f"{self.table}_projhead"
-        if not self._client.has_collection(self.table):
+        new = not self._client.has_collection(self.table)
+        if new:
             self._create(schema, form, mark)
-            return 0
         check_mark(self._told(), mark, self.table)
+        if not self._client.list_indexes(self.table):  # a load may have ended before there was one
+            self._index()
         self._client.load_collection(self.table)
+        if new:
+            return 0
         (row,) = self._client.query(self.table, filter="", output_fields=["count(*)"], consistency_level="Strong")
         return max(int(row["count(*)"]) - _AGAIN, 0)
 
@@ -110,9 +116,21 @@ class Milvus:
             )
         kind = DataType.FLOAT_VECTOR if form.name == "float32" else DataType.FLOAT16_VECTOR
         made.add_field(ROWS, kind, dim=form.dimension)
+        self._client.create_collection(self.table, schema=made)
+
+    def _index(self) -> None:
+        from pymilvus import MilvusException
+
         params = self._client.prepare_index_params()
         params.add_index(ROWS, index_type=self.index_type, metric_type="IP", params=dict(self.build_params or {}))
-        self._client.create_collection(self.table, schema=made, index_params=params)
+        try:
+            with quiet("pymilvus", level=logging.CRITICAL):  # it logs what it raises
+                self._client.create_index(self.table, params)
+        except MilvusException as error:
+            raise UserError(
+                f"index_type={self.index_type} with build_params={self.build_params}: Milvus says {error.message!r}; "
+                "give what it asks for"
+            ) from None
 
     def insert(self, batch: pa.RecordBatch, first: int) -> None:
         """Send a batch; rows that are there already are replaced by themselves.

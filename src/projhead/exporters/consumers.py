@@ -140,11 +140,8 @@ CONSUMERS: dict[str, Consumer] = {
     "infinity": Consumer(
         "infinity",
         "https://github.com/michaelfeil/infinity/blob/main/libs/infinity_emb/infinity_emb/transformer/embedder/optimum.py",
-        {
-            "modules": Reads("--engine torch --no-bettertransformer"),
-            "onnx": Reads("--engine optimum, texts within the token limit: it cuts at the network's own"),
-        },
-        instead="export=onnx",
+        {"modules": Reads("--engine torch --no-bettertransformer")},
+        instead="export=sentence_transformers: with optimum 2 its engine for ONNX seeks a whole path among file names",
     ),
     "tei": Consumer(
         "text-embeddings-inference",
