@@ -175,7 +175,7 @@ class Model:
     @property
     def teacher(self) -> EncoderIdentity:
         """Its name, for rows; nothing of it is loaded."""
-        return EncoderIdentity(self.name, "", self.width)
+        return EncoderIdentity(_NAMES.get(self.name, self.name), "", self.width)
 
     def rows(self, path: Path, texts: list[str]) -> NDArray[np.float16]:
         """Return the rows of a file, which is written first where it does not exist."""
