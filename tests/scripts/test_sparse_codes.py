@@ -49,6 +49,8 @@ def test_a_code_is_the_sum_of_its_largest_atoms(given: Path) -> None:
     model = sparse_codes.Dictionary(torch.from_numpy(unit_rows(documents)), 40)
     mean, encoder, atoms = (one.detach().numpy() for one in (model.mean, model.encoder, model.atoms))
     stored = sparse_codes.stored(model, documents, 3)
+    trained = model(torch.from_numpy(unit_rows(documents)), 3).detach().numpy()
+    np.testing.assert_allclose(stored, trained, atol=2e-3)
     for number, row in enumerate(unit_rows(documents)[:20]):
         weights = encoder @ (row - mean)
         largest = sorted(range(40), key=lambda atom: -abs(weights[atom]))[:3]
