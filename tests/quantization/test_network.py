@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from projhead.quantization.float16 import to_float16
-from projhead.quantization.network import Network
+from projhead.quantization.network import SMALL, Network
 from projhead.quantization.onnxruntime_int8 import quantize_dynamic
 
 TABLE = np.random.default_rng(0).normal(size=(300, 64)).astype(np.float32)
@@ -57,3 +57,11 @@ def test_one_file_or_two_say_the_same(form: str, apart: bool, network: Network, 
     exact = -TABLE[IDS["ids"]] @ WEIGHT
     np.testing.assert_allclose(found, exact, atol={"float32": 1e-4, "float16": 0.1, "int8_dynamic": 1}[form])
     np.testing.assert_array_equal(found, made.session().run(["y"], IDS)[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int8, np.int64])
+def test_what_is_large_is_told_by_its_content_not_by_its_message(dtype: type) -> None:
+    for n in (SMALL // np.dtype(dtype).itemsize - 1, SMALL // np.dtype(dtype).itemsize):
+        tensor = numpy_helper.from_array(np.zeros(n, dtype), "a name of some length")
+        model = helper.make_model(helper.make_graph([], "graph", [], [], initializer=[tensor]))
+        assert len(Network.of(model).weights) == (n * np.dtype(dtype).itemsize >= SMALL)

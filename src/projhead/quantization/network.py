@@ -6,6 +6,7 @@ when a graph is, and go into a file of their own ("external data", as ONNX calls
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Network:
         found = dict(weights or {})
         tensors = list(model.graph.initializer)
         for tensor in tensors:
-            if tensor.name not in found and tensor.ByteSize() >= SMALL:
+            if tensor.name not in found and _bytes(tensor) >= SMALL:
                 found[tensor.name] = numpy_helper.to_array(tensor)
         network = cls(model, found, _shapes(model))
         del model.graph.initializer[:]
@@ -147,6 +148,14 @@ def _fill(tensor: Any, content: bytes) -> None:
     tensor.ClearField("data_location")
     del tensor.external_data[:]
     tensor.raw_data = content
+
+
+def _bytes(tensor: Any) -> int:
+    """Return the bytes of a tensor's content, which protobuf does not tell of one of 2 GiB."""
+    from onnx import helper
+
+    size: int = math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return size
 
 
 def _shapes(model: Any) -> dict[str, tuple[int | str, ...]]:
