@@ -7,29 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.engines.work import WORK
 
 pytest.importorskip("distributed", reason="pip install projhead[dask]")
 
 #: In a process of its own: Dask's warnings, threads and children are not this one's.
 PROGRAM = """
-import os, signal, time
+import signal
 import pytest
 from distributed import LocalCluster
 from projhead.engines.dask import Dask
-from projhead.errors import UserError
-
-def square(number):
-    time.sleep(0.05)
-    return number * number, os.getpid()
-
-def refuse(number):
-    raise UserError("that is no number")
 
 def full(number):
     raise OSError("no space left")
-
-def die(number):
-    os._exit(1)
 
 if __name__ == "__main__":  # workers are spawned
     settings = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
@@ -70,7 +60,7 @@ if __name__ == "__main__":  # workers are spawned
 
 
 def test_workers_may_die_and_what_is_refused_is_told(tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "program.py").write_text(WORK + PROGRAM)
     done = subprocess.run(
         [sys.executable, tmp_path / "program.py"], capture_output=True, text=True, timeout=900, check=False
     )

@@ -6,31 +6,21 @@ import subprocess
 import sys
 
 import pytest
+from tests.engines.work import WORK
 
 pytest.importorskip("ray", reason="pip install projhead[ray]")
 
 #: In a process of its own: Ray's warnings, threads and children are not this one's.
 PROGRAM = """
-import os, signal, sys, time
+import signal, sys
 from pathlib import Path
 import pytest, ray
 from ray.cluster_utils import Cluster
 from projhead.engines.ray import Ray
 from projhead.engines.serial import Serial
-from projhead.errors import UserError
-
-def square(number):
-    time.sleep(0.05)
-    return number * number, os.getpid()
-
-def refuse(number):
-    raise UserError("that is no number")
 
 def nap():
     time.sleep(600)
-
-def die(number):
-    os._exit(1)
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 other = cluster.add_node(num_cpus=1)
@@ -73,5 +63,7 @@ print("all of it")
 
 
 def test_workers_and_nodes_may_die_and_what_cannot_be_placed_is_told() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", WORK + PROGRAM], capture_output=True, text=True, timeout=900, check=False
+    )
     assert "all of it" in done.stdout.splitlines(), done.stdout[-2000:] + done.stderr[-4000:]
