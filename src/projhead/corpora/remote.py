@@ -10,11 +10,6 @@ from typing import Any, BinaryIO, TextIO, cast
 import fsspec
 
 
-def is_remote(path: str) -> bool:
-    """Say whether a path is a URL such as ``s3://bucket/texts.parquet``."""
-    return "://" in path
-
-
 class RemoteFile:
     """One file of a file system of fsspec, opened as a `pathlib.Path` is.
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
-from projhead.corpora.remote import is_remote
 from projhead.data import Document
+from projhead.persistence.files import is_url
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.names import trusting
 from projhead.persistence.record import VERIFIED_BYTES
@@ -74,7 +74,7 @@ class EmbeddingStore:
         ValueError
             If it is unfinished, damaged, or of another version.
         """
-        url = str(path) if is_remote(str(path)) else None
+        url = str(path) if is_url(path) else None
         folder = Path(path) if url is None else fetched(url)
         manifest = Manifest.read(folder)
         if not manifest.complete:
