@@ -73,12 +73,12 @@ def system_of(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def reached(url: str) -> Iterator[None]:
-    """Turn whatever a server's client raises into an error of one line."""
+def reached(url: str, done: str = "read") -> Iterator[None]:
+    """Turn whatever a server's client raises into an error of one line; that something is there already stays one."""
     try:
         yield
-    except (ImportError, ValueError):
+    except (ImportError, ValueError, FileExistsError):
         raise
     except Exception as error:  # every kind of storage has its own
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise OSError(f"{url} cannot be read: {said}; check the address, the rights and the connection") from error
+        raise OSError(f"{url} cannot be {done}: {said}; check the address, the rights and the connection") from error

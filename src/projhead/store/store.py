@@ -96,7 +96,7 @@ class EmbeddingStore:
         return self
 
     def __len__(self) -> int:
-        return int(self.table.num_rows)
+        return self.manifest.rows
 
     @property
     def dimension(self) -> int:
@@ -171,7 +171,7 @@ class EmbeddingStore:
     @property
     def disk_bytes(self) -> int:
         """What its shards take, in bytes."""
-        return sum((self.folder / shard.file).stat().st_size for shard in self.manifest.shards)
+        return sum(shard.bytes for shard in self.manifest.shards)
 
     @property
     def ids(self) -> list[str]:
