@@ -121,7 +121,7 @@ def expect_local(path: str | Path) -> None:
     if is_url(path):
         raise ValueError(
             f"{path}: expected a folder to write to, got a URL: write to a folder, and copy it when it is finished "
-            "(aws s3 sync, gcloud storage rsync); stores are read from URLs"
+            "(aws s3 sync, gcloud storage rsync); only stores are written to URLs"
         )
 
 
