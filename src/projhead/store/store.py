@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
+from projhead.corpora.text_column import TextColumn
 from projhead.data import Document
 from projhead.persistence.files import is_url
 from projhead.persistence.identity import EncoderIdentity
@@ -180,7 +181,18 @@ class EmbeddingStore:
 
     @property
     def texts(self) -> list[str]:
-        """The text of every row.
+        """The text of every row; where they may be many, `lazy_texts` holds none of them.
+
+        Raises
+        ------
+        ValueError
+            If texts were not kept.
+        """
+        return list(self.lazy_texts)
+
+    @property
+    def lazy_texts(self) -> Sequence[str]:
+        """The text of every row, to be read as they are asked for.
 
         Raises
         ------
@@ -189,7 +201,7 @@ class EmbeddingStore:
         """
         if not self.manifest.keep_texts:
             raise ValueError(f"{self.folder} holds no texts: encode again with keep_texts=true")
-        return list(self.table["text"].to_pylist())
+        return TextColumn(self.table["text"])
 
     @property
     def columns(self) -> list[str]:
