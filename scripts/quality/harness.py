@@ -178,7 +178,9 @@ class Model:
         return EncoderIdentity(_NAMES.get(self.name, self.name), "", self.width)
 
     def rows(self, path: Path, texts: list[str]) -> NDArray[np.float16]:
-        """Return the rows of a file, which is written first where it does not exist."""
+        """Return the rows of a file, which is written first where it does not exist; none of no texts."""
+        if not texts:  # documents of one sentence have no others
+            return np.empty((0, self.width), np.float16)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, self.encoder.encode(texts, show_progress=True).astype(np.float16))

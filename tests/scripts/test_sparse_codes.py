@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -16,28 +14,6 @@ from projhead.vectors import unit_rows
 
 FOLDER = "bytes"
 N, D = 320, 64
-
-
-@pytest.fixture
-def given(tmp_path: Path) -> Path:
-    """Return a folder with a retrieval set, and vectors of it: each query is near the document that it is judged by."""
-    generator = np.random.default_rng(0)
-    topics = generator.standard_normal((12, D))
-    rows = topics[generator.integers(12, size=N)] + generator.standard_normal((N, D))
-    ids = [str(number) for number in range(N)]
-    folder, vectors = tmp_path / "tiny", tmp_path / "vectors"
-    (folder / "qrels").mkdir(parents=True)
-    vectors.mkdir()
-    for name, lines in {"corpus": ids, "queries": ids[::8]}.items():
-        content = "\n".join(json.dumps({"_id": one, "text": f"text {one}"}) for one in lines)
-        (folder / f"{name}.jsonl").write_text(content)
-    judged = "\n".join(f"{one}\t{one}\t1" for one in ids[::8])
-    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}\n")
-    near = unit_rows(rows + 0.5 * generator.standard_normal((N, D)))
-    for name, part in {"documents": rows, "sentences": near, "queries": near[::8]}.items():
-        np.save(vectors / f"tiny_{name}.npy", unit_rows(part).astype(np.float16))
-    pd.DataFrame({"text": ids, "document": range(N)}).to_parquet(vectors / "tiny_sentences.parquet")
-    return tmp_path
 
 
 @pytest.mark.usefixtures("folder")

@@ -214,8 +214,11 @@ class GraphEncoder(MadeAgain, ABC):
         for row, one in enumerate(ids):
             place = slice(longest - len(one), longest) if self._pad_left else slice(len(one))
             tokens[row, place], mask[row, place] = one, 1
-        known = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
-        known[IS_QUERY] = np.full((len(ids), 1), side != "document", np.int64)
+        known = {"input_ids": tokens, "attention_mask": mask}
+        if "token_type_ids" in self._inputs:
+            known["token_type_ids"] = np.zeros_like(tokens)
+        if IS_QUERY in self._inputs:
+            known[IS_QUERY] = np.full((len(ids), 1), side != "document", np.int64)
         return {name: known[name] for name in self._inputs}
 
 

@@ -227,7 +227,7 @@ class Precomputed(MadeAgain):
             found[text].append(number)
         return dict(found)
 
-    def texts_or_rows(self) -> Sequence[RowText]:
+    def texts_or_rows(self) -> Sequence[str]:
         """Return the text of each row; where there are no texts, a digest of the row stands in.
 
         Raises

@@ -1,0 +1,51 @@
+"""Heads trained through their codes, in short, on made-up vectors of a few topics."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from projhead.codecs.pq import ProductQuantizer
+from projhead.report.results import read_results
+from projhead.vectors import unit_rows
+
+FOLDER = "bytes"
+N, D, SIZE = 640, 64, 8
+
+
+@pytest.mark.usefixtures("folder")
+def test_codes_are_fitted_to_every_other_document_and_a_run_goes_on(
+    given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trained_codes
+
+    monkeypatch.setitem(trained_codes._SHORT, "max_steps", 20)
+    asked = ["trained_codes.py", str(given / "vectors"), str(given / "tiny"), "--bytes", str(SIZE), "--seeds", "0"]
+    monkeypatch.setattr(sys, "argv", [*asked, "--out", str(given / "rows.jsonl")])
+    trained_codes.main()
+    rows = read_results(given / "rows.jsonl")
+    found = {(row.reducer, row.codec): row for row in rows if not row.baseline}
+    codes = {"rotated_binary_64", "pq_8", "opq_8", "prq_8"}
+    trained = {("linear", "pq_8"), ("warped", "pq_8"), ("warped bits", "binary")}
+    assert set(found) == {
+        ("teacher", "float32"),
+        *(("teacher", one) for one in codes - {"prq_8"}),
+        *trained,
+        ("teacher", "rq_8"),
+    }
+    paired = [row for row in rows if row.baseline]
+    assert {row.reducer for row in paired} == {name for name, _ in trained}
+    assert all(row.minutes > 0 and row.bytes_per_vector == SIZE for row in paired)
+
+    documents, queries = (unit_rows(np.load(given / "vectors" / f"tiny_{of}.npy")) for of in ("documents", "queries"))
+    codec = ProductQuantizer(SIZE).fit(documents[::2])
+    ranks = (-queries @ codec.decode(codec.encode(documents)).T).argsort(axis=1)[:, :10]
+    places = [np.flatnonzero(row == 8 * number) for number, row in enumerate(ranks)]  # each has one that is judged
+    gains = [1 / np.log2(place[0] + 2) if len(place) else 0.0 for place in places]
+    assert found["teacher", "pq_8"].value == pytest.approx(np.mean(gains), abs=1e-6)
+
+    trained_codes.main()
+    assert read_results(given / "rows.jsonl") == rows
