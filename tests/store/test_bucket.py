@@ -128,7 +128,11 @@ def test_other_objects_and_no_documents_are_refused_and_leave_nothing() -> None:
         file.write("mine")
     with pytest.raises(ValueError, match=rf"{URL} is not a store, and not empty \(notes\): choose another path"):
         put()
-    assert objects() == {"notes/a.txt": b"mine"}
+    with fsspec.open(f"{URL}/manifest.json", "w") as file:
+        file.write("{}")
+    with pytest.raises(ValueError, match=rf"^{URL}: .*/manifest.json"):
+        put()
+    assert objects() == {"notes/a.txt": b"mine", "manifest.json": b"{}"}
 
 
 def meanwhile(at: int, call: Any) -> Iterator[Document]:

@@ -145,15 +145,20 @@ class Bucket(Place):
 
     def _read_marks(self) -> None:
         """Write down what is marked and there behind the manifest's shards, up to the first that is not."""
-        names = [name for name in self.sizes if name.startswith(f"{MARKS}/")]
-        if not names or _MANIFEST not in self.sizes:
+        if _MANIFEST not in self.sizes:
+            return
+        try:
+            whole = len(Manifest.read(self.folder).shards)
+        except ValueError as error:
+            raise ValueError(f"{self.url}: {error}") from error
+        if not (names := [name for name in self.sizes if name.startswith(f"{MARKS}/")]):
             return
         system, root = system_of(self.url)
         with reached(self.url):
             said = system.cat([f"{root}/{name}" for name in names])
         shards = {one["file"]: one for one in map(json.loads, said.values())}
         with (self.folder / JOURNAL).open("w", encoding="utf-8") as journal:
-            for number in count(len(Manifest.read(self.folder).shards)):
+            for number in count(whole):
                 shard = shards.get(f"data-{number:05d}.arrow")
                 if shard is None or self.sizes.get(shard["file"]) != shard["bytes"]:
                     return
