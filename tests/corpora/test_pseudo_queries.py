@@ -23,8 +23,8 @@ def test_sentences(text: str, expected: list[str]) -> None:
 
 def test_first_sentence_and_a_seeded_choice_of_the_others() -> None:
     text = "The very first one. " + " ".join(f"Sentence number {i} here." for i in range(20))
-    queries = pseudo_queries([text], per_text=4, seed=1).texts
-    assert queries == pseudo_queries([text], per_text=4, seed=1).texts
+    queries = pseudo_queries([text], per_text=4, seed=1).texts[:]
+    assert queries == pseudo_queries([text], per_text=4, seed=1).texts[:]
     assert queries[0] == "The very first one."
     assert len(queries) == 4
     assert queries == sorted(queries, key=text.index)  # in the order of the document
@@ -40,6 +40,6 @@ def test_only_lengths_of_queries_and_no_repetition() -> None:
         "This one is right. No.",
     ]
     queries = pseudo_queries(documents)
-    assert queries.texts == ["This one is right."]
+    assert list(queries.texts) == ["This one is right."]
     assert queries.documents is not None
     assert queries.documents.tolist() == [0]

@@ -47,7 +47,9 @@ def test_every_format_gives_the_rows_of_its_texts(tmp_path: Path, rows: Vectors,
     encoder = Precomputed(_write(tmp_path / f"v{suffix}", vectors), texts=str(tmp_path / "texts.txt"))
     np.testing.assert_array_equal(encoder.rows, vectors)
     np.testing.assert_array_equal(encoder.encode(["three", "zero", "three"]), unit_rows(vectors[[3, 0, 3]]))
-    assert encoder.texts_or_rows() == ["zero", "one", "two", "three", "four"]
+    texts = encoder.texts_or_rows()
+    assert list(texts) == ["zero", "one", "two", "three", "four"]
+    assert [(text, text.row) for text in (texts[3], texts[-1], *texts[1:2])] == [("three", 3), ("four", 4), ("one", 1)]
     assert (encoder.name, encoder.dimension) == ("v", 32)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from projhead.persistence import files, leftovers
-from projhead.persistence.files import atomic_file, atomic_folder, sha256_of, write_array, write_json
+from projhead.persistence.files import atomic_file, atomic_folder, is_url, sha256_of, write_array, write_json
 from projhead.persistence.leftovers import recover
 
 
@@ -154,3 +154,15 @@ def test_an_array_whose_end_does_not_fit_the_disk_is_no_array(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     write_array(tmp_path / "a.npy", array)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), array)
+
+
+def test_urls_are_told_from_paths() -> None:
+    urls = [
+        "s3://bucket/docs",
+        "memory://bucket",
+        "zip://a.txt::s3://bucket/b.zip",
+        "simplecache::s3://bucket/a",
+        Path("gs://b"),
+    ]
+    paths = ["docs", "/data/docs", "a:b/c", "C:/docs", "data/x://y", "-", Path("/work")]
+    assert [is_url(one) for one in [*urls, *paths]] == [True] * len(urls) + [False] * len(paths)

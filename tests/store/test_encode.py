@@ -16,6 +16,7 @@ from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.persistence.identity import EncoderIdentity
 from projhead.store.encode import Part, encode_shard
 from projhead.store.manifest import Manifest
+from projhead.store.place import Place
 from projhead.store.write import write_store
 
 Draw = Callable[[int, int, int], list[str]]
@@ -65,5 +66,5 @@ def test_a_worker_with_another_encoder_is_refused(
     ):
         manifest = Manifest(wanted, {"name": "docs", "fingerprint": ""}, "float16", 16, True)
         with pytest.raises(ValueError, match=message):
-            encode_shard(Part(0, documents[:16]), folder=tmp_path, manifest=manifest, encoder=teacher)
+            encode_shard(Part(0, documents[:16]), place=Place(tmp_path), manifest=manifest, encoder=teacher)
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from projhead.corpora.remote import is_remote
+from projhead.persistence.files import is_url
 from projhead.store.store import EmbeddingStore
 
 
@@ -19,7 +19,7 @@ def told_of(store: EmbeddingStore, index: Path) -> dict[str, Any]:
 
 def place_of(index: Path, told: str) -> str | Path:
     """Return the folder, or the URL, of a store that an index tells of."""
-    if is_remote(told):
+    if is_url(told):
         return told
     return Path(told) if Path(told).is_absolute() else Path(os.path.normpath(index.resolve() / told))
 

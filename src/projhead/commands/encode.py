@@ -33,8 +33,9 @@ def run(cfg: DictConfig) -> int:
     if codec:
         stored, clipped = codec["name"], store.manifest.clipped
         print(f"{stored} fitted to {codec['fitted_to']}; {clipped:,} values lay outside its range")
+    place = store.url or store.folder
     print(
-        f"{len(store):,} rows of {store.dimension} {stored} in {store.folder} ({store.disk_bytes / 1e6:,.1f} MB)\n"
-        f"search it: projhead index store={store.folder} out=<index>"
+        f"{len(store):,} rows of {store.dimension} {stored} in {place} ({store.disk_bytes / 1e6:,.1f} MB)\n"
+        f"search it: projhead index store={place} out=<index>"
     )
     return len(store)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from projhead.corpora.files import TextFiles
 from projhead.corpora.retrieval import load_beir
+from projhead.corpora.text_column import TextColumn
 from projhead.settings.ranges import Count, Seed
 
 #: After an end mark (the last two: full-width ! and ?), unless a lower-case letter follows; after one that stands by
@@ -35,7 +38,7 @@ class Queries(NamedTuple):
 
     Attributes
     ----------
-    texts : list of str
+    texts : sequence of str
     documents : ndarray of shape (s,), int64
         For each of the sentences, the first texts, the number of its document.
     keep : int
@@ -44,7 +47,7 @@ class Queries(NamedTuple):
         Number of a text and number of a document that somebody judged to answer it.
     """
 
-    texts: list[str]
+    texts: Sequence[str]
     documents: NDArray[np.int64] = _NONE
     keep: int = 0
     pairs: NDArray[np.int64] = _NONE.reshape(0, 2)
@@ -72,8 +75,14 @@ def pseudo_queries(texts: Sequence[str], *, per_text: Count = 4, keep: Count = 2
     Queries
         Without repetitions, in the order of the documents.
     """
+    numbers = array("q")
+    found, first = TextColumn(_chosen(texts, per_text, seed, numbers)).once()
+    return Queries(found, np.frombuffer(numbers, np.int64)[first], keep)
+
+
+def _chosen(texts: Sequence[str], per_text: int, seed: int, numbers: array[int]) -> Iterator[str]:
+    """Yield sentences of the documents, and add for each the number of its document to `numbers`."""
     generator = np.random.default_rng(seed)
-    queries: dict[str, int] = {}
     for number, text in enumerate(texts):
         found = sentences(text)
         usable = [one for one in found if _MIN_WORDS <= len(one.split()) <= _MAX_WORDS]
@@ -81,8 +90,8 @@ def pseudo_queries(texts: Sequence[str], *, per_text: Count = 4, keep: Count = 2
             continue
         chosen = generator.permutation(len(usable) - 1)[: per_text - 1] + 1
         for one in (usable[0], *(usable[i] for i in sorted(chosen))):
-            queries.setdefault(one, number)
-    return Queries(list(queries), np.fromiter(queries.values(), np.int64, len(queries)), keep)
+            numbers.append(number)
+            yield one
 
 
 def central(
@@ -136,7 +145,8 @@ def labeled_queries(
     """
     data = load_beir(path, split)
     sentences = pseudo_queries(texts, per_text=per_text, keep=keep, seed=seed)
-    number = {text: i for i, text in enumerate(texts)}
+    judged = {document.text for document in data.corpus}
+    number = {text: i for i, text in enumerate(texts) if text in judged}
     of = {document.id: number[document.text] for document in data.corpus if document.text in number}
     pairs = [
         (len(sentences.texts) + i, of[document])
@@ -149,12 +159,13 @@ def labeled_queries(
             f"{path}: none of the documents that split {split!r} judges is among the {len(texts)} trained on; "
             "train on the same set: corpus=beir corpus.path=..."
         )
-    return sentences._replace(texts=[*sentences.texts, *(query.text for query in data.queries)], pairs=np.array(pairs))
+    asked = TextColumn(chain(sentences.texts, (query.text for query in data.queries)))
+    return sentences._replace(texts=asked, pairs=np.array(pairs))
 
 
 def query_log(texts: Sequence[str], *, path: str, column: str = "text") -> Queries:
     """Return the queries of a real log, a file that `TextFiles` reads; the documents `texts` are not used."""
-    return Queries([document.text for document in TextFiles(path, column=column).documents("all")])
+    return Queries(TextColumn(document.text for document in TextFiles(path, column=column).documents("all")))
 
 
 def no_queries(texts: Sequence[str]) -> Queries:

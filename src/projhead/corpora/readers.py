@@ -21,7 +21,8 @@ from typing import Any, TextIO
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
-from projhead.corpora.remote import RemoteFile, is_remote, reached, remote_files
+from projhead.corpora.remote import RemoteFile, reached, remote_files
+from projhead.persistence.files import is_url
 
 Row = dict[str, Any]
 File = Path | RemoteFile
@@ -91,7 +92,7 @@ def checked(rows: Iterator[Row], columns: Columns, source: str) -> Iterator[Row]
 def _files(path: str) -> Sequence[File]:
     files: Sequence[File]
     found = Path(path)
-    if is_remote(path):
+    if is_url(path):
         files = remote_files(path, _READERS)
     elif found.is_dir():
         files = sorted(file for file in found.iterdir() if file.suffix in _READERS)

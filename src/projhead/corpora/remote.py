@@ -10,11 +10,6 @@ from typing import Any, BinaryIO, TextIO, cast
 import fsspec
 
 
-def is_remote(path: str) -> bool:
-    """Say whether a path is a URL such as ``s3://bucket/texts.parquet``."""
-    return "://" in path
-
-
 class RemoteFile:
     """One file of a file system of fsspec, opened as a `pathlib.Path` is.
 
@@ -78,12 +73,12 @@ def system_of(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def reached(url: str) -> Iterator[None]:
-    """Turn whatever a server's client raises into an error of one line."""
+def reached(url: str, done: str = "read") -> Iterator[None]:
+    """Turn whatever a server's client raises into an error of one line; that something is there already stays one."""
     try:
         yield
-    except (ImportError, ValueError):
+    except (ImportError, ValueError, FileExistsError):
         raise
     except Exception as error:  # every kind of storage has its own
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise OSError(f"{url} cannot be read: {said}; check the address, the rights and the connection") from error
+        raise OSError(f"{url} cannot be {done}: {said}; check the address, the rights and the connection") from error

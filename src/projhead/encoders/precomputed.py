@@ -22,6 +22,7 @@ from projhead.encoders.again import MadeAgain
 from projhead.encoders.lengths import lengths_of, similarity_of
 from projhead.encoders.lifted import lifted, longest_for
 from projhead.encoders.row_digests import RowDigests
+from projhead.encoders.row_texts import RowTexts
 from projhead.encoders.vector_files import VectorFile
 from projhead.persistence.files import sha256_of
 from projhead.persistence.identity import EncoderIdentity
@@ -187,10 +188,11 @@ class Precomputed(MadeAgain):
             names = (row[column] for row in read_rows(self.texts, {column: "encoder.text_column"}))
         elif (own := self._named(self.text_column, _TEXT)) is not None:
             assert self._others is not None
-            names = self._others[own].to_pylist()
+            batches = self._others.select([own]).to_batches(max_chunksize=_BATCH)
+            names = (name for batch in batches for name in batch[own].to_pylist())
         else:
             return RowDigests(self._file.rows, self._source)
-        texts = [RowText(str(text or ""), self._source, number) for number, text in enumerate(names)]
+        texts = RowTexts((str(text or "") for text in names), self._source)
         self._expect_all(len(texts), "texts", self._source)
         return texts
 

@@ -50,7 +50,7 @@ def pseudo_queries(
     ValueError
         If the store holds no texts or too short ones, or its encoder cannot be built.
     """
-    queries = sentences_of(store.texts, per_text=per_text, keep=keep, seed=random_state)
+    queries = sentences_of(store.lazy_texts, per_text=per_text, keep=keep, seed=random_state)
     if not queries.texts:
         raise ValueError(f"{store.folder}: expected documents of several sentences to take queries from, got none")
     return encoded(store, queries, out=out, show_progress=show_progress)

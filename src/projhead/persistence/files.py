@@ -105,6 +105,11 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
+def is_url(path: str | Path) -> bool:
+    """Say whether a path is a URL such as ``s3://bucket/texts.parquet``, also where `Path` made one slash of two."""
+    return re.match(r"[A-Za-z][\w+.:-]+:/", str(path)) is not None
+
+
 def expect_local(path: str | Path) -> None:
     """Refuse a URL where files are written: object storage has no names that change in one step.
 
@@ -113,10 +118,10 @@ def expect_local(path: str | Path) -> None:
     ValueError
         If it is one.
     """
-    if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+    if is_url(path):
         raise ValueError(
             f"{path}: expected a folder to write to, got a URL: write to a folder, and copy it when it is finished "
-            "(aws s3 sync, gcloud storage rsync); stores are read from URLs"
+            "(aws s3 sync, gcloud storage rsync); only stores are written to URLs"
         )
 
 

@@ -1,11 +1,10 @@
-"""Look at what a store's folder holds before encoding: nothing, or a part to go on with."""
+"""Look at what a store's place holds before encoding: nothing, or a part to go on with."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from projhead.codecs.base import BaseCodec
@@ -17,7 +16,7 @@ from projhead.protocols import Encoder
 from projhead.store.codec import FOLDER
 from projhead.store.fingerprint import CHAINED, Chain, digest_of
 from projhead.store.manifest import SHARD_FILE, Manifest, Shard
-from projhead.store.shard import read_shard
+from projhead.store.place import Place
 
 #: What a process killed while writing may leave behind.
 _LEFTOVER = leftover(rf"{SHARD_FILE}|manifest\.json|dataset_info\.json|state\.json|{FOLDER}")
@@ -51,24 +50,24 @@ def empty(
     )
 
 
-def begun(folder: Path, wanted: Manifest) -> Manifest:
-    """Return the manifest to go on with: that of the store in the folder, if it is what is wanted.
+def begun(place: Place, wanted: Manifest) -> Manifest:
+    """Return the manifest to go on with: that of the store in the place, if it is what is wanted.
 
     Raises
     ------
     ValueError
-        If the folder holds something else, or a store with other settings.
+        If the place holds something else, or a store with other settings.
     """
-    names = [one.name for one in folder.iterdir()]
+    names = place.names()
     if "manifest.json" not in names:
         strangers = [name for name in names if not re.fullmatch(f"{SHARD_FILE}|{FOLDER}|{_LEFTOVER}", name)]
         if strangers:
-            raise ValueError(f"{folder} is not a store, and not empty ({strangers[0]}): choose another path")
-    clear(folder)
+            raise ValueError(f"{place} is not a store, and not empty ({strangers[0]}): choose another path")
+    clear(place.folder)
     if "manifest.json" not in names:
         return wanted
-    found = Manifest.read(folder)
-    expect_same(found.encoder, wanted.encoder, str(folder), "encode with that, or choose another path")
+    found = Manifest.read(place.folder)
+    expect_same(found.encoder, wanted.encoder, str(place), "encode with that, or choose another path")
     pairs = {
         "rows of": (found.encoder.key, wanted.encoder.key),
         "side": (found.side, wanted.side),
@@ -81,7 +80,7 @@ def begun(folder: Path, wanted: Manifest) -> Manifest:
     for what, (old, new) in pairs.items():
         if old != new:
             raise ValueError(
-                f"{folder} was begun with {what} {old!r}, got {new!r}: give the same, or choose another path"
+                f"{place} was begun with {what} {old!r}, got {new!r}: give the same, or choose another path"
             )
     return found
 
@@ -96,12 +95,12 @@ def _record(encoder: Encoder) -> dict[str, Any] | None:
     return record if is_whole(record, "encoder") else None
 
 
-def compare(folder: Path, manifest: Manifest, documents: Iterator[Document], *, known: bool) -> None:
+def compare(place: Place, manifest: Manifest, documents: Iterator[Document], *, known: bool) -> None:
     """Check that finished shards are undamaged and hold these documents, which are taken from the stream.
 
     Parameters
     ----------
-    folder : Path
+    place : Place
     manifest : Manifest
     documents : iterator of Document
         Of a store that is complete, all of them.
@@ -115,30 +114,30 @@ def compare(folder: Path, manifest: Manifest, documents: Iterator[Document], *, 
     """
     chain = None if known or all(_alone(shard) for shard in manifest.shards) else Chain()
     for shard in manifest.shards:
-        _compare(folder, manifest, shard, list(islice(documents, shard.rows)), chain, known)
+        _compare(place, manifest, shard, list(islice(documents, shard.rows)), chain, known)
     declared = chain is not None and not all(shard.documents for shard in manifest.shards)
     if declared and not manifest.complete:
-        raise ValueError(f"{folder} was begun by a training or an evaluation: go on with that, or choose another path")
+        raise ValueError(f"{place} was begun by a training or an evaluation: go on with that, or choose another path")
     if declared and chain is not None and chain.fingerprint != manifest.corpus["fingerprint"]:
-        raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
+        raise ValueError(f"{place} was made from other texts than the corpus has: choose another path")
     if manifest.complete and next(documents, None) is not None:
-        raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has more: choose another path")
+        raise ValueError(f"{place} holds {manifest.rows:,} documents, the corpus has more: choose another path")
 
 
 def _compare(
-    folder: Path, manifest: Manifest, shard: Shard, documents: Sequence[Document], chain: Chain | None, known: bool
+    place: Place, manifest: Manifest, shard: Shard, documents: Sequence[Document], chain: Chain | None, known: bool
 ) -> None:
     if len(documents) < shard.rows:
-        raise ValueError(f"{folder} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
-    table = read_shard(folder, shard, manifest, verify=not manifest.complete)
+        raise ValueError(f"{place} holds {manifest.rows:,} documents, the corpus has fewer: choose another path")
+    place.check(shard, manifest)
     mark = "" if chain is None else chain.add(documents)
     if shard.documents and not known:
         same = shard.documents == (digest_of(documents) if _alone(shard) else mark)
     else:  # the corpus was known as a whole, the shard says nothing of its documents, and its ids are there to compare
-        same = table["id"].to_pylist() == [document.id for document in documents]
+        same = place.ids(shard, manifest) == [document.id for document in documents]
     if not same:
         raise ValueError(
-            f"{folder / shard.file} was made from other ids or texts than the corpus has: choose another path"
+            f"{place}/{shard.file} was made from other ids or texts than the corpus has: choose another path"
         )
 
 

@@ -13,6 +13,7 @@ from projhead.codecs.base import BaseCodec, load_codec, same_codec
 from projhead.persistence.files import sha256_of
 from projhead.store.encode import Part
 from projhead.store.manifest import Manifest
+from projhead.store.place import Place
 
 #: Where it lies in the store.
 FOLDER = "codec"
@@ -35,7 +36,7 @@ def new_or_fitted(new: BaseCodec | None, fitted: str | Path | None) -> BaseCodec
 
 
 def settle_codec(
-    folder: Path,
+    place: Place,
     manifest: Manifest,
     codec: BaseCodec | None,
     parts: Iterable[Part],
@@ -58,10 +59,10 @@ def settle_codec(
     if fitted and codec.dimension != width:
         raise ValueError(f"{codec.name} was fitted to rows of width {codec.dimension}, the encoder's have {width}")
     if manifest.shards:
-        settled = open_codec(folder, manifest) or codec
+        settled = open_codec(place.folder, manifest) or codec
         if fitted and not same_codec(settled, codec):
             raise ValueError(
-                f"{folder} was begun with another fit of {codec.name}: give that ({folder / FOLDER}), or choose "
+                f"{place} was begun with another fit of {codec.name}: give that ({place}/{FOLDER}), or choose "
                 "another path"
             )
         return settled, stream
@@ -74,8 +75,8 @@ def settle_codec(
         first = list(encoded(first))
         settled.fit(np.concatenate([part.rows for part in first if part.rows is not None])[:n])
     if fitted or n:
-        settled.save(folder / FOLDER)
-        manifest.codec["sha256"] = sha256_of(folder / FOLDER / "codec.json")
+        settled.save(place.folder / FOLDER)
+        manifest.codec["sha256"] = sha256_of(place.folder / FOLDER / "codec.json")
         manifest.codec["fitted_to"] = "other rows, before" if fitted else f"the first {n:,} rows"
     return settled, itertools.chain(first, stream)
 

@@ -36,7 +36,8 @@ def embed(
         Of texts alone the ids are their numbers. Of vectors made elsewhere, which are their own corpus, all rows where
         not given.
     out : path
-        The folder of the store. Found again it is opened: texts are compared, none is encoded twice.
+        The folder of the store, or its URL, such as ``s3://bucket/docs``: its rows are copied here when they are asked
+        for. Found again it is opened: texts are compared, none is encoded twice.
     split : {"all", "train", "test"}
         Of a corpus.
     codec : str or BaseCodec, optional

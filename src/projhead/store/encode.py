@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from projhead.persistence.identity import expect_same
 from projhead.protocols import Encoder
 from projhead.store.fingerprint import digest_of
 from projhead.store.manifest import Manifest, Shard
+from projhead.store.place import Place
 from projhead.store.shard import write_shard
 from projhead.store.side import way_of
 from projhead.vectors import Vectors
@@ -54,7 +54,7 @@ def encode_rows(part: Part, encoder: Encoder, side: str) -> Part:
 def encode_shard(
     part: Part,
     *,
-    folder: Path,
+    place: Place,
     manifest: Manifest,
     encoder: Encoder,
     codec: BaseCodec | None = None,
@@ -64,12 +64,12 @@ def encode_shard(
     """Encode a part of a corpus into its file; return the manifest's entry for it.
 
     It asks nothing of other shards and changes nothing but its own file, which is whole or absent: any process of any
-    machine that sees the folder may do so, more than once.
+    machine that sees the place may do so, more than once.
 
     Parameters
     ----------
     part : Part
-    folder : Path
+    place : Place
         Of the store.
     manifest : Manifest
         Of the store, with or without its other shards.
@@ -88,14 +88,16 @@ def encode_shard(
         If the encoder is another than the manifest's, or an id or a column cannot be stored.
     """
     wanted, got = manifest.encoder, encoder.identity
-    expect_same(wanted, got, str(folder), "every worker needs the same files and versions")
+    expect_same(wanted, got, str(place), "every worker needs the same files and versions")
     if wanted.key != got.key:
-        raise ValueError(f"{folder}: expected rows of {wanted.key}, got those of {got.key}; set compute_dtype alike")
+        raise ValueError(f"{place}: expected rows of {wanted.key}, got those of {got.key}; set compute_dtype alike")
     rows = encode_rows(part, encoder, manifest.side).rows if part.rows is None else part.rows
     assert rows is not None
     stored, clipped = _stored(manifest, rows, codec)
     mark = digest_of(part.documents) if marked else ""
-    return write_shard(folder, part.number, manifest, part.documents, stored, clipped, mark, columns)
+    with place.desk() as desk:
+        shard = write_shard(desk, part.number, manifest, part.documents, stored, clipped, mark, columns)
+        return place.put(shard, desk)
 
 
 def _stored(manifest: Manifest, rows: Vectors, codec: BaseCodec | None) -> tuple[NDArray[Any], int]:

@@ -52,7 +52,7 @@ def fetched(url: str) -> Path:
             temporary.write_bytes(said)
         manifest = Manifest.read(folder)
         if not manifest.complete:
-            raise ValueError(f"{url} is unfinished ({manifest.rows:,} rows so far): end its encode, copy it again")
+            raise ValueError(f"{url} is unfinished: run the same encode again to go on, or copy it there again")
         _fill(folder, manifest, copy)
     return folder
 

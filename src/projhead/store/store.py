@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec
-from projhead.corpora.remote import is_remote
+from projhead.corpora.text_column import TextColumn
 from projhead.data import Document
+from projhead.persistence.files import is_url
 from projhead.persistence.identity import EncoderIdentity
 from projhead.persistence.names import trusting
 from projhead.persistence.record import VERIFIED_BYTES
@@ -74,7 +75,7 @@ class EmbeddingStore:
         ValueError
             If it is unfinished, damaged, or of another version.
         """
-        url = str(path) if is_remote(str(path)) else None
+        url = str(path) if is_url(path) else None
         folder = Path(path) if url is None else fetched(url)
         manifest = Manifest.read(folder)
         if not manifest.complete:
@@ -96,7 +97,7 @@ class EmbeddingStore:
         return self
 
     def __len__(self) -> int:
-        return int(self.table.num_rows)
+        return self.manifest.rows
 
     @property
     def dimension(self) -> int:
@@ -171,7 +172,7 @@ class EmbeddingStore:
     @property
     def disk_bytes(self) -> int:
         """What its shards take, in bytes."""
-        return sum((self.folder / shard.file).stat().st_size for shard in self.manifest.shards)
+        return sum(shard.bytes for shard in self.manifest.shards)
 
     @property
     def ids(self) -> list[str]:
@@ -180,7 +181,18 @@ class EmbeddingStore:
 
     @property
     def texts(self) -> list[str]:
-        """The text of every row.
+        """The text of every row; where they may be many, `lazy_texts` holds none of them.
+
+        Raises
+        ------
+        ValueError
+            If texts were not kept.
+        """
+        return list(self.lazy_texts)
+
+    @property
+    def lazy_texts(self) -> Sequence[str]:
+        """The text of every row, to be read as they are asked for.
 
         Raises
         ------
@@ -189,7 +201,7 @@ class EmbeddingStore:
         """
         if not self.manifest.keep_texts:
             raise ValueError(f"{self.folder} holds no texts: encode again with keep_texts=true")
-        return list(self.table["text"].to_pylist())
+        return TextColumn(self.table["text"])
 
     @property
     def columns(self) -> list[str]:

@@ -21,13 +21,15 @@ from projhead.codecs.base import BaseCodec
 from projhead.console.progress import progress
 from projhead.data import Document
 from projhead.engines.serial import Serial
-from projhead.persistence.files import locked, write_json
+from projhead.persistence.files import is_url, write_json
 from projhead.protocols import Encoder, Engine
 from projhead.store.begun import begun, compare, empty
+from projhead.store.bucket import Bucket, Unread
 from projhead.store.codec import settle_codec
 from projhead.store.encode import Part, encode_rows, encode_shard
 from projhead.store.fingerprint import fingerprint as digest
 from projhead.store.manifest import DTYPES, Manifest
+from projhead.store.place import Place
 from projhead.store.side import Side, side_of
 from projhead.store.store import EmbeddingStore
 
@@ -53,12 +55,12 @@ def write_store(
     """Encode documents into a store, go on with an unfinished one, or open a finished one.
 
     Memory holds one shard, or two for each worker of an engine, whatever the size of the corpus. Of several calls one
-    writes, the others wait.
+    writes, the others wait; at a URL all write, and what one has put the others leave.
 
     Parameters
     ----------
     path : path
-        The store's folder.
+        The store's folder, or a URL of object storage such as ``s3://bucket/docs``.
     encoder : Encoder
     documents : iterable of Document
         Streamed once, finished store or not: ids and texts are compared with those of whole shards.
@@ -84,16 +86,15 @@ def write_store(
     total : int, optional
         How many documents there are, for the progress bar.
     engine : Engine, optional
-        What encodes the shards; this process where not given. All of its workers must see the folder.
+        What encodes the shards; this process where not given. All of its workers must reach the path.
     show_progress : bool
 
     Raises
     ------
     ValueError
-        If the folder holds something else, or a store of another encoder, dtype, codec, shard size or corpus, or
+        If the path holds something else, or a store of another encoder, dtype, codec, shard size or corpus, or
         is damaged; if there are no documents, or too few to fit the codec to.
     """
-    folder = Path(path)
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if shard_rows < 1:
@@ -102,40 +103,40 @@ def write_store(
     if fingerprint is not None:
         wanted.corpus["fingerprint"] = fingerprint
     engine = engine or Serial()
-    with locked(folder):
-        manifest = begun(folder, wanted)
+    place = Bucket(str(path)) if is_url(path) else Place(Path(path))
+    with place.held():
+        manifest = begun(place, wanted)
         before = manifest.corpus["fingerprint"]
         if fingerprint is not None and before not in ("", fingerprint):
-            raise ValueError(f"{folder} was made from other texts than the corpus has: choose another path")
+            raise ValueError(f"{place} was made from other texts than the corpus has: choose another path")
         known = fingerprint is not None and before == fingerprint
         if known and manifest.complete and codec is None:
-            manifest.fold(folder)
-            return EmbeddingStore.open(folder).by(encoder)
+            place.begin(manifest)
+            return _opened(place, manifest).by(encoder)
         stream = iter(documents)
-        compare(folder, manifest, stream, known=known)
+        compare(place, manifest, stream, known=known)
         rows_of = partial(encode_rows, encoder=encoder, side=manifest.side)
         parts = [] if manifest.complete else _parts(stream, shard_rows, len(manifest.shards))
         with progress(
             total, f"encode {name}", shown=show_progress and not manifest.complete, done=manifest.rows
         ) as bar:
             settled, parts = settle_codec(
-                folder, manifest, codec, parts, lambda some: engine.map(rows_of, some), calibration_rows
+                place, manifest, codec, parts, lambda some: engine.map(rows_of, some), calibration_rows
             )
-            manifest.fold(folder)  # not before: a call that is refused changes nothing
+            parts = _some(parts, name) if not manifest.shards else parts
+            place.begin(manifest)  # not before: a call that is refused changes nothing
             if manifest.complete:
-                return EmbeddingStore.open(folder).by(encoder)
+                return _opened(place, manifest).by(encoder)
             shard_of = partial(
-                encode_shard, folder=folder, manifest=replace(manifest, shards=[]), encoder=encoder, codec=settled,
+                encode_shard, place=place, manifest=replace(manifest, shards=[]), encoder=encoder, codec=settled,
                 columns=columns, marked=not before,
             )  # fmt: skip
             for shard in engine.map(shard_of, parts):
-                manifest.add(folder, shard)
+                place.add(shard, manifest)
                 bar.update(manifest.rows - bar.n)  # what the encoder's batches did not move it by
-        if not manifest.shards:
-            raise ValueError(f"{name}: expected at least one document, got none")
-        _finish(folder, manifest, before or digest(shard.documents for shard in manifest.shards))
+        _finish(place, manifest, before or digest(shard.documents for shard in manifest.shards))
     _give_back_memory()
-    return EmbeddingStore.open(folder, verify=False).by(encoder)
+    return _opened(place, manifest, verify=False).by(encoder)
 
 
 def _parts(documents: Iterator[Document], shard_rows: int, first: int) -> Iterator[Part]:
@@ -146,9 +147,23 @@ def _parts(documents: Iterator[Document], shard_rows: int, first: int) -> Iterat
         yield Part(number, part)
 
 
-def _finish(folder: Path, manifest: Manifest, digest: str) -> None:
+def _some(parts: Iterator[Part], name: str) -> Iterator[Part]:
+    """Return what was given, which must not be nothing."""
+    if (first := next(parts, None)) is None:
+        raise ValueError(f"{name}: expected at least one document, got none")
+    return itertools.chain([first], parts)
+
+
+def _opened(place: Place, manifest: Manifest, *, verify: bool | None = None) -> EmbeddingStore:
+    """Return the finished store; one in object storage is not copied here until its rows are asked for."""
+    if isinstance(place, Bucket):
+        return Unread(place.url, manifest)
+    return EmbeddingStore.open(place.folder, verify=verify)
+
+
+def _finish(place: Place, manifest: Manifest, digest: str) -> None:
     """Write what `datasets.load_from_disk` looks for, then say that the store is complete."""
-    write_json(folder / "dataset_info.json", {"dataset_name": manifest.corpus["name"]})
+    write_json(place.folder / "dataset_info.json", {"dataset_name": manifest.corpus["name"]})
     state: dict[str, Any] = {
         "_data_files": [{"filename": shard.file} for shard in manifest.shards],
         "_fingerprint": digest[:16],
@@ -158,10 +173,10 @@ def _finish(folder: Path, manifest: Manifest, digest: str) -> None:
         "_output_all_columns": False,
         "_split": None,
     }
-    write_json(folder / "state.json", state)
+    write_json(place.folder / "state.json", state)
     manifest.corpus["fingerprint"] = digest
     manifest.complete = True
-    manifest.write(folder)
+    place.end(manifest)
 
 
 def _give_back_memory() -> None:

@@ -49,7 +49,7 @@ def distill(
     """
     with tempfile.TemporaryDirectory() as folder:
         store = embed(teacher, texts, out=out or Path(folder) / "documents", show_progress=show_progress)
-        sentences = pseudo_queries(store.texts)
+        sentences = pseudo_queries(store.lazy_texts)
         queries = encoded(store, sentences, show_progress=show_progress) if sentences.texts else None
         head = LearnedReducer(n_components, **parameters).fit(store, queries=queries)
         return assemble(teacher, head)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from projhead.corpora.queries import Queries, central, no_queries
 from projhead.corpora.split import in_test
+from projhead.corpora.text_column import TextColumn
 from projhead.encoders.precomputed import Precomputed
 from projhead.protocols import Corpus, Encoder
 from projhead.store.embed import embed
@@ -76,8 +77,8 @@ def teacher_vectors(
         return TeacherVectors(
             kept,
             left,
-            Texts([*compress(known, ~held_out)], kept),
-            [*compress(known, held_out)],
+            Texts(TextColumn(compress(known, ~held_out)), kept),
+            TextColumn(compress(known, held_out)),
             corpus={"name": encoder.name, "fingerprint": encoder.identity.fingerprint},
         )
     if corpus is None:
@@ -90,7 +91,9 @@ def teacher_vectors(
         options["fingerprint"] = digest
         return embed(encoder, texts, out=path, name=f"{corpus.name}-{name}", **options)
 
-    texts, held_out_texts = ([document.text for document in corpus.documents(split)] for split in ("train", "test"))
+    texts, held_out_texts = (
+        TextColumn(document.text for document in corpus.documents(split)) for split in ("train", "test")
+    )
     asking = queries(texts)
     store, test = store_of("train", texts), store_of("test", held_out_texts).lazy_rows
     train, told = store.lazy_rows, store.manifest.corpus
