@@ -1,32 +1,44 @@
 """Train the heads that come with projhead, and write what they keep of text that they have not seen.
 
     python scripts/quality/ready.py VECTORS [--encoder minilm] [--widths 64 128] [--test FOLDER SET...]
+    python scripts/quality/ready.py --few VECTORS... [--encoder minilm] [--widths 64 128]
 
 They are trained on text that every machine has and that may be shipped: docstrings of the installed packages (summaries
 and bodies) and the words of the teacher's tokenizer. VECTORS is a folder that keeps the teacher's vectors of it. With
 --test, retrieval sets (whose vectors FOLDER keeps) and nothing of which was trained on are measured, beside PCA in
 every form fitted to the same text; each card shows every set, the worst one, and the rows that were lost. Writes
-checkpoints/ready/<teacher>-<width>, weights in float16.
+checkpoints/ready/<teacher>-<width>, weights in float16. With --few nothing is trained to be shipped: what is there is
+measured beside heads and forms of PCA that are fitted to a few rows of a user's own, vectors of any text (.npy), on
+others of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from harness import Model, collection, other_baselines, parsed, parser, pca_forms, timed, write
 
-from projhead import LearnedReducer
+from projhead import LearnedReducer, load_reducer
 from projhead.corpora.docstrings import Docstrings
 from projhead.corpora.vocabulary import Vocabulary
+from projhead.data import Scores
+from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.heads.residual_mlp import ResidualMLP
-from projhead.report.results import Result
+from projhead.persistence.identity import EncoderIdentity
+from projhead.reducers.base import Reducer
+from projhead.report.results import Result, read_results
 from projhead.report.tables import markdown
+from projhead.vectors import neighbor_overlap, unit_rows
 
 #: A small hidden layer carries as far to other texts as a large one, and makes a small file.
 HIDDEN = 512
+#: Rows of a user's own, rows measured, and neighborhoods.
+FEW, HELD_OUT, TOP_K = (300, 1000), 3000, (10, 100)
 
 
 def shipped_texts() -> list[str]:
@@ -56,16 +68,46 @@ def card(name: str, rows: list[Result], n: int) -> str:
     return "\n\n".join([*said, *([markdown(rows)] if rows else [])])
 
 
+def few(path: Path, teacher: str, k: int, seed: int) -> Iterator[list[Result]]:
+    """Yield the rows of the head that is shipped, beside what is fitted to so many of some vectors."""
+    vectors = Precomputed(str(path), similarity="cosine")
+    order = np.random.default_rng(seed).permutation(len(vectors.rows))
+    test = unit_rows(vectors.rows[np.sort(order[:HELD_OUT])])
+    for n in FEW:
+        own = vectors.rows[np.sort(order[HELD_OUT : HELD_OUT + n])]
+
+        def measured(name: str, one: Reducer, others: Sequence[Measurement] = (), n: int = n) -> Measurement:
+            kept = neighbor_overlap(test, one.transform(test), TOP_K).astype(np.float64)
+            scores = [
+                Scores(f"unseen/{path.stem}, {n} rows of one's own", f"overlap@{top}", kept[:, column])
+                for column, top in enumerate(TOP_K)
+            ]
+            return Measurement(name, k, seed, scores, others, role="subject" if others else "baseline")
+
+        fitted = [one.fit(own) for one in (LearnedReducer(k, random_state=seed), *pca_forms(k))]
+        others = [measured(one.kind, one) for one in fitted]
+        ready = measured("ready", load_reducer(f"{teacher}-{k}"), others)
+        yield result_rows([*others, ready], EncoderIdentity(teacher, "", vectors.dimension))
+
+
 def main() -> None:
     made = parser(__doc__, "ready.jsonl")
-    made.add_argument("vectors", type=Path)
+    made.add_argument("vectors", type=Path, nargs="+")
+    made.add_argument("--few", action="store_true", help="measure what is shipped, beside fits to few rows")
     made.add_argument("--encoder", default="minilm")
     made.add_argument("--widths", type=int, nargs="+", default=[64, 128])
     made.add_argument("--test", nargs="+", default=[])
     made.add_argument("--to", type=Path, default=Path("checkpoints/ready"))
     args = parsed(made)
-    model, texts = Model(args.encoder), shipped_texts()
-    train = model.rows(args.vectors / "shipped.npy", texts)
+    model = Model(args.encoder)
+    if args.few:
+        for path, k, seed in product(args.vectors, args.widths, args.seeds):
+            for rows in few(path, model.teacher.name, k, seed):
+                write(args.out, rows)
+        print(markdown(read_results(args.out)))
+        return
+    texts = shipped_texts()
+    train = model.rows(args.vectors[0] / "shipped.npy", texts)
     teacher = model.encoder.identity
     sets = [collection([path], Path(args.test[0]), args.encoder) for path in args.test[1:]]
     full = [scores for one in sets for scores in one.scores()]

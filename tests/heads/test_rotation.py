@@ -94,12 +94,16 @@ def test_a_fit_with_it_is_saved_cut_and_one_matrix(rows: Vectors, tmp_path: Path
 def test_nested_at_full_width_it_changes_no_score_and_its_first_columns_are_above_pca(rows: Vectors) -> None:
     train, test = rows[:450], rows[450:]
     fast = partial(torch.optim.AdamW, lr=1e-2)  # few rows are trained on slowly where nothing is said
-    whole = LearnedReducer(32, head=Rotation, nested=[4, 8], max_steps=60, optimizer=fast, blend=1.0).fit(train)
+    whole = LearnedReducer(32, head=Rotation, nested=[4, 8, 16, 24], max_steps=60, optimizer=fast, blend=1.0)
+    whole.fit(train)
     reduced = whole.transform(test)
     np.testing.assert_allclose(reduced @ reduced.T, test @ test.T, atol=1e-6)
     for k in (4, 8):
         kept = neighbor_overlap(test, whole.prefix(k).transform(test), [10]).mean()
         for other in (PCA(k), PCA(k, center=False), Truncation(k)):
             assert kept > neighbor_overlap(test, other.fit(train).transform(test), [10]).mean()
+    wide, forms = whole.prefix(24).transform(test), [PCA(24), PCA(24, center=False)]  # what narrow ones do not cost
+    best = np.max([neighbor_overlap(test, one.fit(train).transform(test), [10, 50]).mean(0) for one in forms], axis=0)
+    assert (neighbor_overlap(test, wide, [10, 50]).mean(0) > best - 0.005).all()
     (layer,) = whole.head_.to_sequential()  # type: ignore[operator]
     assert isinstance(layer, nn.Linear)

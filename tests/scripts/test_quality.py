@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from projhead import load_reducer, pca_forms
 from projhead.corpora.vocabulary import Vocabulary
 from projhead.encoders.minilm import MiniLM
 from projhead.encoders.precomputed import Precomputed
@@ -24,7 +25,7 @@ FOLDER = Path(__file__).parents[2] / "scripts" / "quality"
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(FOLDER))
     yield importlib.import_module("small")
-    for name in ("small", "harness"):
+    for name in ("small", "ready", "harness"):
         sys.modules.pop(name, None)
 
 
@@ -55,3 +56,32 @@ def test_a_run_goes_on_and_says_what_it_cost(
     assert {row.minutes > 0 for row in rows if row.role == "subject"} == {True}
     benchmark.main()
     assert len(read_results(tmp_path / "rows.jsonl")) == len(rows)
+
+
+@pytest.mark.usefixtures("benchmark")
+def test_a_head_that_is_shipped_is_paired_with_what_few_rows_give(
+    vectors: Precomputed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = importlib.import_module("ready")
+    monkeypatch.setattr(ready, "FEW", (120,))
+    monkeypatch.setattr(ready, "HELD_OUT", 200)
+    asked = ["ready.py", vectors.path, "--few", "--widths", "64", "--seeds", "0", "--out", str(tmp_path / "rows.jsonl")]
+    monkeypatch.setattr(sys, "argv", asked)
+    ready.main()
+    rows = read_results(tmp_path / "rows.jsonl")
+    test = vectors.rows[np.sort(np.random.default_rng(0).permutation(len(vectors.rows))[:200])].astype(np.float32)
+    reduced = load_reducer("all-MiniLM-L6-v2-64").transform(test)
+    kept = _shared(test @ test.T, reduced @ reduced.T, 10)
+    assert next(r.value for r in rows if r.reducer == "ready" and r.metric == "overlap@10" and not r.baseline) == (
+        pytest.approx(kept, abs=2e-3)
+    )
+    assert {r.baseline for r in rows if r.reducer == "ready"} <= {"", "learned", *(one.kind for one in pca_forms(64))}
+    assert any(r.baseline for r in rows)
+
+
+def _shared(one: np.ndarray, other: np.ndarray, k: int) -> float:
+    """Return the share of the k nearest that two similarities (n, n) have in common."""
+    for similarity in (one, other):
+        np.fill_diagonal(similarity, -np.inf)
+    pairs = zip(one.argsort(1)[:, -k:], other.argsort(1)[:, -k:], strict=True)
+    return float(np.mean([len(set(a) & set(b)) / k for a, b in pairs]))

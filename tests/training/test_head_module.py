@@ -40,20 +40,23 @@ def test_tables_are_held_to_queries_as_to_documents(monkeypatch: pytest.MonkeyPa
     assert total == pytest.approx(expected.item(), rel=1e-5)  # and what is compared with documents stays float
 
 
-def test_each_width_counts_by_the_root_of_what_it_is_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_each_width_counts_by_a_power_of_what_it_is_at_the_start(power: float, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(0)
     rows = torch.nn.functional.normalize(torch.randn(6, 8, generator=generator))
     head, loss = Linear(8, 8), NeighborKL(student_temperature=0.05)
     head.initialize(torch.eye(8))
-    module = HeadModule(head, loss, torch.optim.SGD, nested=[2, 4], query_weight=0.0, document_weight=1.0)
+    module = HeadModule(
+        head, loss, torch.optim.SGD, nested=[2, 4], nested_power=power, query_weight=0.0, document_weight=1.0
+    )
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
     total = module.training_step(Batch(rows[:0], rows, torch.arange(6), torch.empty(0, 2, dtype=torch.int64)), 0)
 
     own, teacher = torch.eye(6, dtype=torch.bool), rows @ rows.T
     cut = [torch.nn.functional.normalize(rows[:, :k]) for k in (2, 4)]
     narrow, wide = (loss(part @ part.T, teacher, own).item() for part in cut)
-    whole = max(narrow, wide) / 100  # nothing is lost, and weighs no more than this
-    shares = [x**-0.5 for x in (whole, narrow, wide)]
+    whole = max(narrow, wide) / 300  # nothing is lost, and weighs no more than this
+    shares = [x**-power for x in (whole, narrow, wide)]
     expected = (shares[1] * narrow + shares[2] * wide) / sum(shares)
     assert total.item() == pytest.approx(expected, rel=2e-3)  # halves, where the processor multiplies them
 

@@ -64,6 +64,7 @@ def train_head(
     from torch import nn
 
     from projhead.heads.residual_mlp import ResidualMLP
+    from projhead.heads.rotation import Rotation
     from projhead.losses.neighbor_kl import NeighborKL
     from projhead.training.data import RowData
     from projhead.training.head_module import HeadModule
@@ -86,6 +87,8 @@ def train_head(
         loss,
         filled(how.optimizer or default_optimizer, lr=recipe.lr),
         nested=[int(width) for width in how.nested],
+        # A rotation has nothing but its turns, which all widths share: narrow ones would win at the cost of wide ones.
+        nested_power=1.0 if isinstance(head, Rotation) else 0.5,
         codec=fake,
         raw_codes=how.raw_codes,
         distortion_weight=how.distortion_weight,

@@ -25,7 +25,7 @@ class HeadModule(DistillationModule):
         From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     nested : sequence of int
         Widths whose first components are to serve alone too (Kusupati et al., "Matryoshka Representation Learning",
-        2022): each has the loss, with what it learns, for itself. Their mean is minimized, each divided by the root of
+        2022): each has the loss, with what it learns, for itself. Their mean is minimized, each divided by a power of
         what it is at the start: a few columns begin far from the teacher, and would else bend what serves many.
     codec : FakeQuantized, optional
         What documents pass when rows are compared with them, while those stay float. Its distortion, the mean squared
@@ -36,6 +36,8 @@ class HeadModule(DistillationModule):
         Leave what codes say the length it has.
     distortion_weight : float
         What the distortion counts beside the loss.
+    nested_power : float
+        That power: at 1 all widths count alike.
     query_weight, document_weight : float
         What the queries' similarities to documents count, and the documents' to each other: the first is better
         for retrieval, the second keeps neighborhoods.
@@ -51,6 +53,7 @@ class HeadModule(DistillationModule):
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         *,
         nested: Sequence[int] = (),
+        nested_power: float = 0.5,
         codec: FakeQuantized | None = None,
         raw_codes: bool = False,
         distortion_weight: float = 0.0,
@@ -61,6 +64,7 @@ class HeadModule(DistillationModule):
         super().__init__(loss, optimizer, [int(head.out_features), *nested])  # type: ignore[arg-type]
         self.head = head
         self.codec, self.raw_codes, self.distortion_weight = codec, raw_codes, distortion_weight
+        self.nested_power = nested_power
         self.query_weight, self.document_weight = query_weight, document_weight
         self.label_margin = label_margin
         self.shares: Tensor
@@ -131,7 +135,7 @@ class HeadModule(DistillationModule):
         self._fit_temperatures(students, teacher, torch.cat([of_queries, _self_mask(batch)]))
         found = self._losses(batch, teacher, students)
         # A full width begins at nothing, by rounding a little below, and is not all that counts.
-        self.shares = found.clamp(min=max(float(found.max()) / 100, 1e-9)).rsqrt()
+        self.shares = found.clamp(min=max(float(found.max()) / 300, 1e-9)) ** -self.nested_power
         self.shares /= self.shares.sum()
 
     def _compared(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
