@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -64,6 +65,7 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Any]:
     except ImportError as error:
         raise ModuleNotFoundError("engine=dask needs Dask: pip install 'projhead[dask]'") from error
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})  # items are sent, and with reason
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # Hydra's own level lets every line of theirs through
     settings: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
     with nullcontext(address) if address else LocalCluster(n_workers=workers, **settings) as place:
         try:
