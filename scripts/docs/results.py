@@ -2,8 +2,8 @@
 
     python scripts/docs/results.py
 
-The table is of docs/results/retrieval.jsonl and stays as it is without that file. The picture is of its rows too, or of
-the table of means in docs/results/earlier.md: the head, the forms of PCA and truncation, the mean of all sets.
+Both are of the widest teacher in docs/results/retrieval.jsonl: the head beside the best baseline, set by set; the head,
+forms of PCA and truncation, the mean of all sets.
 """
 
 from __future__ import annotations
@@ -69,30 +69,25 @@ def cost(measured: pd.DataFrame) -> str:
     return f"Minutes of one core for a fit, by dimensions: {each}."
 
 
+def widest(rows: list[Result]) -> list[Result]:
+    """Return the rows of the teacher of most dimensions."""
+    encoder = max(rows, key=lambda row: row.n_components).encoder
+    return [row for row in rows if row.encoder == encoder]
+
+
 def readme_table(rows: list[Result]) -> str:
-    """Return the heads beside the best baselines, set by set: the widest teacher that was measured."""
+    """Return the heads of one teacher beside the best baselines, set by set."""
     frame = frame_of(rows)
     frame = frame[~is_export(frame)]
-    encoder = frame.loc[frame["n_components"].idxmax(), "encoder"]
-    part: pd.DataFrame = frame[frame["encoder"] == encoder]
-    seeds = part.loc[part["role"] == "subject", "seed"].nunique()
+    seeds = frame.loc[frame["role"] == "subject", "seed"].nunique()
     said = (
-        f"Retention, {encoder}, {part.loc[part['role'] == 'reference', 'n_components'].max()} dimensions in full, "
-        f"{seeds} seed{'s' * (seeds > 1)}; the best baseline is chosen on the test. {cost(part)}"
+        f"Retention, {rows[0].encoder}, {frame.loc[frame['role'] == 'reference', 'n_components'].max()} dimensions in "
+        f"full, {seeds} seed{'s' * (seeds > 1)}; the best baseline is chosen on the test. {cost(frame)}"
     )
-    return f"{said}\n\n{losses_first([row for row in rows if row.encoder == encoder])}"
+    return f"{said}\n\n{losses_first(rows)}"
 
 
 _DRAWN = {"learned": "subject", "pca_uncentered": "baseline", "pca": "baseline", "truncation": "baseline"}
-
-
-def earlier_means(text: str) -> pd.DataFrame:
-    """Return the table of means of the version before: series, n_components, kept_value."""
-    table = text[text.index("| reducer | dimensions | retrieval/scifact") :].split("\n\n")[0].split("\n")[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
-    kept = [float(row[-1].split("%")[0]) / 100 for row in cells]
-    named = {"series": [row[0] for row in cells], "n_components": [int(row[1]) for row in cells], "kept_value": kept}
-    return pd.DataFrame(named)
 
 
 def means(rows: list[Result]) -> pd.DataFrame:
@@ -123,17 +118,11 @@ def picture(frame: pd.DataFrame) -> str:
 
 def main() -> None:
     """Draw what there are rows for."""
-    found = rows_of(ROOT / "docs" / "results")
-    earlier = (ROOT / "docs" / "results" / "earlier.md").read_text(encoding="utf-8")
-    shown = means(found["retrieval"]) if "retrieval" in found else earlier_means(earlier)
+    found, readme = widest(read_results(ROOT / "docs" / "results" / "retrieval.jsonl")), ROOT / "README.md"
     with atomic_file(ROOT / "docs" / "results" / "retention.svg") as temporary:
-        temporary.write_text(picture(shown), encoding="utf-8")
-    if "retrieval" not in found:
-        print("docs/results/retrieval.jsonl: no such file; scripts/quality/retrieval.py writes it")
-        return
-    table, readme = readme_table(found["retrieval"]), ROOT / "README.md"
+        temporary.write_text(picture(means(found)), encoding="utf-8")
+    table, text = readme_table(found), readme.read_text(encoding="utf-8")
     with atomic_file(readme) as temporary:
-        text = readme.read_text(encoding="utf-8")
         temporary.write_text(_MARKS.sub(lambda mark: f"{mark[1]}{table}\n{mark[2]}", text), encoding="utf-8")
 
 
