@@ -120,7 +120,7 @@ def test_each_side_is_the_stock_methods_from_training_to_search(
     model, path, parts = stock(), tmp_path / "documents.txt", few_words(80, 4, 9)
     path.write_text("".join(f"{one} . {other} .\n" for one, other in zip(parts[::2], parts[1::2], strict=True)))
     vectors = teacher_vectors(ours, TextFiles(str(path)), pseudo_queries, stores=tmp_path / "stores", dtype="float32")
-    documents, asked = vectors.texts.documents, vectors.texts.queries
+    documents, asked = list(vectors.texts.documents), list(vectors.texts.queries)
     np.testing.assert_allclose(vectors.train[:], unit_rows(model.encode_document(documents)), atol=1e-5)
     np.testing.assert_allclose(vectors.texts.query_rows[:], unit_rows(model.encode_query(asked)), atol=1e-5)
     head = LearnedReducer(4, max_steps=2).fit(vectors.train, queries=vectors.queries)

@@ -25,7 +25,7 @@ _INT8_ACTIVATIONS = 4
 
 
 def quantize_dynamic(network: Network) -> Network:
-    """Return `network` as ``quantize_dynamic`` makes it: weights by column, one scale for all activations of a batch.
+    """Return `network` as ``quantize_dynamic`` makes it: weights by column in 7 bits, one scale for all of a batch.
 
     So a text's row depends a little on what else is in its batch. Nothing is calibrated.
     """
@@ -37,7 +37,11 @@ def quantize_dynamic(network: Network) -> Network:
         network.write(given)
         large = network.bytes > MOST_BYTES
         with quiet("root"):
-            quantize_dynamic(given, path, per_channel=True, weight_type=QuantType.QInt8, use_external_data_format=large)
+            # Weights in 7 bits: processors without VNNI add two products in 16 bits, which larger ones do not fit.
+            quantize_dynamic(
+                given, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8,
+                use_external_data_format=large,
+            )  # fmt: skip
         return network.become(onnx.load(path))
 
 
