@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import tracemalloc
 from itertools import islice
@@ -288,3 +289,13 @@ def test_files_of_a_declared_model_stand_for_one_another(tmp_path: Path) -> None
         ValueError, match=r"expected the name of the model that it is of, got '2' alone; give encoder.n"
     ):
         opened("monday", revision="2")
+
+
+def test_stand_ins_are_digests_that_know_their_rows(rows: Vectors, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows[:5])
+    texts = Precomputed(str(tmp_path / "rows.npy")).texts_or_rows()
+    expected = [hashlib.sha256(row.tobytes()).hexdigest() for row in rows[:5]]
+    assert list(texts) == expected
+    assert list(texts[1:4]) == expected[1:4]
+    assert texts[-1] == expected[-1]
+    assert [one.row for one in (texts[-1], texts[2], *texts[1:3])] == [4, 2, 1, 2]

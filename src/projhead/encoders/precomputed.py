@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from projhead.corpora.readers import read_rows
 from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
+from projhead.corpora.text_column import TextColumn
 from projhead.data import STORED, Document, RowText
 from projhead.encoders.again import MadeAgain
 from projhead.encoders.lengths import lengths_of, similarity_of
@@ -191,8 +192,8 @@ class Precomputed(MadeAgain):
             batches = self._others.select([own]).to_batches(max_chunksize=_BATCH)
             names = (name for batch in batches for name in batch[own].to_pylist())
         else:
-            return RowDigests(self._file.rows, self._source)
-        texts = RowTexts((str(text or "") for text in names), self._source)
+            return RowTexts(RowDigests(self._file.rows), self._source)
+        texts = RowTexts(TextColumn(str(text or "") for text in names), self._source)
         self._expect_all(len(texts), "texts", self._source)
         return texts
 

@@ -8,31 +8,27 @@ from typing import Any, overload
 
 from numpy.typing import NDArray
 
-from projhead.data import RowText
 
-
-class RowDigests(Sequence[RowText]):
+class RowDigests(Sequence[str]):
     """The digest of each row, made when it is asked for: of ten million rows they would take gigabytes.
 
     Parameters
     ----------
     rows : ndarray of shape (n, d)
         Perhaps memory-mapped.
-    source : str
-        Their file.
     """
 
-    def __init__(self, rows: NDArray[Any], source: str) -> None:
-        self.rows, self.source = rows, source
+    def __init__(self, rows: NDArray[Any]) -> None:
+        self.rows = rows
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @overload
-    def __getitem__(self, number: int) -> RowText: ...
+    def __getitem__(self, number: int) -> str: ...
     @overload
-    def __getitem__(self, number: slice) -> Sequence[RowText]: ...
-    def __getitem__(self, number: int | slice) -> RowText | Sequence[RowText]:
+    def __getitem__(self, number: slice) -> list[str]: ...
+    def __getitem__(self, number: int | slice) -> str | list[str]:
         if isinstance(number, slice):
-            return [self[one] for one in range(*number.indices(len(self)))]
-        return RowText(hashlib.sha256(self.rows[number].tobytes()).hexdigest(), self.source, number)
+            return [hashlib.sha256(row.tobytes()).hexdigest() for row in self.rows[number]]
+        return hashlib.sha256(self.rows[number].tobytes()).hexdigest()

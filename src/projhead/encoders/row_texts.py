@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import overload
 
-from projhead.corpora.text_column import TextColumn
 from projhead.data import RowText
 
 
@@ -14,13 +13,14 @@ class RowTexts(Sequence[RowText]):
 
     Parameters
     ----------
-    texts : iterable of str
+    texts : sequence of str
+        Such as a `TextColumn`, or `RowDigests`.
     source : str
-        Their file.
+        The file of the rows.
     """
 
-    def __init__(self, texts: Iterable[str], source: str) -> None:
-        self.texts, self.source = TextColumn(texts), source
+    def __init__(self, texts: Sequence[str], source: str) -> None:
+        self.texts, self.source = texts, source
 
     def __len__(self) -> int:
         return len(self.texts)
