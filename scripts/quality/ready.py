@@ -29,7 +29,6 @@ from projhead.data import Scores
 from projhead.encoders.precomputed import Precomputed
 from projhead.evaluation.measurements import Measurement, result_rows
 from projhead.heads.residual_mlp import ResidualMLP
-from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
 from projhead.report.results import Result, read_results
 from projhead.report.tables import markdown
@@ -86,8 +85,8 @@ def few(path: Path, teacher: str, k: int, seed: int) -> Iterator[list[Result]]:
 
         fitted = [one.fit(own) for one in (LearnedReducer(k, random_state=seed), *pca_forms(k))]
         others = [measured(one.kind, one) for one in fitted]
-        ready = measured("ready", load_reducer(f"{teacher}-{k}"), others)
-        yield result_rows([*others, ready], EncoderIdentity(teacher, "", vectors.dimension))
+        ready = load_reducer(f"{teacher}-{k}")
+        yield result_rows([*others, measured("ready", ready, others)], ready.teacher_)
 
 
 def main() -> None:
