@@ -45,3 +45,11 @@ def test_what_cannot_be_is_refused(rows: Vectors) -> None:
         ResidualQuantizer(4).fit(rows[:255])
     with pytest.raises(ValueError, match="beam: expected a positive whole number, got 0"):
         ResidualQuantizer(4, beam=0)
+
+
+@pytest.mark.parametrize("n_splits", [1, 2])
+def test_faiss_makes_the_same_codes_and_reads_them_alike(n_splits: int, rows: Vectors) -> None:
+    codec = ResidualQuantizer(4, n_splits).fit(rows)
+    index = codec.to_faiss()
+    np.testing.assert_array_equal(index.sa_encode(rows), codec.encode(rows))
+    np.testing.assert_allclose(index.sa_decode(codec.encode(rows)), codec._decode(codec.encode(rows)), atol=1e-6)

@@ -19,6 +19,7 @@ from projhead.indexes.base import BaseIndex, load_index
 from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.indexes.faiss_binary import FaissBinaryIndex
+from projhead.indexes.ivf import IvfIndex
 from projhead.indexes.milvus import MilvusIndex
 from projhead.indexes.pgvector import PgvectorIndex
 from projhead.indexes.rescore import RescoreIndex
@@ -47,6 +48,7 @@ KINDS: dict[str, tuple[Callable[[], BaseIndex], float]] = {
     "BHNSW16": (lambda: FaissBinaryIndex("BHNSW16"), 0.4),
     "rescore": (lambda: RescoreIndex(FaissBinaryIndex()), 0.9),
     "rescore, int8": (lambda: RescoreIndex(FaissIndex("IVF8,SQ8", nprobe=8), 50, Integer(8), first_width=16), 0.9),
+    "IVF of pq": (lambda: IvfIndex(ProductQuantizer(16), lists=8, nprobe=8), 0.6),
     "annoy": (AnnoyIndex, 0.9),
     "milvus": (MilvusIndex, 1),
     "pgvector": (lambda: PgvectorIndex(hnsw=False), 1),
@@ -72,8 +74,8 @@ FILTERS = [
     "pgvector, HNSW",
 ]
 #: Scores that are not of the rows as they were, or known only roughly.
-ROUGH = {"exact, binary": 0.3, "PQ16x4np": 0.4, "PQ16x4fs": 0.4, "IVF8,PQ16x4np": 0.4, "IVF8,RaBitQ": 0.8, "BFlat": 0.8,
-         "BIVF4": 0.8, "BHNSW16": 0.8, "RR32,RaBitQ4": 0.1}  # fmt: skip
+ROUGH = {"exact, binary": 0.3, "PQ16x4np": 0.4, "PQ16x4fs": 0.4, "IVF8,PQ16x4np": 0.4, "IVF8,RaBitQ": 0.8,
+         "IVF of pq": 0.4, "BFlat": 0.8, "BIVF4": 0.8, "BHNSW16": 0.8, "RR32,RaBitQ4": 0.1}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,15 @@ def write_faiss(what: Any, path: Path) -> None:
         write(what, faiss.PyCallbackIOWriter(file.write))
 
 
+def lists_of_codes(kind: Any, d: int, n_lists: int, *form: Any) -> Any:
+    """Return empty inverted lists of whole rows' codes; their centroids are to come."""
+    centroids = faiss.IndexFlatIP(d)
+    lists = kind(centroids, d, n_lists, *form)
+    centroids.this.disown()  # not every kind keeps what Python gave it
+    lists.own_fields, lists.by_residual = True, False
+    return lists
+
+
 @contextmanager
 def matrix_products() -> Iterator[None]:
     """Let FAISS compare rows with centroids by matrix products: several times faster to fit, the same codes.

@@ -176,10 +176,16 @@ class BaseCodec(ABC):
         """
         raise ValueError(f"{self.name} has nothing that training could move; train without a codec, and store in it")
 
-    def to_faiss(self) -> Any:
+    def to_faiss(self, n_lists: int | None = None) -> Any:
         """Return the fitted codec as an empty, trained FAISS index whose metric is the inner product.
 
         It gives a row the same code, and a query the inner product with what the code says, not made unit length.
+
+        Parameters
+        ----------
+        n_lists : int, optional
+            Inverted lists of such codes instead, of the whole row and not of what its list's centroid leaves; they
+            lack the centroids alone.
 
         Raises
         ------

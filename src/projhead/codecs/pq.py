@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from projhead.codecs._faiss import matrix_products, opq_rotation
+from projhead.codecs._faiss import lists_of_codes, matrix_products, opq_rotation
 from projhead.codecs._fake_quantize import FakeQuantized, straight_through
 from projhead.codecs.base import BaseCodec, State
 from projhead.settings.ranges import Count
@@ -102,11 +102,12 @@ class ProductQuantizer(BaseCodec):
         """Return the fitted codec as a torch module."""
         return FakeQuantizedSums(**{name: torch.from_numpy(array) for name, array in self.state.items()})
 
-    def to_faiss(self) -> Any:
-        """Return the fitted codec as an empty index, its rotation before it."""
-        index = faiss.IndexPQ(self._fitted(), self.n_bytes, 8, faiss.METRIC_INNER_PRODUCT)
+    def to_faiss(self, n_lists: int | None = None) -> Any:
+        """Return the fitted codec as an empty index, its rotation before it; see `BaseCodec.to_faiss`."""
+        d, form = self._fitted(), (self.n_bytes, 8, faiss.METRIC_INNER_PRODUCT)
+        index = lists_of_codes(faiss.IndexIVFPQ, d, n_lists, *form) if n_lists else faiss.IndexPQ(d, *form)
         faiss.copy_array_to_vector(self.state["centroids"].ravel(), index.pq.centroids)
-        index.is_trained = True
+        index.is_trained = not n_lists
         if not self.rotate:
             return index
         rotation = faiss.LinearTransform(self.dimension, self.dimension, False)

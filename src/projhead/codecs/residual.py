@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from projhead.codecs._faiss import matrix_products, opq_rotation
+from projhead.codecs._faiss import lists_of_codes, matrix_products, opq_rotation
 from projhead.codecs.base import BaseCodec, State
 from projhead.codecs.pq import FakeQuantizedSums
 from projhead.settings.ranges import Count
@@ -114,22 +114,25 @@ class ResidualQuantizer(BaseCodec):
         """Return the fitted codec as a torch module."""
         return FakeQuantizedSums(torch.from_numpy(self.state["centroids"]))
 
-    def to_faiss(self) -> Any:
-        """Return the fitted codec as an empty index."""
-        stages, d = self.n_bytes // self.n_splits, self._fitted()
-        metric, lookup = faiss.METRIC_INNER_PRODUCT, faiss.AdditiveQuantizer.ST_LUT_nonorm
-        index: Any
-        if self.n_splits == 1:
-            index = faiss.IndexResidualQuantizer(d, stages, 8, metric, lookup)
-            self._fill(index.rq, self.state["centroids"])
+    def to_faiss(self, n_lists: int | None = None) -> Any:
+        """Return the fitted codec as an empty index; see `BaseCodec.to_faiss`."""
+        stages, d, one = self.n_bytes // self.n_splits, self._fitted(), self.n_splits == 1
+        form: tuple[Any, ...] = (stages, 8, faiss.METRIC_INNER_PRODUCT, faiss.AdditiveQuantizer.ST_LUT_nonorm)
+        form = form if one else (self.n_splits, *form)
+        if n_lists:
+            kind = faiss.IndexIVFResidualQuantizer if one else faiss.IndexIVFProductResidualQuantizer
+            index = lists_of_codes(kind, d, n_lists, *form)
         else:
-            index = faiss.IndexProductResidualQuantizer(d, self.n_splits, stages, 8, metric, lookup)
-            self._fill(index.prq, self.state["centroids"])
-            for group, centroids in enumerate(self.state["centroids"]):
-                self._fill(faiss.downcast_Quantizer(index.prq.subquantizer(group)), centroids)
-        index.is_trained = True
+            index = (faiss.IndexResidualQuantizer if one else faiss.IndexProductResidualQuantizer)(d, *form)
+        whole = index.rq if one else index.prq
+        self._fill(whole, self.state["centroids"])  # codes are read by these, and made by those of each group
+        for group in range(0 if one else self.n_splits):
+            self._fill(faiss.downcast_Quantizer(whole.subquantizer(group)), self.state["centroids"][group])
+        index.is_trained = not n_lists
         return index
 
     def _fill(self, quantizer: Any, centroids: Vectors) -> None:
         faiss.copy_array_to_vector(centroids.ravel(), quantizer.codebooks)
-        quantizer.max_beam_size, quantizer.is_trained = self.beam, True
+        quantizer.is_trained = True
+        if isinstance(quantizer, faiss.ResidualQuantizer):
+            quantizer.max_beam_size = self.beam

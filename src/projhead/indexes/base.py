@@ -56,7 +56,7 @@ class BaseIndex(ABC):
         """
         raise ValueError(
             f"{type(self).__name__} stores rows in its own way, got codec={codec.name}: leave the codec out, "
-            "or choose index=exact or index=rescore"
+            "or choose index=exact, ivf or rescore"
         )
 
     def built_by(self, engine: Engine) -> Self:
