@@ -33,7 +33,8 @@ sys.path.append(str(Path(__file__).parents[1]))  # where bench is
 from bench import parser as bench_parser
 from bench import timed as bench_timed
 
-_RANKS = 10
+#: Documents that a query's score looks at.
+RANKS = 10
 #: Published models by the names of `encoder=`.
 _NAMES = {"minilm": "all-MiniLM-L6-v2", "mpnet": "all-mpnet-base-v2"}
 
@@ -113,8 +114,14 @@ class Collection(NamedTuple):
 
     def scores_of(self, documents: Vectors, queries: dict[str, Vectors] | None = None) -> list[Scores]:
         """Return the nDCG@10 of every query of every set among documents (n, k) as they are left."""
+        return self.scores_found(lambda asked: exact_top_k(asked, documents, RANKS)[1], queries)
+
+    def scores_found(
+        self, search: Callable[[Vectors], NDArray[np.int64]], queries: dict[str, Vectors] | None = None
+    ) -> list[Scores]:
+        """Return the nDCG@10 of every query of every set, of the documents (q, 10) that a search finds."""
         return [
-            Scores(f"retrieval/{name}", "ndcg@10", _ndcg(asked, documents, self.relevant[name]))
+            Scores(f"retrieval/{name}", "ndcg@10", _ndcg(search(asked), self.relevant[name]))
             for name, asked in (queries or self.queries).items()
         ]
 
@@ -196,8 +203,8 @@ def _relevant(data: RetrievalSet, first: int) -> list[dict[int, float]]:
     return [{number[one]: gain for one, gain in data.qrels[query.id].items()} for query in data.queries]
 
 
-def _ndcg(queries: Vectors, documents: Vectors, relevant: list[dict[int, float]]) -> NDArray[np.float64]:
-    found, discount = exact_top_k(queries, documents, _RANKS)[1], 1 / np.log2(np.arange(2, _RANKS + 2))
+def _ndcg(found: NDArray[np.int64], relevant: list[dict[int, float]]) -> NDArray[np.float64]:
+    discount = 1 / np.log2(np.arange(2, RANKS + 2))
     gains = np.array([[judged.get(one, 0.0) for one in row] for judged, row in zip(relevant, found, strict=True)])
-    best = [np.sort(list(judged.values()))[::-1][:_RANKS] for judged in relevant]
+    best = [np.sort(list(judged.values()))[::-1][:RANKS] for judged in relevant]
     return (gains @ discount) / np.array([one @ discount[: len(one)] for one in best])

@@ -30,9 +30,11 @@ def test_codes_are_fitted_to_every_other_document_and_a_run_goes_on(
     found = {(row.reducer, row.codec): row for row in rows if not row.baseline}
     plain = {("teacher", one) for one in ("float32", "rotated_binary_32", "pq_4", "opq_4", "rq_4")}
     trained = {("linear", "pq_4"), ("warped", "pq_4"), ("warped bits", "binary")}
-    assert set(found) == plain | trained
+    lists = {("linear, in lists", "pq_4"), ("warped, in lists", "pq_4")}
+    assert set(found) == plain | trained | lists
     paired = [row for row in rows if row.baseline]
-    assert {row.reducer for row in paired} == {name for name, _ in trained}
+    assert {row.reducer for row in paired} == {name for name, _ in trained | lists}
+    assert {row.baseline for row in paired if row.reducer == "warped, in lists"} == {"warped"}
     assert all(row.minutes > 0 and row.bytes_per_vector == SIZE for row in paired)
 
     documents, queries = (unit_rows(np.load(given / "vectors" / f"tiny_{of}.npy")) for of in ("documents", "queries"))

@@ -126,7 +126,7 @@ class IvfIndex(FaissIndex):
             raise ValueError(f"{folder}: expected lists of codes of {self.stored.name}, got others; build it again")
 
     def _nbytes(self) -> int:
-        return super()._nbytes() + sum(array.nbytes for array in self.stored.state.values())
+        return super()._nbytes() + int(sum(array.nbytes for array in self.stored.state.values()))
 
     def footprint(self, n: int, dimension: int) -> Footprint:
         """Return what `n` rows of a width would take: codes and numbers, tables and centroids."""
