@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import faiss
@@ -9,6 +10,7 @@ import pytest
 from projhead.indexes.exact import ExactIndex
 from projhead.indexes.faiss import FaissIndex
 from projhead.vectors import Vectors
+from projhead.vectors.lazy import chosen_rows
 
 
 def test_the_saved_file_is_stock_faiss(rows: Vectors, tmp_path: Path) -> None:
@@ -37,6 +39,18 @@ def test_an_index_that_drops_the_inner_product_is_refused(factory: str, rows: Ve
     else:  # FAISS 1.15 builds HNSW over product quantizers for L2, whatever is asked
         with pytest.raises(ValueError, match="expected the inner product"):
             FaissIndex(factory).build(rows)
+
+
+def test_lazy_rows_are_added_block_by_block(rows: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projhead.indexes.rows._BLOCK", 32 * rows.shape[1])
+    tracemalloc.start()
+    index = FaissIndex("Flat").build(chosen_rows(rows, np.arange(len(rows))))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows.nbytes / 2
+    expected = FaissIndex("Flat").build(rows).search(rows[:9], 5)
+    for found, known in zip(index.search(rows[:9], 5), expected, strict=True):
+        np.testing.assert_array_equal(found, known)
 
 
 def test_what_cannot_be_is_refused(rows: Vectors, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from sentence_transformers import SentenceTransformer
 
+from projhead.corpora.text_column import TextColumn
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.heads.residual_mlp import ResidualMLP
 from projhead.reducers.base import load_reducer
@@ -17,6 +19,7 @@ from projhead.students.distill import Distilled, Texts, token_lengths
 from projhead.students.layers import Layers
 from projhead.students.pretrained import Pretrained
 from projhead.students.static import Static
+from projhead.vectors.lazy import chosen_rows
 
 Make = Callable[..., Distilled]
 Overlap = Callable[[SentenceTransformerEncoder, LearnedReducer], float]
@@ -122,7 +125,25 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
     assert np.abs(_weights(*other) - _weights(*whole)).max() > 1e-4
 
 
+def test_texts_and_rows_are_joined_without_a_copy_in_memory(
+    teacher: SentenceTransformerEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projhead.corpora.text_column._BLOCK", 64)
+    documents, queries = ([f"{number} lone \ud800 {word * 99}" for number in range(2000)] for word in ("owl", "inn"))
+    rows = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float16)
+    parts = [chosen_rows(rows, numbers) for numbers in np.split(np.arange(4000), 2)]
+    data = Texts(TextColumn(documents), parts[0], TextColumn(queries), parts[1])
+    tracemalloc.start()
+    plain = data.texts()
+    texts, joined = data.joined(teacher.model)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows.nbytes / 2 < sum(map(len, documents)) / 2
+    assert list(plain) == list(texts) == [text.replace("\ud800", "?") for text in (*documents, *queries)]
+    np.testing.assert_array_equal(joined, rows)
+
+
 def test_lengths_are_those_that_a_model_reads(teacher: SentenceTransformerEncoder) -> None:
     texts = ["owl", "the red owl", "", "owl " * 50]
-    assert token_lengths(teacher.model, texts) == [3, 5, 2, 24]
-    assert token_lengths(Static()(teacher, texts), texts) == [1, 3, 0, 22]
+    assert list(token_lengths(teacher.model, texts)) == [3, 5, 2, 24]
+    assert list(token_lengths(Static()(teacher, texts), texts)) == [1, 3, 0, 22]

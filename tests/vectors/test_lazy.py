@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 
 from projhead.vectors import unit_rows
-from projhead.vectors.lazy import chosen_rows
+from projhead.vectors.lazy import JoinedRows, LazyRows, chosen_rows
 
 ROWS = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float16)
 NUMBERS = np.array([3, 29, 0, 7, 7, 12])
 CHOSEN = ROWS[NUMBERS]
+LAZY = {
+    "chosen": chosen_rows(ROWS, NUMBERS),
+    "joined": JoinedRows([CHOSEN[:2], CHOSEN[:0], chosen_rows(ROWS, NUMBERS[2:])]),
+    "one": JoinedRows([CHOSEN]),
+}
 
 
+@pytest.mark.parametrize("rows", LAZY.values(), ids=LAZY)
 @pytest.mark.parametrize(
     "key",
     [
@@ -30,19 +36,19 @@ CHOSEN = ROWS[NUMBERS]
     ],
     ids=str,
 )
-def test_lazy_rows_are_read_as_an_array_is(key: object) -> None:
-    rows = chosen_rows(ROWS, NUMBERS)
+def test_lazy_rows_are_read_as_an_array_is(key: object, rows: LazyRows) -> None:
     np.testing.assert_array_equal(rows[key], CHOSEN[key])  # type: ignore[index]
     assert (len(rows), rows.shape, rows.dtype, rows.ndim) == (6, (6, 4), np.float16, 2)
 
 
-def test_lazy_rows_become_an_array_where_one_is_needed() -> None:
-    rows = chosen_rows(ROWS, NUMBERS)
+@pytest.mark.parametrize("rows", LAZY.values(), ids=LAZY)
+def test_lazy_rows_become_an_array_where_one_is_needed(rows: LazyRows) -> None:
     np.testing.assert_array_equal(np.concatenate([rows, rows]), np.concatenate([CHOSEN, CHOSEN]))
     np.testing.assert_array_equal(unit_rows(rows), unit_rows(CHOSEN))
 
 
+@pytest.mark.parametrize("rows", LAZY.values(), ids=LAZY)
 @pytest.mark.parametrize("key", [6, -7, [0, 6], np.ones(5, bool)], ids=str)
-def test_rows_that_there_are_not_are_refused(key: object) -> None:
+def test_rows_that_there_are_not_are_refused(key: object, rows: LazyRows) -> None:
     with pytest.raises(IndexError, match=r"6 rows"):
-        chosen_rows(ROWS, NUMBERS)[key]  # type: ignore[index]
+        rows[key]

@@ -13,7 +13,17 @@ def clean_texts(texts: Sequence[str]) -> list[str]:
     TypeError
         If `texts` is one string, or something in it is not a string.
     """
-    strangers = [texts] if isinstance(texts, str) else [text for text in texts if not isinstance(text, str)]
-    if strangers:
-        raise TypeError(f"texts: expected a list of str, got {type(strangers[0]).__name__} {strangers[0]!r:.80}")
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    if isinstance(texts, str):
+        raise _refused(texts)
+    return [clean_text(text) for text in texts]
+
+
+def clean_text(text: str) -> str:
+    """Return one text as `clean_texts` does."""
+    if not isinstance(text, str):
+        raise _refused(text)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _refused(got: object) -> TypeError:
+    return TypeError(f"texts: expected a list of str, got {type(got).__name__} {got!r:.80}")

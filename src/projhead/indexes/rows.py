@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,16 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 from projhead.protocols import Rows
 from projhead.vectors import Vectors, unit_rows
 from projhead.vectors.as_rows import as_rows
+from projhead.vectors.lazy import LazyRows
 
 #: Values held at once as float32: 64 MB.
 _BLOCK = 1 << 24
 
 
 class ArrayRows:
-    """An array of rows (n, d), float, as `Rows`."""
+    """An array of rows (n, d), float, as `Rows`; lazy ones are read block by block."""
 
     def __init__(self, array: ArrayLike) -> None:
-        self.array = np.asarray(as_rows(array, "rows"))
+        lazy = isinstance(array, LazyRows)
+        self.array = cast("NDArray[Any]", array) if lazy else np.asarray(as_rows(array, "rows"))
         if self.array.ndim != 2 or not self.array.shape[1]:
             raise ValueError(f"rows: expected 2 dimensions (n, d), got shape {self.array.shape}")
         self.dimension = int(self.array.shape[1])

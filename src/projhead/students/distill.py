@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -17,10 +18,11 @@ from sentence_transformers.sentence_transformer.modules import Router
 from sklearn.linear_model import Ridge
 from torch import nn
 
+from projhead.corpora.text_column import TextColumn
 from projhead.encoders.load_model import no_weight_bars
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.encoders.sides import prompt_of
-from projhead.encoders.texts import clean_texts
+from projhead.encoders.texts import clean_text
 from projhead.persistence.folder import check_place, in_place
 from projhead.persistence.record import Record
 from projhead.persistence.registry import parameters_of, spec_of
@@ -33,6 +35,7 @@ from projhead.training.seeding import seeded
 from projhead.training.text_data import TextData
 from projhead.training.trainer import made_by, make_trainer, take_best
 from projhead.vectors import Vectors, unit_rows
+from projhead.vectors.lazy import JoinedRows
 
 #: Texts whose tokens are counted at once.
 _WINDOW = 1024
@@ -61,18 +64,21 @@ class Start(Protocol):
 
 
 class Texts(NamedTuple):
-    """Texts to train on, and the teacher's vectors of them: documents, and query-like texts where there are any."""
+    """Texts to train on, and the teacher's vectors of them: documents, and query-like texts where there are any.
+
+    Both may be many, and are read as they are needed.
+    """
 
     documents: Sequence[str]
     rows: Rows
     queries: Sequence[str] = ()
     query_rows: Rows | None = None
 
-    def texts(self) -> list[str]:
+    def texts(self) -> Sequence[str]:
         """Return all texts, documents first, as they are."""
-        return clean_texts([*self.documents, *self.queries])
+        return _held(chain(self.documents, self.queries))
 
-    def joined(self, model: SentenceTransformer) -> tuple[list[str], Rows]:
+    def joined(self, model: SentenceTransformer) -> tuple[Sequence[str], Rows]:
         """Return all texts, documents first, behind the prompt of their side in `model`, and the rows (n, d).
 
         Raises
@@ -87,9 +93,13 @@ class Texts(NamedTuple):
                 "student: expected one network for queries and documents, its prompts pooled with the texts, got a "
                 "Router or a pooling that leaves prompts out; choose student=static, or another student.start"
             )
-        rows = np.concatenate([self.rows, *([] if self.query_rows is None else [self.query_rows])])
-        texts = [*(found + text for text in self.documents), *(asked + text for text in self.queries)]
-        return clean_texts(texts), rows
+        rows = JoinedRows([self.rows, *([] if self.query_rows is None else [self.query_rows])])
+        texts = chain((found + text for text in self.documents), (asked + text for text in self.queries))
+        return _held(texts), cast("Rows", rows)
+
+
+def _held(texts: Iterable[str]) -> TextColumn:
+    return TextColumn(map(clean_text, texts))
 
 
 class Distilled:
@@ -209,15 +219,15 @@ class Distilled:
         )
 
 
-def token_lengths(model: SentenceTransformer, texts: Sequence[str]) -> list[int]:
+def token_lengths(model: SentenceTransformer, texts: Sequence[str]) -> Sequence[int]:
     """Count the tokens of each text that a model reads."""
-    lengths: list[int] = []
+    lengths = array("i")
     for start in range(0, len(texts), _WINDOW):
         features = model.preprocess(list(texts[start : start + _WINDOW]))
         if "attention_mask" in features:
-            lengths += features["attention_mask"].sum(1).tolist()
+            lengths.extend(features["attention_mask"].sum(1).tolist())
         else:  # a bag of tokens: where each begins
-            lengths += [b - a for a, b in pairwise([*features["offsets"].tolist(), len(features["input_ids"])])]
+            lengths.extend(b - a for a, b in pairwise([*features["offsets"].tolist(), len(features["input_ids"])]))
     return lengths
 
 

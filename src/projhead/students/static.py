@@ -62,7 +62,7 @@ class Static:
         if (limit := teacher.model.max_seq_length) is not None:
             tokenizer.enable_truncation(limit - len(prefix) - len(suffix))  # read what the teacher reads
         table = _token_rows(teacher, prefix, suffix, tokenizer.get_vocab_size())
-        share = _shares(tokenizer, clean_texts(texts), len(table))
+        share = _shares(tokenizer, texts, len(table))
         table *= (self.rarity / (self.rarity + share))[:, None]
         return SentenceTransformer(
             modules=[StaticEmbedding(tokenizer, embedding_weights=table), Normalize()],
@@ -103,7 +103,7 @@ def _shares(tokenizer: Tokenizer, texts: Sequence[str], size: int) -> Vectors:
     """Return which share of the texts' tokens each token makes up."""
     counts = np.zeros(size)
     for start in range(0, len(texts), _BLOCK):
-        for encoded in tokenizer.encode_batch(texts[start : start + _BLOCK], add_special_tokens=False):
+        for encoded in tokenizer.encode_batch(clean_texts(texts[start : start + _BLOCK]), add_special_tokens=False):
             np.add.at(counts, encoded.ids, 1)
     shares: Vectors = (counts / max(counts.sum(), 1)).astype(np.float32)
     return shares

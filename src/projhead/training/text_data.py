@@ -17,6 +17,7 @@ from projhead.corpora.batching import token_batches
 from projhead.indexes.faiss import FaissIndex
 from projhead.training.samplers import Rows
 from projhead.vectors import unit_rows
+from projhead.vectors.lazy import chosen_rows
 
 #: Texts whose order is random but for their lengths: batches of like length are made of so many.
 _WINDOW = 2048
@@ -101,7 +102,7 @@ class TextData(pl.LightningDataModule):
         self.preprocess, self.lengths, self.token_budget = preprocess, np.asarray(lengths, np.int64), token_budget
         self.n_documents, self.neighbors_per_query, self.neighbor_pool = n_documents, neighbors_per_query, neighbor_pool
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
-        self._neighbors: NDArray[np.int64] | None = None
+        self._neighbors: NDArray[np.int32] | None = None
 
     def setup(self, stage: str) -> None:
         """Hold texts out and mine the documents near all others; the same for the same seed."""
@@ -112,7 +113,8 @@ class TextData(pl.LightningDataModule):
         # With too few texts to hold any out the training texts validate, which is better than nothing.
         self.validation = np.sort(order[:held_out] if held_out > 20 else order[: self.validation_rows])
         self.training = np.sort(order[held_out:])
-        self._neighbors = mine_neighbors(self.rows, self.rows[: self.total], self.neighbor_pool)
+        documents = chosen_rows(self.rows, np.arange(self.total))
+        self._neighbors = mine_neighbors(self.rows, documents, self.neighbor_pool)
 
     def train_dataloader(self) -> DataLoader[TextBatch]:
         """Return the batches of the current epoch, numbered by step."""
@@ -175,7 +177,7 @@ class _Numbered(torch.utils.data.Dataset[TextBatch]):
         return self.batch(self.plan[index], self.first + index)
 
 
-def mine_neighbors(anchors: Rows, documents: Rows, top_k: int) -> NDArray[np.int64]:
+def mine_neighbors(anchors: Rows, documents: Rows, top_k: int) -> NDArray[np.int32]:
     """Return the numbers (a, top_k) of the documents nearest to each anchor, best first."""
     n = len(documents)
     top_k = min(top_k, n)
@@ -184,7 +186,9 @@ def mine_neighbors(anchors: Rows, documents: Rows, top_k: int) -> NDArray[np.int
     else:
         index = FaissIndex(f"IVF{2 ** round(np.log2(2 * n**0.5))},SQfp16", nprobe=8)
     index.build(documents)
-    found = [index.search(anchors[start : start + _BLOCK], top_k)[1] for start in range(0, len(anchors), _BLOCK)]
-    neighbors = np.concatenate(found)
-    # The lists visited can hold fewer rows than asked for: the nearest stands in.
-    return np.where(neighbors < 0, neighbors[:, :1].clip(min=0), neighbors)
+    neighbors = np.empty((len(anchors), top_k), np.int32)
+    for start in range(0, len(anchors), _BLOCK):
+        found = index.search(anchors[start : start + _BLOCK], top_k)[1]
+        # The lists visited can hold fewer rows than asked for: the nearest stands in.
+        neighbors[start : start + _BLOCK] = np.where(found < 0, found[:, :1].clip(min=0), found)
+    return neighbors

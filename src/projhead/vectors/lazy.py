@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -72,6 +73,39 @@ def chosen_rows(rows: NDArray[Any], numbers: NDArray[np.int64]) -> NDArray[Any]:
         Which answers as an array does where rows are asked for.
     """
     return cast("NDArray[Any]", _ChosenRows(rows, numbers))
+
+
+class JoinedRows(LazyRows):
+    """The rows of several arrays, one after another.
+
+    Parameters
+    ----------
+    parts : sequence of array of shape (rows, d)
+        Perhaps memory-mapped or lazy; at least one.
+    """
+
+    def __init__(self, parts: Sequence[NDArray[Any]]) -> None:
+        self.parts, self._ends = list(parts), np.cumsum([len(part) for part in parts])
+        super().__init__(int(self._ends[-1]), self.parts[0].shape[1], np.result_type(*(one.dtype for one in parts)))
+
+    def _between(self, start: int, stop: int) -> NDArray[Any]:
+        found = []
+        for part, end in zip(self.parts, self._ends, strict=True):
+            first = end - len(part)
+            if len(read := part[max(start - first, 0) : max(stop - first, 0)]):
+                found.append(self._rows(read))
+        return found[0] if len(found) == 1 else np.concatenate([np.empty((0, self.shape[1]), self.dtype), *found])
+
+    def _taken(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
+        taken, of = np.empty((len(numbers), self.shape[1]), self.dtype), np.searchsorted(self._ends, numbers, "right")
+        for number in np.unique(of):
+            part, mine = self.parts[number], of == number
+            taken[mine] = self._rows(part[numbers[mine] - (self._ends[number] - len(part))])
+        return taken
+
+    def _rows(self, read: NDArray[Any]) -> NDArray[Any]:
+        """Return the rows of what was read of a part."""
+        return read
 
 
 class _ChosenRows(LazyRows):
