@@ -18,6 +18,8 @@ from projhead.store.side import BOTH, SIDES
 
 DTYPES = ("float16", "float32")
 SHARD_FILE = r"data-\d{5,}\.arrow"
+#: Where a store's codec lies in it.
+FOLDER = "codec"
 #: A line for each shard that the manifest of an unfinished store does not name yet.
 JOURNAL = "shards.jsonl"
 
