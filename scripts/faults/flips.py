@@ -9,10 +9,13 @@ blank of a record for another. Cards (README.md) and result rows are text for pe
 from __future__ import annotations
 
 import logging
+import shutil
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +27,7 @@ from tqdm import tqdm
 from projhead.codecs.base import load_codec
 from projhead.codecs.integer import Integer
 from projhead.codecs.itq import ITQ
+from projhead.data import Document
 from projhead.encoders.precomputed import Precomputed
 from projhead.errors import UserError, mendable
 from projhead.exporters.by_format import export
@@ -62,6 +66,8 @@ def kinds(root: Path, packages: bool = True) -> Iterator[tuple[str, Kind]]:
         yield f"codec {codec.name}", Kind(codec.fit(rows).save, read)
     for name, stored in (("store", None), ("store of codes", Integer(8))):
         yield name, Kind(lambda path, stored=stored: _store(path, root, stored), _stored)
+        begin = lambda path, stored=stored: _begin(path, root, stored)  # noqa: E731
+        yield f"unfinished {name}", Kind(begin, lambda path, stored=stored: _gone_on_with(path, root, stored))
     yield "checkpoint", Kind(_keep_checkpoint, _kept_checkpoint)
     for name in ("head_faiss", "head_dense"):
         write = lambda path, name=name: export(reducer, path, format=name, calibrate=rows)  # noqa: E731
@@ -84,9 +90,30 @@ def _kept_checkpoint(path: Path) -> str:
     return digest(said["step"], said["state_dict"]["weight"].numpy())
 
 
-def _store(path: Path, root: Path, codec: Any) -> None:
+def _store(path: Path, root: Path, codec: Any, most: int = 500) -> None:
     encoder = Precomputed(str(root / "v.npy"))
-    write_store(path, encoder, encoder.documents("all"), codec=codec, shard_rows=200)
+    documents = _cut_off(encoder.documents("all"), most)
+    write_store(path, encoder, documents, codec=codec, shard_rows=200, calibration_rows=200)
+
+
+def _begin(path: Path, root: Path, codec: Any) -> None:
+    """Write two shards of three: one that the manifest names, and one that is only noted beside it."""
+    with suppress(InterruptedError):
+        _store(path, root, codec, most=450)
+
+
+def _cut_off(documents: Iterator[Document], after: int) -> Iterator[Document]:
+    yield from islice(documents, after)
+    if next(documents, None) is not None:
+        raise InterruptedError
+
+
+def _gone_on_with(path: Path, root: Path, codec: Any) -> str:
+    again = path.with_name(f"{path.name}-again")
+    shutil.rmtree(again, ignore_errors=True)
+    shutil.copytree(path, again)
+    _store(again, root, codec)
+    return _stored(again)
 
 
 def _stored(path: Path) -> str:

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
@@ -193,9 +194,13 @@ def told(counts: dict[str, Counter[str]], lines: list[str], columns: tuple[str, 
 
 @contextmanager
 def workplace() -> Iterator[tuple[Path, Path]]:
-    """Yield a folder to work in and one to keep states in."""
-    with tempfile.TemporaryDirectory() as top:
-        yield Path(top).resolve() / "work", Path(top).resolve() / "kept"
+    """Yield a folder to work in and one to keep states in; what killed processes leave elsewhere goes with them."""
+    with tempfile.TemporaryDirectory() as made:
+        top = Path(made).resolve()
+        (top / "tmp").mkdir()
+        cache = {"XDG_CACHE_HOME": str(top / "cache")}
+        with patch.object(tempfile, "tempdir", str(top / "tmp")), patch.dict(os.environ, cache):
+            yield top / "work", top / "kept"
 
 
 def verb(root: Path, name: str, *overrides: str, run: str = "run") -> Callable[[], Any]:

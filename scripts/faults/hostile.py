@@ -131,7 +131,8 @@ def replaced(name: str, kind: Kind, path: Path, mark: Path) -> Iterator[Case]:
     """Yield a folder with another file in the place of any one of its own, and a record that calls it right."""
     (record_file,) = [one for one in path.glob("*.json") if "files" in json.loads(one.read_text())]
     record = json.loads(record_file.read_text(encoding="utf-8"))
-    for file in [*record["files"], *(shard["file"] for shard in record["body"].get("shards", []))]:
+    journals = [one.name for one in path.glob("*.jsonl")]
+    for file in [*record["files"], *journals, *(shard["file"] for shard in record["body"].get("shards", []))]:
         for what, content in contents(path / file, mark):
 
             def prepare(file: str = file, content: bytes = content) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from buckets import SCHEME
 from harness import Job, digest, verb
 
 from projhead.codecs.base import load_codec
 from projhead.codecs.integer import Integer
 from projhead.collection import Collection
 from projhead.errors import UserError
+from projhead.persistence.cache import user_cache
 from projhead.persistence.record import read_record
 from projhead.reducers.base import load_reducer
 from projhead.reducers.pca import PCA
@@ -51,9 +53,10 @@ def jobs(root: Path, *, slow: bool = True) -> Iterator[Job]:
         encode()
         build()
 
-    def read_store() -> str:
-        found = EmbeddingStore.open(store)
-        return digest(found.rows, found.ids)
+    def read_store(place: Path | str = store) -> str:
+        shutil.rmtree(user_cache("stores"), ignore_errors=True)  # what is there no more is not read from there
+        found = EmbeddingStore.open(place)
+        return digest(found.rows, found.ids, found.manifest)
 
     def read_index() -> str:
         found = Collection.open(index)
@@ -64,6 +67,9 @@ def jobs(root: Path, *, slow: bool = True) -> Iterator[Job]:
     yield Job("encode", start, encode, read_store)
     coded = verb(root, "encode", *vectors, f"out={store}", "shard_rows=40", "codec=int8")
     yield Job("encode codec=int8", start, coded, read_store)
+    bucket = f"{SCHEME}://{root / 'bucket'}"
+    put = verb(root, "encode", *vectors, f"out={bucket}", "shard_rows=40", "codec=int8")
+    yield Job("encode to a bucket", start, put, lambda: read_store(bucket))
     yield Job("index", lambda: (start(), encode()), build, read_index)
     for kind in [name for name, needed in _INDEXES.items() if find_spec(needed)]:
         other = verb(root, "index", f"store={store}", f"out={index}", f"index={kind}")

@@ -29,7 +29,7 @@ from projhead.persistence import files
 
 #: What takes seconds to import, and starts nothing by that.
 _WARM = ("pytorch_lightning", "faiss", "sentence_transformers", "onnxscript", "onnxruntime", "openvino")
-STEPS = ("replace", "rename", "mkdir", "fsync", "unlink", "rmdir")
+STEPS = ("replace", "rename", "link", "mkdir", "fsync", "unlink", "rmdir")
 
 
 class Steps:

@@ -205,6 +205,20 @@ def test_ids_come_from_the_file_of_vectors_or_are_row_numbers(tmp_path: Path, ro
         Precomputed(path, id_column="id").documents("all")
 
 
+def test_ids_are_read_without_a_list_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projhead.corpora.text_column._BLOCK", 256)
+    names, vectors = [f"document {number}" for number in range(20_000)], np.ones((20_000, 2), np.float32)
+    pd.DataFrame({"id": names, "embedding": list(vectors)}).to_parquet(tmp_path / "v.parquet")
+    encoder = Precomputed(str(tmp_path / "v.parquet"))
+    tracemalloc.start()
+    for one, name in zip(encoder.documents("all"), names, strict=True):
+        assert one.id == name
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 65 * len(names)  # what tells ids apart takes up to 50 of each, a list of them 70 more
+    assert [one.id for one in encoder.documents("all")] == names
+
+
 def test_new_texts_cannot_be_encoded(tmp_path: Path, rows: Vectors) -> None:
     encoder = Precomputed(_write(tmp_path / "v.npy", rows))
     with pytest.raises(ValueError, match=r"no vectors of 2 of 2 texts \(the first is 'new'.*encoder.texts=<file>"):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +124,51 @@ def test_what_ends_in_the_middle_leaves_the_old_index_or_none(rows: Vectors, tmp
         with pytest.raises(RuntimeError, match="killed"):
             FaissOnDiskIndex("IVF8,Flat").built_by(Dying()).build(Shards(rows)).save(tmp_path / "index")
         assert (_files(tmp_path), (tmp_path / "index").exists()) == (before, built)
+
+
+KILLED = """
+import os, signal
+import numpy as np
+from projhead.indexes import faiss_on_disk
+
+faiss_on_disk._PART = 150
+merge, part = faiss_on_disk._merge, faiss_on_disk.write_part
+
+def killed(*arguments, **more):
+    if {where!r} == "after":
+        merge(*arguments, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def killed_part(part_, *, trained, folder):
+    part(part_, trained=trained, folder=folder)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if {where!r} == "part":
+    faiss_on_disk.write_part = killed_part
+else:
+    faiss_on_disk._merge = killed
+faiss_on_disk.FaissOnDiskIndex("IVF8,Flat").build(np.load({rows!r})).save({path!r})
+"""
+
+
+@pytest.mark.parametrize("where", ["part", "before", "after"])
+@pytest.mark.parametrize("built", [False, True], ids=["new", "over an older one"])
+def test_after_a_kill_the_same_build_leaves_the_same_folder(
+    where: str, built: bool, rows: Vectors, tmp_path: Path
+) -> None:
+    index = FaissOnDiskIndex("IVF8,Flat")
+    np.save(tmp_path / "rows.npy", rows)
+    for name in ("killed", "undisturbed"):
+        if built:
+            FaissOnDiskIndex("IVF4,Flat").build(rows[:300]).save(tmp_path / name)
+    program = KILLED.format(where=where, rows=str(tmp_path / "rows.npy"), path=str(tmp_path / "killed"))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert (tmp_path / "killed" / f"data-{built:05d}").is_dir()  # half made
+    for name in ("killed", "undisturbed"):
+        index.build(rows).save(tmp_path / name)
+    assert _files(tmp_path / "killed") == _files(tmp_path / "undisturbed")
+    assert len(list((tmp_path / "killed").iterdir())) == 2
 
 
 def test_its_size_is_estimated(rows: Vectors, tmp_path: Path) -> None:

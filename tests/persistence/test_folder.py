@@ -17,6 +17,7 @@ from projhead.indexes.faiss import FaissIndex
 from projhead.indexes.faiss_binary import FaissBinaryIndex
 from projhead.indexes.milvus import MilvusIndex
 from projhead.indexes.rescore import RescoreIndex
+from projhead.persistence.folder import write_switched
 from projhead.persistence.record import Record, read_record
 from projhead.vectors import Vectors
 
@@ -61,6 +62,37 @@ def test_a_save_that_fails_leaves_the_old_index_alone(
     with pytest.raises(OSError, match="No space"):
         index.save(tmp_path / "index")
     assert len(load_index(tmp_path / "index")) == 600
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_a_kill_left_gives_its_name_free_and_is_told_of(before: bool, tmp_path: Path) -> None:
+    told = []
+
+    def write(path: Path, content: str) -> None:
+        write_switched(
+            path, "index", {}, lambda data: (data / "rows").write_text(content) and None,
+            replaced=lambda data: told.append((data / "rows").read_text()),
+        )  # fmt: skip
+
+    for path in (tmp_path / "killed", tmp_path / "undisturbed"):
+        if before:
+            write(path, "old")
+    half = tmp_path / "killed" / f"data-{before:05d}"
+    half.mkdir(parents=True)
+    (half / "rows").write_text("half")
+    write(tmp_path / "killed", "new")
+    assert told == [*(["old"] if before else []), "half"]
+    write(tmp_path / "undisturbed", "new")
+    killed, undisturbed = (
+        {str(one.relative_to(path)): one.read_bytes() for one in path.rglob("*") if one.is_file()}
+        for path in (tmp_path / "killed", tmp_path / "undisturbed")
+    )
+    assert killed == undisturbed
+    assert sorted(undisturbed) == [f"data-{before:05d}/rows", "index.json"]
+    # A record that cannot be read may mean any of them: none goes before the new is there.
+    (tmp_path / "killed" / "index.json").write_text("{")
+    write(tmp_path / "killed", "newer")
+    assert sorted(one.name for one in (tmp_path / "killed").iterdir()) == [f"data-{before + 1:05d}", "index.json"]
 
 
 @pytest.mark.parametrize("kind", kinds())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from tests.conftest import edit
 
 from projhead.persistence.identity import EncoderIdentity
+from projhead.persistence.record import _digest
 from projhead.store.manifest import Manifest, Shard
 
 
@@ -34,6 +36,11 @@ def test_it_comes_back_as_it_was(manifest: Manifest, tmp_path: Path) -> None:
         {"shards": [{"file": "data-00000.arrow"}]},
         {"shards": [{"file": "../x.arrow", "rows": 5, "bytes": 7, "sha256": "", "documents": ""}]},
         {"shards": [{"file": "data-00000.arrow", "rows": -5, "bytes": 7, "sha256": "", "documents": ""}]},
+        {
+            "shards": [
+                {"file": "data-00000.arrow", "rows": 5, "bytes": 7, "sha256": "", "documents": "", "clipped": "1"}
+            ]
+        },
         {"encoder": {"name": "toy", "dimension": 8}},
         {"encoder": {"name": "toy", "fingerprint": "0123", "dimension": 0, "spec": None}},
         {"corpus": "c"},
@@ -42,6 +49,16 @@ def test_it_comes_back_as_it_was(manifest: Manifest, tmp_path: Path) -> None:
 def test_what_was_never_written_is_refused(manifest: Manifest, tmp_path: Path, changes: dict[str, Any]) -> None:
     edit(tmp_path, "store", **changes)
     with pytest.raises(ValueError, match=r"manifest.json(:| is damaged:) .*; .*encode"):
+        Manifest.read(tmp_path)
+
+
+def test_text_that_cannot_be_written_again_is_refused(manifest: Manifest, tmp_path: Path) -> None:
+    file = tmp_path / "manifest.json"
+    record = json.loads(file.read_text())
+    record["body"]["shards"][0]["documents"] = "\ud800"
+    record["sha256"] = _digest({key: one for key, one in record.items() if key != "sha256"})
+    file.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=r"manifest.json is damaged: .*surrogates not allowed; delete the store"):
         Manifest.read(tmp_path)
 
 

@@ -107,3 +107,23 @@ def test_what_is_no_finished_store_and_what_would_be_written_there_is_refused(
             call()
     assert not (tmp_path / "s3:").exists()
     assert json.loads((tmp_path / "docs" / "manifest.json").read_text())["body"]["complete"] is False
+
+
+def test_a_codec_that_lies_there_codes_more_rows(rows: Vectors, tmp_path: Path, cache: Path) -> None:
+    there = put(rows, tmp_path, Integer(8))
+    words = ["encoder=precomputed", f"encoder.path={tmp_path / 'rows.npy'}", "encoder.similarity=cosine"]
+    words += ["shard_rows=128", f"out={tmp_path / 'more'}"]
+    with pytest.raises(
+        FileNotFoundError, match=rf"no codec at {URL}: expected {URL}/codec.json; name the folder of one"
+    ):
+        run_verb("encode", [*words, f"fitted_codec={URL}"], Path("."))
+    run_verb("encode", [*words, f"fitted_codec={URL}/codec"], Path("."))
+    more = EmbeddingStore.open(tmp_path / "more")
+    assert more.manifest.codec is not None
+    assert more.manifest.codec["fitted_to"] == "other rows, before"
+    for found, expected in zip(more.codes(), there.codes(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    shutil.rmtree(cache.with_name("codecs"))
+    MemoryFileSystem.store["/bucket/docs/codec/codec.safetensors"].write(b"other")
+    with pytest.raises(ValueError, match=r"codec.safetensors, as it came, is damaged"):
+        run_verb("encode", [*words, f"fitted_codec={URL}/codec"], Path("."))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal, TypeGuard
 
@@ -14,25 +13,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from projhead.corpora.readers import read_rows
-from projhead.corpora.row_ids import RowIds
 from projhead.corpora.split import TEST_FRACTION, select
-from projhead.corpora.text_column import TextColumn
-from projhead.data import STORED, Document, RowText
+from projhead.data import Document, RowText
 from projhead.encoders.again import MadeAgain
 from projhead.encoders.lengths import lengths_of, similarity_of
 from projhead.encoders.lifted import lifted, longest_for
-from projhead.encoders.row_digests import RowDigests
-from projhead.encoders.row_texts import RowTexts
+from projhead.encoders.row_columns import RowColumns
 from projhead.encoders.vector_files import VectorFile
 from projhead.persistence.files import sha256_of
 from projhead.persistence.identity import EncoderIdentity
 from projhead.vectors import Vectors, unit_rows
-
-#: Rows of a table that become Python's at once.
-_BATCH = 1024
-#: What ids and texts are called where nobody says.
-_ID, _TEXT = "id", "text"
 
 
 class Precomputed(MadeAgain):
@@ -106,6 +96,7 @@ class Precomputed(MadeAgain):
         self.id_column, self.text_column, self.column = id_column, text_column, column
         self.name, self.revision = name or Path(path).stem, revision
         self._file = VectorFile(Path(path), column)
+        self._columns = RowColumns(self._file, self.texts, id_column, text_column)
         shortest, found = lengths_of(self._file.rows, self.path)
         self.similarity = similarity_of(similarity, longest, shortest, found, self.path)
         self.two_sided = self.similarity == "dot"
@@ -147,9 +138,9 @@ class Precomputed(MadeAgain):
     @property
     def has_texts(self) -> bool:
         """Whether there are texts, and not only digests of rows."""
-        return self.texts is not None or self._named(self.text_column, _TEXT) is not None
+        return self._columns.has_texts
 
-    @cached_property
+    @property
     def columns(self) -> dict[str, pa.DataType]:
         """What else the table says of each row.
 
@@ -158,73 +149,12 @@ class Precomputed(MadeAgain):
         ValueError
             If a column has a name that stores use.
         """
-        if self._others is None:
-            return {}
-        named = ((self.id_column, _ID), (self.text_column, _TEXT)) if self.texts is None else ()
-        taken = {self._named(asked, usual) for asked, usual in named}
-        kept = {field.name: field.type for field in self._others.schema if field.name not in taken}
-        if clash := sorted(STORED & kept.keys()):
-            raise ValueError(
-                f"{self.path}: a store has a column {clash[0]!r} of its own; rename the file's, or take it as what it "
-                "is (encoder.id_column=..., encoder.text_column=..., encoder.column=...)"
-            )
-        return kept
-
-    @property
-    def _others(self) -> pa.Table | None:
-        return self._file.others
-
-    def _named(self, asked: str | None, usual: str) -> str | None:
-        """Return the column of the table of that name, or of the usual one where none was asked for and it is there."""
-        names = [] if self._others is None else self._others.column_names
-        if asked is not None and asked not in names:
-            raise ValueError(f"{self.path}: expected a column {asked!r}, got {', '.join(map(repr, names)) or 'none'}")
-        return asked or (usual if usual in names else None)
-
-    @cached_property
-    def _texts(self) -> Sequence[RowText]:
-        names: Iterable[Any]
-        if self.texts is not None:
-            column = self.text_column or _TEXT
-            names = (row[column] for row in read_rows(self.texts, {column: "encoder.text_column"}))
-        elif (own := self._named(self.text_column, _TEXT)) is not None:
-            assert self._others is not None
-            batches = self._others.select([own]).to_batches(max_chunksize=_BATCH)
-            names = (name for batch in batches for name in batch[own].to_pylist())
-        else:
-            return RowTexts(RowDigests(self._file.rows), self._source)
-        texts = RowTexts(TextColumn(str(text or "") for text in names), self._source)
-        self._expect_all(len(texts), "texts", self._source)
-        return texts
-
-    @cached_property
-    def _ids(self) -> list[str] | None:
-        names: Iterable[Any]
-        if self.texts is not None and self.id_column is not None:
-            column, rows = self.id_column, read_rows(self.texts, {self.id_column: "encoder.id_column"})
-            names = (row[column] for row in rows)
-        elif self.texts is None and (own := self._named(self.id_column, _ID)) is not None:
-            assert self._others is not None
-            column, names = own, self._others[own].to_pylist()
-        else:
-            return None  # their numbers
-        check = RowIds(self._source, column)
-        ids = [check(one, number) for number, one in enumerate(names)]
-        self._expect_all(len(ids), "ids", self._source)
-        return ids
-
-    @property
-    def _source(self) -> str:
-        return self.texts or self.path
-
-    def _expect_all(self, found: int, what: str, file: str) -> None:
-        if found != (n := len(self._file.rows)):
-            raise ValueError(f"{file}: expected {n:,} {what}, one per row of {self.path}, got {found:,}")
+        return self._columns.others
 
     @cached_property
     def _rows_of(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = defaultdict(list)
-        for number, text in enumerate(self._texts):
+        for number, text in enumerate(self._columns.texts):
             found[text].append(number)
         return dict(found)
 
@@ -236,7 +166,7 @@ class Precomputed(MadeAgain):
         ValueError
             If there are not as many texts as rows.
         """
-        return self._texts
+        return self._columns.texts
 
     def documents(self, split: str) -> Iterator[Document]:
         """Stream ids, texts and other columns of the rows of split "train", "test" or "all", in their order.
@@ -246,17 +176,8 @@ class Precomputed(MadeAgain):
         ValueError
             If there are not as many texts or ids as rows, or an id is missing or there twice.
         """
-        ids = map(str, range(len(self._file.rows))) if self._ids is None else self._ids
-        return select(map(Document, ids, self._texts, self._values()), split, TEST_FRACTION)
-
-    def _values(self) -> Iterator[dict[str, Any]]:
-        """Yield the other columns of each row."""
-        if not self.columns:
-            yield from repeat({}, len(self._file.rows))
-            return
-        assert self._others is not None
-        for batch in self._others.select(list(self.columns)).to_batches(max_chunksize=_BATCH):
-            yield from batch.to_pylist()
+        told = self._columns
+        return select(map(Document, told.ids, told.texts, told.values()), split, TEST_FRACTION)
 
     def encode_document(self, texts: Sequence[str], *, show_progress: bool = False) -> Vectors:
         """Return the unit rows (n, dimension), float32, of texts that are searched; see `encode`."""
@@ -296,7 +217,7 @@ class Precomputed(MadeAgain):
             if not np.array_equal(self._file.rows[first], self._file.rows[other]):
                 raise ValueError(
                     f"{self.path} has different vectors of the text {text[:80]!r}, in rows {first} and {other}: "
-                    f"a vector belongs to its row; take the documents from {self._source}"
+                    f"a vector belongs to its row; take the documents from {self._columns.source}"
                 )
         return first
 
@@ -304,4 +225,4 @@ class Precomputed(MadeAgain):
         """Say whether a text knows its row here, so that all others need not be looked through."""
         if not isinstance(text, RowText) or not 0 <= text.row < len(self._file.rows):
             return False
-        return os.path.abspath(text.source) == self._source and self._texts[text.row] == text
+        return os.path.abspath(text.source) == self._columns.source and self._columns.texts[text.row] == text

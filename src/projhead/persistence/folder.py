@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from projhead.persistence.files import atomic_folder, fsync, locked
-from projhead.persistence.leftovers import leftover, remove
+from projhead.persistence.leftovers import leftover, remove, temporary_of
 from projhead.persistence.record import VERIFIED_BYTES, Record, file_name, holds, read_record
 
 _DATA = r"data-\d{5,}"
@@ -74,7 +74,7 @@ def write_switched(
     after : str, optional
         Digest of the record that must still be there: the one that was loaded and changed.
     replaced : callable
-        Told of the old data before it goes, and once the new is safe.
+        Told of the old data, and of what a kill left half made, before it goes, and once the new is safe.
 
     Raises
     ------
@@ -84,12 +84,16 @@ def write_switched(
     name = file_name(kind)
     with locked(path):
         names = [one.name for one in path.iterdir()]
-        ours = rf"{re.escape(name)}|{_DATA}|{leftover(re.escape(name))}"
+        unfinished = leftover(rf"{re.escape(name)}|{_DATA}")
+        ours = rf"{re.escape(name)}|{_DATA}|{unfinished}"
         if strangers := [one for one in names if not re.fullmatch(ours, one)]:
             raise ValueError(f"{path} is not an {kind}, and not empty ({strangers[0]}): choose another path")
         if after is not None and _said(path / name) != after:
             raise ValueError(f"{path} was written by another process after it was loaded: load it and do it again")
-        old = [path / one for one in names if re.fullmatch(_DATA, one)]
+        found = [path / one for one in names if re.fullmatch(_DATA, one)]
+        half_made = _unnamed(found, path / name)
+        old = [one for one in found if one not in half_made]
+        left = [_set_aside(one) for one in half_made]
         folder = path / f"data-{1 + max((int(one.name[5:]) for one in old), default=-1):05d}"
         folder.mkdir()
         try:
@@ -100,11 +104,11 @@ def write_switched(
         except BaseException:
             remove(folder)
             raise
-        for data in old:
+        for data in [*old, *left]:
             replaced(data)
             remove(data)
         for one in names:
-            if re.fullmatch(leftover(re.escape(name)), one):
+            if re.fullmatch(unfinished, one):
                 remove(path / one)
     return record.sha256
 
@@ -130,6 +134,24 @@ def read_switched(path: Path, kind: str, keys: set[str], *, verify: bool | None 
     if strange := sorted(found - set(record.files)):
         raise ValueError(f"{path / strange[0]} is damaged: {file_name(kind)} does not name it")
     return record, path / data
+
+
+def _unnamed(data: list[Path], record: Path) -> list[Path]:
+    """Return the folders that a record, where it can be read, does not name: a process was killed over them."""
+    if not record.is_file():
+        return data
+    try:
+        named = json.loads(record.read_text(encoding="utf-8"))["body"]["data"]
+    except (ValueError, LookupError, TypeError):
+        return []
+    return [one for one in data if one.name != named]
+
+
+def _set_aside(folder: Path) -> Path:
+    """Give the name of a folder free, so that what is written next is called as if nobody had been killed."""
+    aside = temporary_of(folder)
+    remove(aside)
+    return folder.rename(aside)
 
 
 def _said(file: Path) -> Any:

@@ -13,9 +13,8 @@ from projhead.persistence.identity import expect_same
 from projhead.persistence.leftovers import clear, leftover
 from projhead.persistence.registry import is_whole, renewed, spec_of
 from projhead.protocols import Encoder
-from projhead.store.codec import FOLDER
 from projhead.store.fingerprint import CHAINED, Chain, digest_of
-from projhead.store.manifest import SHARD_FILE, Manifest, Shard
+from projhead.store.manifest import FOLDER, SHARD_FILE, Manifest, Shard
 from projhead.store.place import Place
 
 #: What a process killed while writing may leave behind.

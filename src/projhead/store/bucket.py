@@ -20,8 +20,7 @@ from typing import Any
 from projhead.corpora.remote import reached, system_of
 from projhead.persistence.files import sha256_of
 from projhead.persistence.record import file_name
-from projhead.store.codec import FOLDER
-from projhead.store.manifest import JOURNAL, Manifest, Shard
+from projhead.store.manifest import FOLDER, JOURNAL, Manifest, Shard
 from projhead.store.place import Place
 from projhead.store.shard import read_shard
 from projhead.store.store import EmbeddingStore

@@ -10,26 +10,26 @@ from pathlib import Path
 import numpy as np
 
 from projhead.codecs.base import BaseCodec, load_codec, same_codec
-from projhead.persistence.files import sha256_of
+from projhead.persistence.files import is_url, sha256_of
 from projhead.store.encode import Part
-from projhead.store.manifest import Manifest
+from projhead.store.manifest import FOLDER, Manifest
 from projhead.store.place import Place
-
-#: Where it lies in the store.
-FOLDER = "codec"
+from projhead.store.remote import fetched_codec
 
 
 def new_or_fitted(new: BaseCodec | None, fitted: str | Path | None) -> BaseCodec | None:
-    """Return a codec that is new, or that was fitted before; None where neither is given.
+    """Return a codec that is new, or that was fitted before, in a folder or at a URL; None where neither is given.
 
     Raises
     ------
+    FileNotFoundError, OSError
+        If there is no codec; if what a URL names cannot be read.
     ValueError
-        If both are given, or the folder holds no codec.
+        If both are given, or it is damaged.
     """
     if fitted is None:
         return new
-    codec = load_codec(fitted)
+    codec = load_codec(fetched_codec(str(fitted)) if is_url(fitted) else fitted)
     if new is not None:
         raise ValueError(f"expected codec or fitted_codec, got {new.name} and {fitted}")
     return codec

@@ -18,6 +18,8 @@ from projhead.store.side import BOTH, SIDES
 
 DTYPES = ("float16", "float32")
 SHARD_FILE = r"data-\d{5,}\.arrow"
+#: Where a store's codec lies in it.
+FOLDER = "codec"
 #: A line for each shard that the manifest of an unfinished store does not name yet.
 JOURNAL = "shards.jsonl"
 
@@ -149,6 +151,9 @@ class Manifest:
         sizes += [size for shard in self.shards for size in (shard.rows, shard.bytes)]
         if not all(type(size) is int and size > 0 for size in sizes):
             raise ValueError("expected positive sizes")
+        if not all(type(shard.clipped) is int and shard.clipped >= 0 for shard in self.shards):
+            raise ValueError("expected numbers of values that were clipped")
+        json.dumps(asdict(self), ensure_ascii=False).encode()  # it is written again where the store is gone on with
         names = [self.corpus["name"], self.corpus["fingerprint"]]
         if self.codec is not None:
             names += [self.codec["name"], self.codec["sha256"], self.codec["fitted_to"]]

@@ -1,10 +1,11 @@
-"""Stores in object storage, copied shard by shard into the user's cache."""
+"""Stores and codecs in object storage, copied file by file into the user's cache."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from projhead.corpora.remote import reached, system_of
 from projhead.persistence.cache import user_cache
 from projhead.persistence.files import atomic_file, locked, sha256_of
 from projhead.persistence.record import file_name, read_record
-from projhead.store.codec import FOLDER
-from projhead.store.manifest import Manifest
+from projhead.store.manifest import FOLDER, Manifest
 
 #: Copies a file of the store, by its path there, to a path here.
 _Copy = Callable[[str, Path], None]
@@ -35,8 +35,36 @@ def fetched(url: str) -> Path:
     ValueError
         If the store is unfinished or damaged.
     """
+    with _copied(url, "store", "copy the whole folder that 'encode' wrote") as (folder, copy):
+        manifest = Manifest.read(folder)
+        if not manifest.complete:
+            raise ValueError(f"{url} is unfinished: run the same encode again to go on, or copy it there again")
+        _fill(folder, manifest, copy)
+    return folder
+
+
+def fetched_codec(url: str) -> Path:
+    """Return a folder with the codec at a URL, whose files were compared with their digests as they came.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no codec is there.
+    ModuleNotFoundError, OSError
+        If what talks to such a server is not installed; if it does not answer.
+    ValueError
+        If it is damaged.
+    """
+    with _copied(url, "codec", "name the folder of one, such as <store>/codec") as (folder, copy):
+        _take_files(folder, "", copy)
+    return folder
+
+
+@contextmanager
+def _copied(url: str, kind: str, advice: str) -> Iterator[tuple[Path, _Copy]]:
+    """Yield a folder of the cache that holds the record at a URL, for this process alone, and what copies the rest."""
     system, root = system_of(url)
-    name = file_name("store")
+    name = file_name(kind)
 
     def copy(file: str, here: Path) -> None:
         with reached(f"{url}/{file}"):
@@ -45,16 +73,12 @@ def fetched(url: str) -> Path:
     with reached(url):
         said: bytes | None = system.cat_file(f"{root}/{name}") if system.isfile(f"{root}/{name}") else None
     if said is None:
-        raise FileNotFoundError(f"no store at {url}: expected {url}/{name}; copy the whole folder that 'encode' wrote")
-    folder = user_cache("stores") / hashlib.sha256(said).hexdigest()[:32]
+        raise FileNotFoundError(f"no {kind} at {url}: expected {url}/{name}; {advice}")
+    folder = user_cache(f"{kind}s") / hashlib.sha256(said).hexdigest()[:32]
     with locked(folder):
         with atomic_file(folder / name) as temporary:
             temporary.write_bytes(said)
-        manifest = Manifest.read(folder)
-        if not manifest.complete:
-            raise ValueError(f"{url} is unfinished: run the same encode again to go on, or copy it there again")
-        _fill(folder, manifest, copy)
-    return folder
+        yield folder, copy
 
 
 def _fill(folder: Path, manifest: Manifest, copy: _Copy) -> None:
@@ -62,12 +86,17 @@ def _fill(folder: Path, manifest: Manifest, copy: _Copy) -> None:
     if manifest.codec is not None:
         record = f"{FOLDER}/{file_name('codec')}"
         _take(folder, record, manifest.codec["sha256"], copy)
-        for name, mark in read_record(folder / FOLDER, "codec", (), check=False).files.items():
-            _take(folder, f"{FOLDER}/{name}", mark["sha256"], copy)
+        _take_files(folder, f"{FOLDER}/", copy)
     with progress(manifest.rows, "fetch", shown=sys.stderr.isatty(), unit="row") as bar:
         for shard in manifest.shards:
             _take(folder, shard.file, shard.sha256, copy, shard.bytes)
             bar.update(shard.rows)
+
+
+def _take_files(folder: Path, below: str, copy: _Copy) -> None:
+    """Copy the files that a codec's record names."""
+    for name, mark in read_record(folder / below, "codec", (), check=False).files.items():
+        _take(folder, f"{below}{name}", mark["sha256"], copy)
 
 
 def _take(folder: Path, name: str, sha256: Any, copy: _Copy, size: int | None = None) -> None:
