@@ -84,9 +84,11 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
             "index", width, lr * (1 / (12 * share)) ** 0.5, round(_within(150, 3.2 * root, 600)),
             [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, blend=1.0,
         )  # fmt: skip
+    # Of a large corpus a step must see more to meet near ones at all, which is worth more than more steps.
+    documents = round(_within(2048, n / 12, 4096))
     return Recipe(
-        "index", width, lr, round(_within(150, 4.3 * root, 800)),
-        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, blend=1.0,
+        "index", width, lr, round(_within(150, 4.3 * root, 800) * (512 + 2048) / (512 + documents)),
+        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=documents, blend=1.0,
     )  # fmt: skip
 
 
