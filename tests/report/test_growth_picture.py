@@ -27,6 +27,8 @@ def test_a_panel_for_each_width_shows_what_is_kept_at_every_size(results):
     ]
     assert "learned 84.7% at 1,000, 63.5% at 10,000, 47.6% at 100,000" in found[0].alt
     assert "<title>learned, 10000 documents: 63.5% [" in found[0].svg
+    assert all(f">{size}</text>" in found[0].svg for size in ("1,000", "10,000", "100,000"))
+    assert "$" not in found[0].svg
 
 
 def test_a_corpus_of_one_size_is_no_growth(results):

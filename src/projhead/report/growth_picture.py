@@ -42,6 +42,8 @@ def _drawn(lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Style]) -> str
             axes.plot(x, line["kept_value"], color=color, linewidth=thick, zorder=order)
             points(axes, x, line, name, "documents", color=color, marker=looks[name].marker, zorder=order)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda size, _: f"{size:,.0f}")  # text in SVG knows no powers of ten
+        axes.xaxis.set_minor_formatter(lambda size, _: f"{size:,.0f}" if f"{size:.0e}"[0] == "3" else "")
         axes.set_xlabel("documents")
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         return svg(figure)
