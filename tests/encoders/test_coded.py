@@ -68,7 +68,7 @@ def test_two_collections_may_share_a_codec(rows: Vectors) -> None:
 
 
 def test_large_collections_are_fitted_by_a_sample(rows: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projhead.codecs.base._FIT_ROWS", 50)
+    monkeypatch.setattr("projhead.codecs.base.FIT_ROWS", 50)
     stored = Coded(Numbered(rows), Integer(4, 1.0)).stored(rows[:400])
     whole, sample = Integer(4, 1.0).fit(rows[:400]), np.sort(np.random.default_rng(0).permutation(400)[:50])
     assert (stored != whole.decode(whole.encode(rows[:400]))).any()

@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 
 _KEYS = {"codec", "dimension"}
 _STATE = "codec.safetensors"
-
 #: Rows worked on at once: bounds memory on memory-mapped input.
 _BLOCK = 65_536
-
 #: Rows that a codec is fitted to, at most: 64 for each of a product quantizer's centroids, of which FAISS asks 39.
-_FIT_ROWS = 16_384
+FIT_ROWS = 16_384
 
 State = dict[str, NDArray[Any]]
 C = TypeVar("C", bound=Codec)
@@ -181,11 +179,8 @@ class BaseCodec(ABC):
 
         It gives a row the same code, and a query the inner product with what the code says, not made unit length.
 
-        Parameters
-        ----------
-        n_lists : int, optional
-            Inverted lists of such codes instead, of the whole row and not of what its list's centroid leaves; they
-            lack the centroids alone.
+        With `n_lists`, as many inverted lists of such codes, of the whole row and not of what its list's centroid
+        leaves; they lack the centroids alone.
 
         Raises
         ------
@@ -267,9 +262,9 @@ def same_codec(one: Any, other: Any) -> bool:
 
 def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
     """Return as many rows as a codec needs to be fitted, always the same; all where there are no more."""
-    if len(rows) <= _FIT_ROWS:
+    if len(rows) <= FIT_ROWS:
         return rows[:]
-    chosen: NDArray[Any] = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:_FIT_ROWS])]
+    chosen: NDArray[Any] = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:FIT_ROWS])]
     return chosen
 
 

@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from projhead.codecs.base import BaseCodec, same_codec
+from projhead.codecs.base import FIT_ROWS, BaseCodec, same_codec
 from projhead.indexes.rows import sample, unit_blocks
 from projhead.persistence.arrays import read_array
 from projhead.protocols import CodedRows, Rows
-
-#: Rows that a codec is fitted to, at most: 64 for each of a product quantizer's centroids, of which FAISS asks 39.
-_FIT_ROWS = 16_384
 
 
 def codec_for(rows: Rows, codec: BaseCodec, *, given: bool) -> Any:
@@ -32,7 +29,7 @@ def codec_for(rows: Rows, codec: BaseCodec, *, given: bool) -> Any:
         if given:
             raise ValueError(f"the store holds codes of {rows.codec.name} already, got codec {codec.name}: give none")
         return rows.codec
-    return codec if codec.is_fitted else copy(codec).fit(sample(rows, _FIT_ROWS))
+    return codec if codec.is_fitted else copy(codec).fit(sample(rows, FIT_ROWS))
 
 
 def gathered(n: int, parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
