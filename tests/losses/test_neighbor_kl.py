@@ -44,3 +44,17 @@ def test_temperatures_weigh_and_each_has_a_students_own() -> None:
     )
     with pytest.raises(ValueError, match="weights: expected one for each of 2 temperatures"):
         NeighborKL([0.1, 0.3], [1.0])
+
+
+def test_a_candidate_may_stand_for_several() -> None:
+    generator = torch.Generator().manual_seed(2)
+    student, teacher = torch.rand(4, 6, generator=generator), torch.rand(4, 6, generator=generator)
+    self_mask = torch.eye(4, 6, dtype=torch.bool)
+    times = torch.tensor([1, 1, 1, 1, 3, 2])
+    written = [one.repeat_interleave(times, dim=1) for one in (student, teacher, self_mask)]
+    for loss in (NeighborKL([0.1, 0.3], [1, 10]), NeighborKL(student_temperature=0.1)):
+        torch.testing.assert_close(loss(student, teacher, self_mask, times.log()), loss(*written))
+        loss.fit_temperature(student, teacher, self_mask, times.log())
+        fitted = [one().item() for one in loss.temperatures]
+        loss.fit_temperature(*written)
+        assert [one().item() for one in loss.temperatures] == pytest.approx(fitted, rel=1e-4)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from projhead.reducers.learned import LearnedReducer
@@ -8,7 +9,9 @@ from projhead.training.samplers import Drawn, RandomBatches, Whole, part_of
 from projhead.vectors import Vectors
 
 
-def _batches(rows: Vectors, queries: Vectors | None, steps: range, n_documents: int = 40) -> RandomBatches:
+def _batches(
+    rows: Vectors, queries: Vectors | None, steps: range, n_documents: int = 40, neighbor_pool: int = 0
+) -> RandomBatches:
     asked = [] if queries is None else [Drawn(queries, np.arange(0, len(queries), 2))]
     pairs = np.array([[i, 3 * i] for i in range(0, 30, 4)])
     return RandomBatches(
@@ -18,6 +21,7 @@ def _batches(rows: Vectors, queries: Vectors | None, steps: range, n_documents: 
         n_queries=10,
         n_anchors=9,
         n_documents=n_documents,
+        neighbor_pool=neighbor_pool,
         steps=steps,
         seed=3,
     )
@@ -84,3 +88,42 @@ def test_what_every_step_has_is_compared_once(rows: Vectors) -> None:
         torch.testing.assert_close(one.documents, other.documents)
         torch.testing.assert_close(other.similarities, one.documents[one.anchors] @ one.documents.T)
         assert part_of(other, 1, 2).similarities.tolist() == other.similarities[1::2].tolist()
+
+
+def test_a_pool_gives_near_documents_and_others_stand_for_the_rest(rows: Vectors) -> None:
+    batches = _batches(rows, rows[1:90:3], range(300), neighbor_pool=120)
+    documents = torch.from_numpy(rows[::3])
+    batches.pairs = batches.pairs[:0]  # whose documents come uncalled
+    sums, exact = [], []
+    for batch in batches:
+        weights = batch.log_weights.exp()
+        assert (len(weights), int((weights == 1).sum())) == (40, 20)
+        assert float(weights.sum()) == pytest.approx(120)
+        assert (weights[batch.anchors] == 1).all()
+        assert len(set(_numbers(batch.documents, rows))) == 40
+        assert len(set(_numbers(batch.documents[batch.anchors], rows))) == 9
+        sums.append(torch.exp(batch.queries @ batch.documents.T / 0.1) @ weights / 120)
+        exact.append(torch.exp(batch.queries @ documents.T / 0.1).mean(1))
+    # What a softmax divides by is that of all documents, on the average over steps.
+    assert torch.cat(sums).mean().item() == pytest.approx(torch.cat(exact).mean().item(), rel=0.01)
+
+
+def test_judged_documents_are_kept_of_a_pool(rows: Vectors) -> None:
+    for batch in _batches(rows, rows[:30], range(10), neighbor_pool=120):
+        asked, documents = _numbers(batch.queries, rows), _numbers(batch.documents, rows)
+        found = {(int(asked[query]), int(documents[document])) for query, document in batch.relevant.tolist()}
+        assert found == {(int(query), 3 * int(query)) for query in asked if query % 4 == 0}
+
+
+def test_documents_that_are_near_to_queries_are_kept_of_a_pool(rows: Vectors) -> None:
+    for batch in _batches(rows, rows[:30], range(10), n_documents=100, neighbor_pool=200):  # all of them
+        near = batch.queries @ torch.from_numpy(rows[::3]).T
+        here = torch.from_numpy(_numbers(batch.documents, rows) // 3)
+        best = near.argmax(1)
+        assert torch.isin(best, here[batch.log_weights == 0]).all()
+
+
+def test_a_pool_divided_among_processes_weighs_the_same(rows: Vectors) -> None:
+    whole = _batches(rows, rows[:30], range(1), neighbor_pool=120)[0]
+    for number in range(2):
+        assert torch.equal(part_of(whole, number, 2).log_weights, whole.log_weights)

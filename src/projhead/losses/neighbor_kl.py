@@ -41,7 +41,7 @@ class NeighborKL(nn.Module):
     - https://arxiv.org/abs/2101.04731
     """
 
-    by_anchor = True
+    by_anchor = weighted = True
 
     def __init__(
         self,
@@ -62,17 +62,24 @@ class NeighborKL(nn.Module):
             Temperature(student_temperature or teacher, learned) for teacher in self.teacher_temperatures
         )
 
-    def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> Tensor:
-        """Return the mean divergence over anchors, summed over temperatures."""
+    def forward(self, student: Tensor, teacher: Tensor, self_mask: Tensor, log_weights: Tensor | None = None) -> Tensor:
+        """Return the mean divergence over anchors, summed over temperatures.
+
+        A candidate that stands for several others, as `log_weights` (m,) says, counts as often in both distributions.
+        """
         total = student.new_zeros(())
         for weight, at, divisor in self._parts():
-            total = total + weight * _divergence(student, divisor, _target(teacher, self_mask, at), self_mask)
+            target = _target(teacher, at, self_mask, log_weights)
+            total = total + weight * _divergence(student, divisor, target, self_mask, log_weights)
         return total
 
-    def fit_temperature(self, student: Tensor, teacher: Tensor, self_mask: Tensor) -> None:
+    def fit_temperature(
+        self, student: Tensor, teacher: Tensor, self_mask: Tensor, log_weights: Tensor | None = None
+    ) -> None:
         """Fit the student's temperatures to similarities."""
         for _, at, divisor in self._parts():
-            divisor.fit(partial(_divergence, student, divisor, _target(teacher, self_mask, at), self_mask))
+            target = _target(teacher, at, self_mask, log_weights)
+            divisor.fit(partial(_divergence, student, divisor, target, self_mask, log_weights))
 
     def _parts(self) -> Iterator[tuple[float, float, Temperature]]:
         for weight, at, divisor in zip(self.weights, self.teacher_temperatures, self.temperatures, strict=True):
@@ -81,9 +88,11 @@ class NeighborKL(nn.Module):
 
 
 @torch.no_grad()
-def _target(teacher: Tensor, self_mask: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+def _target(
+    teacher: Tensor, temperature: float, self_mask: Tensor, log_weights: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Return the teacher's distribution (b, m), and its mean negative entropy: the constant that makes 0 the best."""
-    logits = (teacher / temperature).masked_fill_(self_mask, -1e4)
+    logits = _logits(teacher, temperature, self_mask, log_weights)
     logits -= logits.amax(1, keepdim=True)
     target = torch.softmax(logits, dim=1)
     # The entropy from what is there: no second pass of logarithms.
@@ -91,6 +100,15 @@ def _target(teacher: Tensor, self_mask: Tensor, temperature: float) -> tuple[Ten
     return target, (torch.dot(target.flatten(), logits.flatten()) - log_sum) / len(target)
 
 
-def _divergence(student: Tensor, divisor: Temperature, target: tuple[Tensor, Tensor], self_mask: Tensor) -> Tensor:
-    found = (student / divisor()).masked_fill(self_mask, -1e4)
+def _divergence(
+    student: Tensor, divisor: Temperature, target: tuple[Tensor, Tensor], self_mask: Tensor, log_weights: Tensor | None
+) -> Tensor:
+    found = _logits(student, divisor(), self_mask, log_weights)
     return nn.functional.cross_entropy(found, target[0]) + target[1]
+
+
+def _logits(similarities: Tensor, temperature: float | Tensor, self_mask: Tensor, log_weights: Tensor | None) -> Tensor:
+    logits = similarities / temperature
+    if log_weights is not None:
+        logits = logits + log_weights
+    return logits.masked_fill(self_mask, -1e4)

@@ -40,11 +40,13 @@ class DistillationModule(pl.LightningModule):
         self._optimizer, self.widths = optimizer, list(widths)
         self.losses = nn.ModuleList([loss, *(copy.deepcopy(loss) for _ in widths[1:])])
 
-    def _fit_temperatures(self, students: Sequence[Tensor], teacher: Tensor, self_mask: Tensor) -> None:
+    def _fit_temperatures(
+        self, students: Sequence[Tensor], teacher: Tensor, self_mask: Tensor, *weights: Tensor
+    ) -> None:
         """Fit the temperatures of losses that have one to the similarities (b, m) that training starts from."""
         for loss, student in zip(self.losses, students, strict=True):
             if hasattr(loss, "fit_temperature"):
-                loss.fit_temperature(student.detach(), teacher, self_mask)  # type: ignore[operator]
+                loss.fit_temperature(student.detach(), teacher, self_mask, *weights)  # type: ignore[operator]
 
     def _log_overlap(self, teacher: Tensor, students: Sequence[Tensor], batch_size: int) -> None:
         """Log the share of the nearest by `teacher` (b, m) that are so by each of `students`, the mean over widths."""

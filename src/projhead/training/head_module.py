@@ -20,7 +20,7 @@ class HeadModule(DistillationModule):
     head : Module
         From (n, d) to (n, k).
     loss : Module
-        Called with student and teacher similarities (b, m) and the self mask.
+        Called with student and teacher similarities (b, m), the self mask, and log weights (m,) where a batch has some.
     optimizer : callable
         From parameters to a ``torch.optim.Optimizer``; its rate goes as `warm_cosine` says.
     nested : sequence of int
@@ -132,7 +132,7 @@ class HeadModule(DistillationModule):
         """Fit temperatures, and what each width counts, to the whole first batch."""
         teacher, students = self._compared(batch)
         of_queries = torch.zeros(len(batch.queries), len(batch.documents), dtype=torch.bool, device=teacher.device)
-        self._fit_temperatures(students, teacher, torch.cat([of_queries, _self_mask(batch)]))
+        self._fit_temperatures(students, teacher, torch.cat([of_queries, _self_mask(batch)]), *_weights(batch))
         found = self._losses(batch, teacher, students)
         # A full width begins at nothing, by rounding a little below, and is not all that counts.
         self.shares = found.clamp(min=max(float(found.max()) / 300, 1e-9)) ** -self.nested_power
@@ -154,13 +154,13 @@ class HeadModule(DistillationModule):
         of_documents: float = 1.0,
     ) -> Tensor:
         """Return the loss (widths,) of each width, over queries and over anchors."""
-        b, self_mask = len(batch.queries), _self_mask(batch)
+        b, self_mask, weights = len(batch.queries), _self_mask(batch), _weights(batch)
         found = []
         for loss, student in zip(self.losses, students, strict=True):
-            total: Tensor = of_documents * self.document_weight * loss(student[b:], teacher[b:], self_mask)
+            total: Tensor = of_documents * self.document_weight * loss(student[b:], teacher[b:], self_mask, *weights)
             if b:
                 nothing = torch.zeros_like(teacher[:b], dtype=torch.bool)
-                total = total + of_queries * self.query_weight * loss(student[:b], teacher[:b], nothing)
+                total = total + of_queries * self.query_weight * loss(student[:b], teacher[:b], nothing, *weights)
             found.append(total)
         return torch.stack(found)
 
@@ -180,6 +180,10 @@ class HeadModule(DistillationModule):
 def _halves(rows: Tensor) -> bool:
     """Say whether rows are on a CPU that multiplies bfloat16 twice as fast: noise that a head does not mind."""
     return rows.device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def _weights(batch: Batch) -> list[Tensor]:
+    return [] if batch.log_weights is None else [batch.log_weights]
 
 
 def _self_mask(batch: Batch) -> Tensor:

@@ -26,8 +26,8 @@ class Recipe(NamedTuple):
     max_steps : int
     teacher_temperatures, weights : list of float
         Of the loss: how near the neighbors are that count, and what each counts.
-    n_queries, n_anchors, n_documents : int
-        Queries, compared documents and documents of a step.
+    n_queries, n_anchors, n_documents, neighbor_pool : int
+        Queries, compared documents and documents of a step, and documents from which these are chosen.
     blend : float
         How far the head goes from its start to what training made of it.
     """
@@ -41,6 +41,7 @@ class Recipe(NamedTuple):
     n_queries: int
     n_anchors: int
     n_documents: int
+    neighbor_pool: int
     blend: float
 
     def __str__(self) -> str:
@@ -75,20 +76,20 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
         return Recipe(
             "unseen", _hidden(16 * root), min(2e-3, 1e-5 * root), round(_within(60, 2 * root, 400)),
             [0.05, 0.2], [1.0, 10.0], n_queries=256, n_anchors=round(_within(256, n / 8, 512)), n_documents=2048,
-            blend=n / (n + 1000),
+            neighbor_pool=0, blend=n / (n + 1000),
         )  # fmt: skip
     root = (n + q) ** 0.5
     lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)
     if share is not None and share > _SMALL:
         return Recipe(
             "index", width, lr * (1 / (12 * share)) ** 0.5, round(_within(150, 3.2 * root, 600)),
-            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, blend=1.0,
+            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, neighbor_pool=0, blend=1.0,
         )  # fmt: skip
     # Of a large corpus a step must see more to meet near ones at all, which is worth more than more steps.
     documents = round(_within(2048, n / 12, 4096))
     return Recipe(
         "index", width, lr, round(_within(150, 4.3 * root, 800) * (512 + 2048) / (512 + documents)),
-        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=documents, blend=1.0,
+        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=documents, neighbor_pool=0, blend=1.0,
     )  # fmt: skip
 
 

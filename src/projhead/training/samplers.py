@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 Rows = NDArray[Any]
+#: Documents count as the softmax over their similarities at this temperature, that of the losses.
+_NEAR = 0.05
 
 
 class Batch(NamedTuple):
@@ -28,6 +30,8 @@ class Batch(NamedTuple):
         Row of a query and row of a document that somebody judged to answer it.
     similarities : Tensor of shape (a, m), float32, or None
         Of the anchors to the documents, where they are known already.
+    log_weights : Tensor of shape (m,), float32, or None
+        Logarithms of how many documents each stands for; None where each stands for itself.
     """
 
     queries: Tensor
@@ -35,6 +39,7 @@ class Batch(NamedTuple):
     anchors: Tensor
     relevant: Tensor
     similarities: Tensor | None = None
+    log_weights: Tensor | None = None
 
 
 def part_of(batch: Batch, number: int, world: int) -> Batch:
@@ -48,6 +53,7 @@ def part_of(batch: Batch, number: int, world: int) -> Batch:
         batch.anchors[number::world],
         torch.stack([batch.relevant[mine, 0] // world, batch.relevant[mine, 1]], dim=1),
         None if batch.similarities is None else batch.similarities[number::world],
+        batch.log_weights,
     )
 
 
@@ -110,6 +116,10 @@ class RandomBatches(Dataset[Batch]):
         Documents of a step that are compared with all of its documents.
     n_documents : int
         Documents of a step.
+    neighbor_pool : int
+        Documents that are drawn to choose them from: half are those of it that count most beside the step's queries
+        and anchors, the others are random and stand for all that is left of it. A large corpus thus gives near
+        documents to every query. No more than `n_documents`: all that are drawn are taken.
     steps : range
         Which steps these batches are for.
     seed : int
@@ -127,12 +137,14 @@ class RandomBatches(Dataset[Batch]):
         n_queries: int,
         n_anchors: int,
         n_documents: int,
+        neighbor_pool: int,
         steps: range,
         seed: int,
         whole: Whole | None = None,
     ) -> None:
         self.documents, self.queries, self.pairs = documents, queries, pairs
         self.n_queries, self.n_anchors, self.n_documents = n_queries, n_anchors, n_documents
+        self.neighbor_pool = neighbor_pool
         self.steps, self.seed, self.whole = steps, seed, whole
 
     def __len__(self) -> int:
@@ -143,20 +155,37 @@ class RandomBatches(Dataset[Batch]):
         kinds = [kind.draw(self.n_queries // len(self.queries), generator) for kind in self.queries]
         asked = np.sort(np.concatenate([np.empty(0, np.int64), *kinds]))
         pairs = self.pairs[np.isin(self.pairs[:, 0], asked)]
-        drawn = self.documents.draw(self.n_documents, generator)
+        drawn = self.documents.draw(max(self.n_documents, self.neighbor_pool), generator)
         # Numbers are sorted, as memory-mapped rows like to be read.
         numbers = np.unique(np.concatenate([drawn, pairs[:, 1]]))
         anchors = np.searchsorted(numbers, drawn[: self.n_anchors])
         relevant = np.stack([np.searchsorted(asked, pairs[:, 0]), np.searchsorted(numbers, pairs[:, 1])], axis=1)
-        queries = self.queries[0].rows[asked] if self.queries else self.documents.rows[:0]
-        documents, similarities = self._compared(numbers, anchors)
-        return Batch(_unit(queries), documents, torch.from_numpy(anchors), torch.from_numpy(relevant), similarities)
+        queries = _unit(self.queries[0].rows[asked] if self.queries else self.documents.rows[:0])
+        if self.whole is not None:
+            documents, similarities = self.whole.documents, self.whole.similarities[anchors]
+        else:
+            documents, similarities = _unit(self.documents.rows[numbers]), None
+        batch = Batch(queries, documents, torch.from_numpy(anchors), torch.from_numpy(relevant), similarities)
+        return batch if len(drawn) <= self.n_documents else _narrowed(batch, self.n_documents, generator)
 
-    def _compared(self, numbers: NDArray[np.int64], anchors: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
-        """Return the documents of a step, and the similarities of its anchors to them where they are known."""
-        if self.whole is None:
-            return _unit(self.documents.rows[numbers]), None
-        return self.whole.documents, self.whole.similarities[anchors]
+
+def _narrowed(batch: Batch, n_documents: int, generator: np.random.Generator) -> Batch:
+    """Keep the documents that count most, and others for the rest: sums over all keep their expected value."""
+    m, b = len(batch.documents), len(batch.queries)
+    nearness = torch.cat([batch.queries, batch.documents[batch.anchors]]) @ batch.documents.T
+    nearness[torch.arange(b, len(nearness)), batch.anchors] = -1.0  # an anchor is not its own neighbor
+    mass = torch.softmax(nearness.div_(_NEAR), dim=1).sum(0)
+    mass[batch.anchors] = mass[batch.relevant[:, 1]] = torch.inf
+    order = mass.argsort(descending=True)
+    near = max(n_documents // 2, int(mass.isinf().sum()))
+    rest = order[near:]
+    some = rest[torch.from_numpy(generator.choice(len(rest), max(n_documents - near, 1), replace=False))]
+    kept = torch.cat([order[:near], some])
+    log_weights = torch.zeros(len(kept))
+    log_weights[near:] = float(np.log(len(rest) / len(some)))
+    places = torch.empty(m, dtype=torch.int64).index_copy_(0, kept, torch.arange(len(kept)))
+    relevant = torch.stack([batch.relevant[:, 0], places[batch.relevant[:, 1]]], dim=1)
+    return Batch(batch.queries, batch.documents[kept], places[batch.anchors], relevant, None, log_weights)
 
 
 def _unit(rows: Rows) -> Tensor:
