@@ -72,3 +72,15 @@ def test_similarities_that_are_known_are_taken() -> None:
     torch.testing.assert_close(found, expected)
     other, _ = module.loss_of_part(plain._replace(similarities=rows[[0, 2]] @ rows.T))
     assert not torch.allclose(other, expected, rtol=1e-3)
+
+
+def test_documents_that_stand_for_several_count_as_often() -> None:
+    generator = torch.Generator().manual_seed(0)
+    queries, rows = (torch.nn.functional.normalize(torch.randn(n, 8, generator=generator)) for n in (3, 6))
+    times = torch.tensor([1, 1, 1, 3, 1, 2])
+    head, anchors, none = Linear(8, 4), torch.tensor([4, 1]), torch.empty(0, 2, dtype=torch.int64)
+    module = HeadModule(head, NeighborKL(), torch.optim.SGD, query_weight=1.0, document_weight=1.0)
+    module._begin(Batch(queries, rows, anchors, none, None, times.log()))
+    found, _ = module.loss_of_part(Batch(queries, rows, anchors, none, None, times.log()))
+    expected, _ = module.loss_of_part(Batch(queries, rows.repeat_interleave(times, 0), torch.tensor([6, 1]), none))
+    torch.testing.assert_close(found, expected)

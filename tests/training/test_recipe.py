@@ -38,11 +38,13 @@ def test_the_more_dimensions_are_kept_the_smaller_the_steps() -> None:
     assert make_recipe("index", 18_000, 27_000, None).lr == 4e-3  # what is coded is far from its start
 
 
-def test_a_step_sees_more_of_a_large_corpus_and_as_many_rows_in_all() -> None:
-    small, large, huge = (make_recipe("index", n, 2 * n, 1 / 12) for n in (24_000, 40_000, 1_000_000))
-    assert [one.n_documents for one in (small, large, huge)] == [2048, 3333, 4096]
-    seen = [one.max_steps * (one.n_queries + one.n_documents) for one in (small, large, huge)]
-    assert seen == pytest.approx([800 * 2560] * 3, rel=1e-3)
+def test_a_step_of_a_large_corpus_chooses_its_documents_and_there_are_fewer() -> None:
+    small, large = (make_recipe("index", n, 2 * n, 1 / 12) for n in (24_000, 40_000))
+    assert (small.neighbor_pool, small.max_steps) == (0, 800)
+    assert (large.neighbor_pool, large.max_steps) == (12_288, 500)
+    assert small.n_documents == large.n_documents == 2048
+    coded = make_recipe("index", 40_000, 80_000, None)  # a codec is held to documents as they come
+    assert (coded.neighbor_pool, coded.max_steps) == (0, 800)
 
 
 def test_what_is_left_none_follows_and_what_is_given_stays() -> None:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from projhead.losses.info_nce import InfoNCE
+from projhead.losses.neighbor_kl import NeighborKL
 from projhead.reducers.learned import LearnedReducer
+from projhead.training.head_module import HeadModule
 from projhead.training.samplers import Drawn, RandomBatches, Whole, part_of
 from projhead.vectors import Vectors
 
@@ -102,8 +105,8 @@ def test_a_pool_gives_near_documents_and_others_stand_for_the_rest(rows: Vectors
         assert (weights[batch.anchors] == 1).all()
         assert len(set(_numbers(batch.documents, rows))) == 40
         assert len(set(_numbers(batch.documents[batch.anchors], rows))) == 9
-        sums.append(torch.exp(batch.queries @ batch.documents.T / 0.1) @ weights / 120)
-        exact.append(torch.exp(batch.queries @ documents.T / 0.1).mean(1))
+        sums.append(torch.exp(batch.queries @ batch.documents.T / 0.2) @ weights / 120)
+        exact.append(torch.exp(batch.queries @ documents.T / 0.2).mean(1))
     # What a softmax divides by is that of all documents, on the average over steps.
     assert torch.cat(sums).mean().item() == pytest.approx(torch.cat(exact).mean().item(), rel=0.01)
 
@@ -115,15 +118,35 @@ def test_judged_documents_are_kept_of_a_pool(rows: Vectors) -> None:
         assert found == {(int(query), 3 * int(query)) for query in asked if query % 4 == 0}
 
 
-def test_documents_that_are_near_to_queries_are_kept_of_a_pool(rows: Vectors) -> None:
-    for batch in _batches(rows, rows[:30], range(10), n_documents=100, neighbor_pool=200):  # all of them
-        near = batch.queries @ torch.from_numpy(rows[::3]).T
-        here = torch.from_numpy(_numbers(batch.documents, rows) // 3)
-        best = near.argmax(1)
-        assert torch.isin(best, here[batch.log_weights == 0]).all()
+def test_documents_that_count_most_beside_queries_and_anchors_are_kept_of_a_pool(rows: Vectors) -> None:
+    batches = _batches(rows, rows[1:90:3], range(10), n_documents=40, neighbor_pool=200)  # all of them
+    batches.pairs = batches.pairs[:0]
+    for batch in batches:
+        numbers = _numbers(batch.documents, rows) // 3
+        anchors = set(numbers[batch.anchors])
+        mass = np.zeros(200)
+        for row, own in [(row, None) for row in batch.queries.numpy()] + [(rows[3 * one], one) for one in anchors]:
+            counts = np.exp(rows[::3] @ row / 0.05)
+            if own is not None:
+                counts[own] = 0
+            mass += counts / counts.sum()
+        others = [one for one in np.argsort(-mass) if one not in anchors]
+        assert set(numbers[batch.log_weights == 0]) == anchors | set(others[:11])
 
 
 def test_a_pool_divided_among_processes_weighs_the_same(rows: Vectors) -> None:
     whole = _batches(rows, rows[:30], range(1), neighbor_pool=120)[0]
     for number in range(2):
         assert torch.equal(part_of(whole, number, 2).log_weights, whole.log_weights)
+
+
+@pytest.mark.parametrize(("loss", "gives"), [(NeighborKL, True), (InfoNCE, False)])
+def test_losses_that_take_no_weights_get_random_documents(
+    loss: type[torch.nn.Module], gives: bool, rows: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    compared = HeadModule._compared
+    monkeypatch.setattr(HeadModule, "_compared", lambda self, batch: seen.append(batch) or compared(self, batch))
+    LearnedReducer(8, loss=loss, n_documents=40, neighbor_pool=200, max_steps=2, blend=1).fit(rows, queries=rows[:99])
+    assert {batch.log_weights is not None for batch in seen} == {gives}
+    assert all(len(batch.anchors) == 40 <= len(batch.documents) <= 41 for batch in seen)  # all of them are compared

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 PURPOSES = ("unseen", "index")
 #: Share of the dimensions up to which a head is learned at the full rate, from many documents and for long.
 _SMALL = 1 / 6
+#: Documents from which a step chooses, where there are more than twice as many.
+_POOL = 12_288
 
 
 class Recipe(NamedTuple):
@@ -85,11 +87,11 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
             "index", width, lr * (1 / (12 * share)) ** 0.5, round(_within(150, 3.2 * root, 600)),
             [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, neighbor_pool=0, blend=1.0,
         )  # fmt: skip
-    # Of a large corpus a step must see more to meet near ones at all, which is worth more than more steps.
-    documents = round(_within(2048, n / 12, 4096))
+    # Of a large corpus random documents are hardly near to a query: a step chooses from many, and fewer steps do.
+    chosen = n > 2 * _POOL and share is not None
     return Recipe(
-        "index", width, lr, round(_within(150, 4.3 * root, 800) * (512 + 2048) / (512 + documents)),
-        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=documents, neighbor_pool=0, blend=1.0,
+        "index", width, lr, round(_within(150, 4.3 * root, 800) * (5 / 8 if chosen else 1)),
+        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, neighbor_pool=_POOL if chosen else 0, blend=1.0,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
@@ -158,7 +159,7 @@ class RandomBatches(Dataset[Batch]):
         drawn = self.documents.draw(max(self.n_documents, self.neighbor_pool), generator)
         # Numbers are sorted, as memory-mapped rows like to be read.
         numbers = np.unique(np.concatenate([drawn, pairs[:, 1]]))
-        anchors = np.searchsorted(numbers, drawn[: self.n_anchors])
+        anchors = np.searchsorted(numbers, drawn[: min(self.n_anchors, self.n_documents)])
         relevant = np.stack([np.searchsorted(asked, pairs[:, 0]), np.searchsorted(numbers, pairs[:, 1])], axis=1)
         queries = _unit(self.queries[0].rows[asked] if self.queries else self.documents.rows[:0])
         if self.whole is not None:
@@ -179,10 +180,11 @@ def _narrowed(batch: Batch, n_documents: int, generator: np.random.Generator) ->
     order = mass.argsort(descending=True)
     near = max(n_documents // 2, int(mass.isinf().sum()))
     rest = order[near:]
-    some = rest[torch.from_numpy(generator.choice(len(rest), max(n_documents - near, 1), replace=False))]
+    size = min(max(n_documents - near, 1), len(rest))
+    some = rest[torch.from_numpy(generator.permutation(len(rest))[:size])]
     kept = torch.cat([order[:near], some])
     log_weights = torch.zeros(len(kept))
-    log_weights[near:] = float(np.log(len(rest) / len(some)))
+    log_weights[near:] = math.log(max(len(rest), 1) / max(size, 1))
     places = torch.empty(m, dtype=torch.int64).index_copy_(0, kept, torch.arange(len(kept)))
     relevant = torch.stack([batch.relevant[:, 0], places[batch.relevant[:, 1]]], dim=1)
     return Batch(batch.queries, batch.documents[kept], places[batch.anchors], relevant, None, log_weights)
