@@ -51,8 +51,9 @@ class RowData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.pairs, self.pool = pairs, documents if queries is None else queries
-        self.sizes = {"n_queries": n_queries, "n_anchors": n_anchors, "n_documents": n_documents}
-        self.sizes["neighbor_pool"] = neighbor_pool
+        self.sizes = dict(
+            n_queries=n_queries, n_anchors=n_anchors, n_documents=n_documents, neighbor_pool=neighbor_pool
+        )
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
         rest = np.delete(np.arange(len(self.pool)), held_out)
         # With too few rows to hold any out the training rows validate, which is better than nothing.
