@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from projhead.training import text_data
 from projhead.training.text_data import TextBatch, TextData
 from projhead.vectors import Vectors
 
@@ -77,3 +78,23 @@ def test_held_out_texts_validate(data: TextData) -> None:
     assert sorted(np.concatenate([batch.features["numbers"] for batch in batches])) == data.validation.tolist()
     assert len(data.validation) == 30  # a twentieth
     assert all(len(batch.documents) == 256 for batch in batches)
+
+
+def test_neighbors_in_a_large_corpus_are_those_in_a_sample_for_the_texts_of_an_epoch_alone(
+    data: TextData, rows: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_data, "_MOST", 100)
+    data._index = None
+    data.setup("fit")
+    assert len(data._documents) == len(set(data._documents)) == 100
+    assert 60 < np.median(data._documents) < 340  # of all 400
+    batches = _from(data, 0)
+    asked = np.concatenate([batch.features["numbers"] for batch in batches])
+    assert len(data._neighbors) == len(set(asked)) < 600
+    nearest = data._documents[np.argsort(-(rows @ rows[data._documents].T), axis=1)[:, :5]]
+    for batch in batches:
+        found = set((batch.documents.numpy() @ rows[:400].T).argmax(1))
+        assert all(set(nearest[number]) & found for number in batch.features["numbers"].tolist())
+        assert not found <= set(data._documents)  # random ones are of all documents
+    for one, other in zip(batches[5:], _from(data, 5), strict=False):
+        torch.testing.assert_close(one[1:], other[1:])

@@ -23,6 +23,8 @@ from projhead.vectors.lazy import chosen_rows
 _WINDOW = 2048
 #: Above this many documents neighbors are found by an inverted file instead of comparing all with all.
 _EXACT = 20_000
+#: Neighbors are looked for among so many documents at the most: 1.5 GB at 768 dimensions, whatever the corpus has.
+_MOST = 1_000_000
 _BLOCK = 16_384
 
 #: Texts to what a network reads.
@@ -72,7 +74,7 @@ class TextData(pl.LightningDataModule):
     neighbors_per_query : int
         Near documents that each text brings.
     neighbor_pool : int
-        Near documents are drawn from this many nearest.
+        Near documents are drawn from this many nearest, of a large corpus those among a million of its documents.
     steps_per_epoch : int
         Steps between validations; an "epoch" is this and nothing else.
     validation_rows : int
@@ -102,26 +104,29 @@ class TextData(pl.LightningDataModule):
         self.preprocess, self.lengths, self.token_budget = preprocess, np.asarray(lengths, np.int64), token_budget
         self.n_documents, self.neighbors_per_query, self.neighbor_pool = n_documents, neighbors_per_query, neighbor_pool
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
-        self._neighbors: NDArray[np.int32] | None = None
+        self._index: FaissIndex | None = None
 
     def setup(self, stage: str) -> None:
-        """Hold texts out and mine the documents near all others; the same for the same seed."""
-        if self._neighbors is not None:
+        """Hold texts out and index the documents, so that near ones are found; the same for the same seed."""
+        if self._index is not None:
             return
         order = np.random.default_rng(self.seed).permutation(len(self.texts))
         held_out = min(self.validation_rows, len(order) // 20)
         # With too few texts to hold any out the training texts validate, which is better than nothing.
         self.validation = np.sort(order[:held_out] if held_out > 20 else order[: self.validation_rows])
         self.training = np.sort(order[held_out:])
-        documents = chosen_rows(self.rows, np.arange(self.total))
-        self._neighbors = mine_neighbors(self.rows, documents, self.neighbor_pool)
+        self._documents = np.arange(self.total)
+        if self.total > _MOST:
+            self._documents = self._random(_MOST, np.random.default_rng(self.seed))
+        self._index = _index_of(chosen_rows(self.rows, self._documents))
 
     def train_dataloader(self) -> DataLoader[TextBatch]:
         """Return the batches of the current epoch, numbered by step."""
         assert self.trainer is not None
         done = self.trainer.global_step
         plan = list(islice(self._plan(), done, done + self.steps_per_epoch))
-        return DataLoader(_Numbered(plan, done, self.batch), batch_size=None, shuffle=False)
+        self._mine(np.unique(np.concatenate(plan)))
+        return DataLoader(_Numbered(plan, done, self._batch_of_step), batch_size=None, shuffle=False)
 
     def val_dataloader(self) -> DataLoader[TextBatch]:
         """Return the held-out texts, all compared with the same documents."""
@@ -140,12 +145,22 @@ class TextData(pl.LightningDataModule):
                 batches = token_batches(self.lengths[window], self.token_budget)
                 yield from (window[batches[number]] for number in generator.permutation(len(batches)))
 
-    def batch(self, numbers: NDArray[np.int64], step: int) -> TextBatch:
-        """Return the batch of some texts, a function of those, the seed and the step alone."""
-        assert self._neighbors is not None
+    def _mine(self, numbers: NDArray[np.int64]) -> None:
+        """Find the documents nearest to some texts: those of an epoch are all that it asks for."""
+        assert self._index is not None
+        self._mined = numbers
+        self._neighbors = np.empty((len(numbers), min(self.neighbor_pool, len(self._documents))), np.int64)
+        for start in range(0, len(numbers), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            found = self._index.search(self.rows[numbers[some]], self._neighbors.shape[1])[1]
+            # The lists visited can hold fewer rows than asked for: the nearest stands in.
+            self._neighbors[some] = self._documents[np.where(found < 0, found[:, :1].clip(min=0), found)]
+
+    def _batch_of_step(self, numbers: NDArray[np.int64], step: int) -> TextBatch:
+        """Return the batch of some mined texts, a function of those, the seed and the step alone."""
         generator = np.random.default_rng([self.seed, step])
         chosen = generator.integers(self._neighbors.shape[1], size=(len(numbers), self.neighbors_per_query))
-        near = self._neighbors[numbers[:, None], chosen]
+        near = self._neighbors[np.searchsorted(self._mined, numbers)[:, None], chosen]
         documents = np.unique(np.concatenate([near.ravel(), self._random(self.n_documents, generator)]))
         return self._batch(numbers, documents)
 
@@ -177,18 +192,9 @@ class _Numbered(torch.utils.data.Dataset[TextBatch]):
         return self.batch(self.plan[index], self.first + index)
 
 
-def mine_neighbors(anchors: Rows, documents: Rows, top_k: int) -> NDArray[np.int32]:
-    """Return the numbers (a, top_k) of the documents nearest to each anchor, best first."""
+def _index_of(documents: Rows) -> FaissIndex:
     n = len(documents)
-    top_k = min(top_k, n)
-    if n <= _EXACT:
-        index = FaissIndex("Flat")
-    else:
-        index = FaissIndex(f"IVF{2 ** round(np.log2(2 * n**0.5))},SQfp16", nprobe=8)
+    flat = n <= _EXACT
+    index = FaissIndex("Flat") if flat else FaissIndex(f"IVF{2 ** round(np.log2(2 * n**0.5))},SQfp16", nprobe=8)
     index.build(documents)
-    neighbors = np.empty((len(anchors), top_k), np.int32)
-    for start in range(0, len(anchors), _BLOCK):
-        found = index.search(anchors[start : start + _BLOCK], top_k)[1]
-        # The lists visited can hold fewer rows than asked for: the nearest stands in.
-        neighbors[start : start + _BLOCK] = np.where(found < 0, found[:, :1].clip(min=0), found)
-    return neighbors
+    return index
