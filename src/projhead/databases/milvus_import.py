@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +53,8 @@ class Imports:
         """Wait for imports that an interrupted load left with the server, and remove its files."""
         for task in self._ask("list_bulk_insert_tasks", 0, self.collection):
             if task.state_name not in (_DONE, *_FAILED):
-                self._wait(task.task_id)
+                with suppress(UserError):  # what failed is written again
+                    self._wait(task.task_id)
         with reached(self.files, "written"):
             self._system.makedirs(self._folder, exist_ok=True)
             for left in self._system.glob(self._path("*")):
@@ -88,11 +89,15 @@ class Imports:
             self._sink.close()
             self._writer = None
         there = self._open.partition("/")[2] if self._bucket else self._open  # a server knows its own bucket
+        refused = None
         try:
             self._wait(self._ask("do_bulk_insert", self.collection, [there]))
-        finally:
-            with reached(self.files, "written"):
-                self._system.rm_file(self._open)
+        except UserError as error:
+            refused = error
+        with reached(self.files, "written"):  # not where we are interrupted: the server still reads it
+            self._system.rm_file(self._open)
+        if refused:
+            raise refused
 
     def close(self) -> None:
         """Let go of the connection, and of a file that nothing imported."""
