@@ -88,7 +88,7 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
             [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, neighbor_pool=0, blend=1.0,
         )  # fmt: skip
     # Of a large corpus random documents are hardly near to a query: a step chooses from many, and fewer steps do.
-    chosen = n > 2 * _POOL and share is not None
+    chosen = n > 2 * _POOL and q > 0 and share is not None
     return Recipe(
         "index", width, lr, round(_within(150, 4.3 * root, 800) * (5 / 8 if chosen else 1)),
         [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, neighbor_pool=_POOL if chosen else 0, blend=1.0,
