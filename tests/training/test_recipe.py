@@ -43,6 +43,8 @@ def test_a_step_of_a_large_corpus_chooses_its_documents_and_there_are_fewer() ->
     assert (small.neighbor_pool, small.max_steps) == (0, 800)
     assert (large.neighbor_pool, large.max_steps) == (12_288, 500)
     assert small.n_documents == large.n_documents == 2048
+    wide = make_recipe("index", 40_000, 80_000, 1 / 3)
+    assert (wide.neighbor_pool, wide.max_steps) == (12_288, 600)
     # A codec is held to documents as they come, and so is what is compared with documents alone.
     for other in (make_recipe("index", 40_000, 80_000, None), make_recipe("index", 40_000, 0, 1 / 12)):
         assert (other.neighbor_pool, other.max_steps) == (0, 800)

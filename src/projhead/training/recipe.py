@@ -82,16 +82,17 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
         )  # fmt: skip
     root = (n + q) ** 0.5
     lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)
+    # Of a large corpus random documents are hardly near to a query: a step chooses from many, and fewer steps do.
+    chosen = n > 2 * _POOL and q > 0 and share is not None
+    pool = _POOL if chosen else 0
     if share is not None and share > _SMALL:
         return Recipe(
             "index", width, lr * (1 / (12 * share)) ** 0.5, round(_within(150, 3.2 * root, 600)),
-            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, neighbor_pool=0, blend=1.0,
+            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, neighbor_pool=pool, blend=1.0,
         )  # fmt: skip
-    # Of a large corpus random documents are hardly near to a query: a step chooses from many, and fewer steps do.
-    chosen = n > 2 * _POOL and q > 0 and share is not None
     return Recipe(
         "index", width, lr, round(_within(150, 4.3 * root, 800) * (5 / 8 if chosen else 1)),
-        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, neighbor_pool=_POOL if chosen else 0, blend=1.0,
+        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, neighbor_pool=pool, blend=1.0,
     )  # fmt: skip
 
 
