@@ -40,14 +40,14 @@ def test_the_more_dimensions_are_kept_the_smaller_the_steps() -> None:
 
 def test_a_step_of_a_large_corpus_chooses_its_documents_and_there_are_fewer() -> None:
     small, large = (make_recipe("index", n, 2 * n, 1 / 12) for n in (24_000, 40_000))
-    assert (small.neighbor_pool, small.max_steps) == (0, 800)
-    assert (large.neighbor_pool, large.max_steps) == (12_288, 500)
+    assert (small.document_pool, small.max_steps) == (0, 800)
+    assert (large.document_pool, large.max_steps) == (12_288, 500)
     assert small.n_documents == large.n_documents == 2048
     wide = make_recipe("index", 40_000, 80_000, 1 / 3)
-    assert (wide.neighbor_pool, wide.max_steps) == (12_288, 600)
+    assert (wide.document_pool, wide.max_steps) == (12_288, 600)
     # A codec is held to documents as they come, and so is what is compared with documents alone.
     for other in (make_recipe("index", 40_000, 80_000, None), make_recipe("index", 40_000, 0, 1 / 12)):
-        assert (other.neighbor_pool, other.max_steps) == (0, 800)
+        assert (other.document_pool, other.max_steps) == (0, 800)
 
 
 def test_what_is_left_none_follows_and_what_is_given_stays() -> None:

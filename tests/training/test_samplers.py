@@ -13,7 +13,7 @@ from projhead.vectors import Vectors
 
 
 def _batches(
-    rows: Vectors, queries: Vectors | None, steps: range, n_documents: int = 40, neighbor_pool: int = 0
+    rows: Vectors, queries: Vectors | None, steps: range, n_documents: int = 40, document_pool: int = 0
 ) -> RandomBatches:
     asked = [] if queries is None else [Drawn(queries, np.arange(0, len(queries), 2))]
     pairs = np.array([[i, 3 * i] for i in range(0, 30, 4)])
@@ -24,7 +24,7 @@ def _batches(
         n_queries=10,
         n_anchors=9,
         n_documents=n_documents,
-        neighbor_pool=neighbor_pool,
+        document_pool=document_pool,
         steps=steps,
         seed=3,
     )
@@ -94,7 +94,7 @@ def test_what_every_step_has_is_compared_once(rows: Vectors) -> None:
 
 
 def test_a_pool_gives_near_documents_and_others_stand_for_the_rest(rows: Vectors) -> None:
-    batches = _batches(rows, rows[1:90:3], range(300), neighbor_pool=120)
+    batches = _batches(rows, rows[1:90:3], range(300), document_pool=120)
     documents = torch.from_numpy(rows[::3])
     batches.pairs = batches.pairs[:0]  # whose documents come uncalled
     sums, exact = [], []
@@ -112,14 +112,14 @@ def test_a_pool_gives_near_documents_and_others_stand_for_the_rest(rows: Vectors
 
 
 def test_judged_documents_are_kept_of_a_pool(rows: Vectors) -> None:
-    for batch in _batches(rows, rows[:30], range(10), neighbor_pool=120):
+    for batch in _batches(rows, rows[:30], range(10), document_pool=120):
         asked, documents = _numbers(batch.queries, rows), _numbers(batch.documents, rows)
         found = {(int(asked[query]), int(documents[document])) for query, document in batch.relevant.tolist()}
         assert found == {(int(query), 3 * int(query)) for query in asked if query % 4 == 0}
 
 
 def test_documents_that_count_most_beside_queries_and_anchors_are_kept_of_a_pool(rows: Vectors) -> None:
-    batches = _batches(rows, rows[1:90:3], range(10), n_documents=40, neighbor_pool=200)  # all of them
+    batches = _batches(rows, rows[1:90:3], range(10), n_documents=40, document_pool=200)  # all of them
     batches.pairs = batches.pairs[:0]
     for batch in batches:
         numbers = _numbers(batch.documents, rows) // 3
@@ -135,7 +135,7 @@ def test_documents_that_count_most_beside_queries_and_anchors_are_kept_of_a_pool
 
 
 def test_a_pool_divided_among_processes_weighs_the_same(rows: Vectors) -> None:
-    whole = _batches(rows, rows[:30], range(1), neighbor_pool=120)[0]
+    whole = _batches(rows, rows[:30], range(1), document_pool=120)[0]
     for number in range(2):
         assert torch.equal(part_of(whole, number, 2).log_weights, whole.log_weights)
 
@@ -147,6 +147,6 @@ def test_losses_that_take_no_weights_get_random_documents(
     seen = []
     compared = HeadModule._compared
     monkeypatch.setattr(HeadModule, "_compared", lambda self, batch: seen.append(batch) or compared(self, batch))
-    LearnedReducer(8, loss=loss, n_documents=40, neighbor_pool=200, max_steps=2, blend=1).fit(rows, queries=rows[:99])
+    LearnedReducer(8, loss=loss, n_documents=40, document_pool=200, max_steps=2, blend=1).fit(rows, queries=rows[:99])
     assert {batch.log_weights is not None for batch in seen} == {gives}
     assert all(len(batch.anchors) == 40 <= len(batch.documents) <= 41 for batch in seen)  # all of them are compared

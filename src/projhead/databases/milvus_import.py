@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from projhead.console.quiet import quiet
 from projhead.corpora.remote import reached, system_of
 from projhead.errors import UserError
+from projhead.persistence.files import is_url
 from projhead.store.arrow import ROWS
 
 #: Bytes of rows in a file: about what a segment of Milvus holds.
@@ -43,7 +43,7 @@ class Imports:
     def __init__(self, files: str, collection: str, uri: str, token: str) -> None:
         self.files, self.collection = files.rstrip("/"), collection
         self._system, self._folder = system_of(self.files)
-        self._bucket = bool(urlsplit(files).scheme) and not files.startswith("file:")
+        self._bucket = is_url(files)
         self._writer: pq.ParquetWriter | None = None
         self._alias = f"projhead-{uuid.uuid4().hex}"
         with _spoken() as (_, connections):
@@ -82,12 +82,8 @@ class Imports:
         UserError
             If the server cannot.
         """
-        if self._writer is None:
+        if not self._written():
             return
-        with reached(self.files, "written"):
-            self._writer.close()
-            self._sink.close()
-            self._writer = None
         there = self._open.partition("/")[2] if self._bucket else self._open  # a server knows its own bucket
         refused = None
         try:
@@ -101,13 +97,20 @@ class Imports:
 
     def close(self) -> None:
         """Let go of the connection, and of a file that nothing imported."""
-        if self._writer is not None:
-            self._writer.close()
-            self._sink.close()
-            self._writer = None
+        if self._written():
             self._system.rm_file(self._open)
         with _spoken() as (_, connections):
             connections.disconnect(self._alias)
+
+    def _written(self) -> bool:
+        """End the file that is being written; say whether there is one."""
+        if self._writer is None:
+            return False
+        with reached(self.files, "written"):
+            self._writer.close()
+            self._sink.close()
+        self._writer = None
+        return True
 
     def _path(self, first: object) -> str:
         return f"{self._folder}/projhead-{self.collection}-{first}.parquet"

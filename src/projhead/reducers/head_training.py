@@ -102,7 +102,7 @@ def train_head(
         n_queries=max(n_queries, 1),
         n_anchors=recipe.n_anchors + recipe.n_queries - n_queries,
         n_documents=recipe.n_documents,
-        neighbor_pool=recipe.neighbor_pool if getattr(loss, "weighted", False) else 0,
+        document_pool=recipe.document_pool if getattr(loss, "weighted", False) else 0,
         steps_per_epoch=how.steps_per_epoch or max(-(-recipe.max_steps // 12), 1),
         validation_rows=how.validation_rows,
         seed=how.random_state,

@@ -61,9 +61,9 @@ class LearnedReducer(Reducer):
     n_queries, n_anchors, n_documents : int, optional
         Queries and documents of a step that are compared with all of its documents, and those; they follow the purpose
         where not given. With fewer queries than documents there are fewer of the first and more of the second.
-    neighbor_pool : int, optional
-        Documents that are drawn to choose a step's from: half are the nearest to its queries and anchors, the others
-        stand for the rest. 0 takes what is drawn; it follows the rows and the purpose where not given.
+    document_pool : int, optional
+        Documents from which a step's are chosen, half of them near to its queries and anchors, the others for the rest;
+        0 for random ones. It follows the rows and the purpose where not given.
     document_weight : float
         What the documents' similarities to each other count beside the queries' to them, where there is at least
         a query for every document; with fewer queries the documents count more.
@@ -148,7 +148,7 @@ class LearnedReducer(Reducer):
         n_queries: Count | None = None,
         n_anchors: Count | None = None,
         n_documents: Count | None = None,
-        neighbor_pool: CountOrNone | None = None,
+        document_pool: CountOrNone | None = None,
         document_weight: Weight = 0.3,
         label_margin: Weight = 0.1,
         distortion_weight: Weight = 3.0,
@@ -173,7 +173,7 @@ class LearnedReducer(Reducer):
         self.n_queries = n_queries
         self.n_anchors = n_anchors
         self.n_documents = n_documents
-        self.neighbor_pool = neighbor_pool
+        self.document_pool = document_pool
         self.document_weight = document_weight
         self.label_margin = label_margin
         self.distortion_weight = distortion_weight
@@ -244,8 +244,7 @@ class LearnedReducer(Reducer):
         (n, d), q = given.rows.shape, 0 if given.queries is None else len(given.queries)
         share = None if self.codec is not None else (min(self._widths) * max(self._widths)) ** 0.5 / d
         recipe = make_recipe(self.purpose, n, q, share)
-        names = ("n_queries", "n_anchors", "n_documents", "neighbor_pool", "max_steps", "blend")
-        asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        asked = {name: set_ for name in recipe._fields if (set_ := getattr(self, name, None)) is not None}
         return recipe._replace(**asked | settled(self.head, "hidden_features") | settled(self.optimizer, "lr"))
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:

@@ -26,7 +26,7 @@ class RowData(pl.LightningDataModule):
         of those.
     held_out : ndarray of shape (h,), int64
         Numbers of the queries, or of the documents where there are none, that are not trained on.
-    n_queries, n_anchors, n_documents, neighbor_pool, seed
+    n_queries, n_anchors, n_documents, document_pool, seed
         As in `RandomBatches`.
     steps_per_epoch : int
         Steps between validations; an "epoch" is this and nothing else.
@@ -44,7 +44,7 @@ class RowData(pl.LightningDataModule):
         n_queries: int,
         n_anchors: int,
         n_documents: int,
-        neighbor_pool: int,
+        document_pool: int,
         steps_per_epoch: int,
         validation_rows: int,
         seed: int,
@@ -52,7 +52,7 @@ class RowData(pl.LightningDataModule):
         super().__init__()
         self.pairs, self.pool = pairs, documents if queries is None else queries
         self.sizes = dict(
-            n_queries=n_queries, n_anchors=n_anchors, n_documents=n_documents, neighbor_pool=neighbor_pool
+            n_queries=n_queries, n_anchors=n_anchors, n_documents=n_documents, document_pool=document_pool
         )
         self.steps_per_epoch, self.validation_rows, self.seed = steps_per_epoch, validation_rows, seed
         rest = np.delete(np.arange(len(self.pool)), held_out)

@@ -28,7 +28,7 @@ class Recipe(NamedTuple):
     max_steps : int
     teacher_temperatures, weights : list of float
         Of the loss: how near the neighbors are that count, and what each counts.
-    n_queries, n_anchors, n_documents, neighbor_pool : int
+    n_queries, n_anchors, n_documents, document_pool : int
         Queries, compared documents and documents of a step, and documents from which these are chosen.
     blend : float
         How far the head goes from its start to what training made of it.
@@ -43,7 +43,7 @@ class Recipe(NamedTuple):
     n_queries: int
     n_anchors: int
     n_documents: int
-    neighbor_pool: int
+    document_pool: int
     blend: float
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
         return Recipe(
             "unseen", _hidden(16 * root), min(2e-3, 1e-5 * root), round(_within(60, 2 * root, 400)),
             [0.05, 0.2], [1.0, 10.0], n_queries=256, n_anchors=round(_within(256, n / 8, 512)), n_documents=2048,
-            neighbor_pool=0, blend=n / (n + 1000),
+            document_pool=0, blend=n / (n + 1000),
         )  # fmt: skip
     root = (n + q) ** 0.5
     lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)
@@ -88,11 +88,11 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
     if share is not None and share > _SMALL:
         return Recipe(
             "index", width, lr * (1 / (12 * share)) ** 0.5, round(_within(150, 3.2 * root, 600)),
-            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, neighbor_pool=pool, blend=1.0,
+            [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, document_pool=pool, blend=1.0,
         )  # fmt: skip
     return Recipe(
         "index", width, lr, round(_within(150, 4.3 * root, 800) * (5 / 8 if chosen else 1)),
-        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, neighbor_pool=pool, blend=1.0,
+        [0.05], [1.0], n_queries=512, n_anchors=256, n_documents=2048, document_pool=pool, blend=1.0,
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ class RandomBatches(Dataset[Batch]):
         Documents of a step that are compared with all of its documents.
     n_documents : int
         Documents of a step.
-    neighbor_pool : int
+    document_pool : int
         Documents that are drawn to choose them from: half are those of it that count most beside the step's queries
         and anchors, the others are random and stand for all that is left of it. A large corpus thus gives near
         documents to every query. No more than `n_documents`: all that are drawn are taken.
@@ -138,14 +138,14 @@ class RandomBatches(Dataset[Batch]):
         n_queries: int,
         n_anchors: int,
         n_documents: int,
-        neighbor_pool: int,
+        document_pool: int,
         steps: range,
         seed: int,
         whole: Whole | None = None,
     ) -> None:
         self.documents, self.queries, self.pairs = documents, queries, pairs
         self.n_queries, self.n_anchors, self.n_documents = n_queries, n_anchors, n_documents
-        self.neighbor_pool = neighbor_pool
+        self.document_pool = document_pool
         self.steps, self.seed, self.whole = steps, seed, whole
 
     def __len__(self) -> int:
@@ -156,7 +156,7 @@ class RandomBatches(Dataset[Batch]):
         kinds = [kind.draw(self.n_queries // len(self.queries), generator) for kind in self.queries]
         asked = np.sort(np.concatenate([np.empty(0, np.int64), *kinds]))
         pairs = self.pairs[np.isin(self.pairs[:, 0], asked)]
-        drawn = self.documents.draw(max(self.n_documents, self.neighbor_pool), generator)
+        drawn = self.documents.draw(max(self.n_documents, self.document_pool), generator)
         # Numbers are sorted, as memory-mapped rows like to be read.
         numbers = np.unique(np.concatenate([drawn, pairs[:, 1]]))
         anchors = np.searchsorted(numbers, drawn[: min(self.n_anchors, self.n_documents)])
