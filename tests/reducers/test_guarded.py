@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+from numpy.testing import assert_allclose
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from projhead.heads.linear import Linear
 from projhead.reducers import guarded
 from projhead.reducers.learned import LearnedReducer
-from projhead.vectors import Vectors
+from projhead.reducers.pca import PCA
+from projhead.reducers.start import Tried
+from projhead.training.guard import Judge
+from projhead.vectors import Vectors, unit_rows
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,27 @@ def test_heads_that_only_judge_are_not_validated(rows: Vectors, monkeypatch: pyt
     monkeypatch.setattr(guarded, "train_head", watched)
     LearnedReducer(8, max_steps=4, steps_per_epoch=2).fit(rows)
     assert [len(history) for history in histories] == [0, 0, 0, 2]
+
+
+@pytest.mark.parametrize(("many", "seen"), [(10_000, 270), (300, 300)])
+def test_what_is_judged_has_not_seen_the_rows_that_judge(many: int, seen: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = unit_rows(np.random.default_rng(0).normal(size=(300, 48)))
+    monkeypatch.setattr(guarded, "_SPARE", 300)
+    monkeypatch.setattr(guarded, "_MANY", many)
+    name, judged, measure = "PCA (centered)", [], guarded.measured
+
+    def watched(judge: Judge, tried: dict[str, Tried]) -> Vectors:
+        judged.append((judge.asked.numpy(), tried[name].head.projection.weight.numpy()))
+        return measure(judge, tried)
+
+    monkeypatch.setattr(guarded, "measured", watched)
+    monkeypatch.setattr(guarded, "_chosen", lambda *_: (name, {}, ""))
+    kept = LearnedReducer(8, max_steps=1).fit(rows).head_
+    [(asked, blind)] = judged
+    rest = rows[(rows @ asked.T).max(1) < 0.999]
+    assert len(asked) == 300 - len(rest) == 30
+    assert_allclose(blind, PCA(8).fit(rest if seen == 270 else rows).components_, atol=1e-5)
+    assert_allclose(kept.projection.weight.numpy(), PCA(8).fit(rows).components_, atol=1e-5)
 
 
 def test_a_head_that_lacks_a_method_is_named_before_it_is_trained(rows: Vectors) -> None:

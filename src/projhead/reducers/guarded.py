@@ -26,6 +26,8 @@ _FEW = 100
 _SPARE = 10_000
 #: Of these parts are thirds, as many in turn as give so many rows to judge by, and a fifth from there on.
 _THIRDS, _ENOUGH = 3000, 600
+#: From here on PCA knows no row by heart.
+_MANY = 100_000
 #: Rows that judge, and documents among which queries are judged, at most.
 _JUDGING, _AMONG = 2000, 20_000
 
@@ -67,12 +69,17 @@ def fit_guarded(how: Any, given: Given, recipe: Recipe, resume: str | Path | Non
             trained = train_head(how, learned, recipe, start, held_out[:0], alone=True)
             judge = Judge(unit_rows(part), None, widths)
             judged.append(measured(judge, _tried(how, trained.head, learned, start, recipe, centered)))
-    start = start_of(given.rows, how.n_components)
+    # PCA that has seen the rows that judge keeps what it learned of them by heart, and would win by it.
+    blind = unseen and how.blend is None and len(held_out) > 0 and len(given.rows) < _MANY
+    known = given._replace(rows=np.delete(given.rows, held_out, axis=0)) if blind else given
+    start = start_of(known.rows, how.n_components)
     trained = train_head(how, given, recipe, start, held_out, resume=resume)
-    tried = _tried(how, trained.head, given, start, recipe, centered)
+    tried = _tried(how, trained.head, known, start, recipe, centered)
     if how.blend is None and not judged and len(given.pool) >= _FEW:
         judged.append(measured(_judge(given, held_out, widths, seed), tried))
     taken, gain, why = _chosen(how, recipe, tried, judged)
+    if blind and tried[taken].is_pca:  # it was judged blind, and need not stay so
+        tried = _tried(how, trained.head, given, start_of(given.rows, how.n_components), recipe, centered)
     numbers = trained.numbers | gain | {"purpose": recipe.purpose, "kept": taken}
     summary = f"{trained.ending}; kept {taken}: {why}"
     return Kept(tried[taken].head, numbers, trained.history, trained.made_by, summary)
