@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ from bench import timed as bench_timed
 
 #: Documents that a query's score looks at.
 RANKS = 10
+Fitted = TypeVar("Fitted")
 #: Published models by the names of `encoder=`.
 _NAMES = {"minilm": "all-MiniLM-L6-v2", "mpnet": "all-mpnet-base-v2"}
 
@@ -55,7 +56,7 @@ def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
-def timed(fit: Callable[[], Reducer]) -> tuple[Reducer, float]:
+def timed(fit: Callable[[], Fitted]) -> tuple[Fitted, float]:
     """Return what a fit gives, and its minutes of one core: what else runs on the machine does not count."""
     fitted, took = bench_timed(fit)
     return fitted, took.processor / 60
@@ -85,6 +86,14 @@ def done(path: Path) -> set[tuple[str, int, int, str]]:
     return {(row.task, row.n_components, row.seed, row.reducer) for row in rows}
 
 
+class CollectionTexts(NamedTuple):
+    """What the vectors of a collection are of: documents, sentences of them, and queries by the name of their set."""
+
+    documents: list[str]
+    sentences: list[str]
+    queries: dict[str, list[str]]
+
+
 class Collection(NamedTuple):
     """Several retrieval sets as one corpus, as a teacher sees it.
 
@@ -98,6 +107,7 @@ class Collection(NamedTuple):
         Real queries of each set, which no fit sees.
     relevant : dict of name to list of dict
         For each query the numbers of the documents judged, and their gains.
+    texts : CollectionTexts
     """
 
     teacher: EncoderIdentity
@@ -106,6 +116,7 @@ class Collection(NamedTuple):
     of: NDArray[np.int64]
     queries: dict[str, Vectors]
     relevant: dict[str, list[dict[int, float]]]
+    texts: CollectionTexts
 
     def scores(self, reducer: Reducer | None = None) -> list[Scores]:
         """Return the nDCG@10 of every query of every set among all documents, reduced or at full width."""
@@ -141,6 +152,7 @@ def collection(sets: Sequence[str], vectors: Path, encoder: str) -> Collection:
     """
     model = Model(encoder)
     documents, sentences, of, queries, relevant = [], [], [], {}, {}
+    found = CollectionTexts([], [], {})
     for data in (load_beir(path) for path in sets):
         texts, first = [one.text for one in data.corpus], sum(map(len, documents))
         pseudo = _pseudo(vectors / f"{data.name}_sentences.parquet", texts)
@@ -150,9 +162,11 @@ def collection(sets: Sequence[str], vectors: Path, encoder: str) -> Collection:
         asked = [query.text for query in data.queries]
         queries[data.name] = unit_rows(model.rows(vectors / f"{data.name}_queries.npy", asked))
         relevant[data.name] = _relevant(data, first)
-    return Collection(
-        model.teacher, np.concatenate(documents), np.concatenate(sentences), np.concatenate(of), queries, relevant
-    )
+        found.documents.extend(texts)
+        found.sentences.extend(pseudo["text"])
+        found.queries[data.name] = asked
+    rows, asked_rows, numbers = np.concatenate(documents), np.concatenate(sentences), np.concatenate(of)
+    return Collection(model.teacher, rows, asked_rows, numbers, queries, relevant, found)
 
 
 def _pseudo(path: Path, texts: list[str]) -> pd.DataFrame:
