@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from sentence_transformers import SentenceTransformer
 
@@ -49,6 +51,32 @@ def test_fewer_layers_learn_to_find_what_the_teacher_finds(
     assert again.teacher_ is not None
     assert again.teacher_ == encoder.identity != teacher.identity
     assert again.training_["steps"] == 80
+
+
+def test_gradients_of_a_fused_optimizer_are_clipped_in_bfloat16_too(
+    teacher: SentenceTransformerEncoder,
+    reducer: LearnedReducer,
+    data: Texts,
+    distilled: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    norms, steps = [], torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, closure: Callable[[], object]) -> object:
+        def clipped() -> object:
+            loss = closure()
+            gradients = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
+            norms.append(float(torch.cat([one.flatten() for one in gradients]).norm()))
+            return loss
+
+        return steps(self, clipped)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    made = distilled(Layers([0, 3]), steps=3, optimizer=partial(torch.optim.AdamW, lr=1e-4, fused=True))
+    made.trainer = partial(made.trainer, precision="bf16-mixed", gradient_clip_val=1e-3)
+    made.fit(teacher, reducer, data, tmp_path / "encoder")
+    assert norms == pytest.approx([1e-3] * 3, rel=1e-2)
 
 
 def test_a_table_of_tokens_learns_too(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision, Precision
+from pytorch_lightning.utilities import GradClipAlgorithmType
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -60,3 +62,21 @@ class DistillationModule(pl.LightningModule):
         """Return the optimizer and its schedule over the trainer's steps."""
         steps = int(self.trainer.estimated_stepping_batches)
         return distillation_optimizer(self._optimizer, self, self.losses, steps)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip gradients, those of a fused optimizer in bfloat16 too.
+
+        Lightning refuses that under any mixed precision, as a fused optimizer takes off the scale of float16's
+        gradients by itself: bfloat16's have none.
+        """
+        plugin = self.trainer.precision_plugin
+        if isinstance(plugin, MixedPrecision) and plugin.scaler is None:
+            algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
+            Precision.clip_gradients(plugin, optimizer, gradient_clip_val or 0.0, algorithm)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
