@@ -3,13 +3,13 @@
     python scripts/bytes/trained_codes.py VECTORS SET... [--encoder minilm] [--bytes 16 32] [--seeds 0 1 2]
 
 A head of the teacher's width costs no byte where rows are stored as codes. *linear* turns and stretches the space
-that product quantizers divide, *warped* is the default head, which bends it; *warped bits* are the signs of a head
-that has a dimension for each bit. *in lists* are the same product codes in inverted lists (``index=ivf``) of which a
-query visits a tenth, paired with all of them. Tables that codes share learn a small corpus by heart, so all is fitted
-to every other document, and to sentences of those, and all documents are coded and searched. Queries are float32, and
-meet what codes say. SET and VECTORS are as in ``scripts/quality/retrieval.py``. Appends rows to
-docs/results/trained_codes.jsonl, those that are there are not made again, and ends with their tables; what is trained
-is paired with the best code that is not.
+that product quantizers divide, *warped* is the default head, which bends it; with *residual* both meet chains of eight
+residual codes, each for a part of the dimensions, and fit the longest; *warped bits* are the signs of a head that has a
+dimension for each bit. *in lists* are the same codes in inverted lists (``index=ivf``) of which a query visits a tenth,
+paired with all of them. Tables that codes share learn a small corpus by heart, so all is fitted to every other
+document, and to sentences of those, and all documents are coded and searched. Queries are float32, and meet what codes
+say. SET and VECTORS are as in ``scripts/quality/retrieval.py``. Appends rows to docs/results/trained_codes.jsonl, those
+that are there are not made again, and ends with their tables; what is trained is paired with the best code that is not.
 """
 
 from __future__ import annotations
@@ -41,12 +41,19 @@ from harness import RANKS, Collection, collection, parsed, parser, timed, write
 
 #: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
 _SHORT = {"n_queries": 256, "n_anchors": 128, "n_documents": 768, "max_steps": 300, "validation_rows": 256}
+
+
+def _residual(size: int) -> ResidualQuantizer:
+    """Return chains of eight residual codes: one chain of all fits many times as long."""
+    return ResidualQuantizer(size, max(size // 8, 1))
+
+
 #: What needs no training, by bytes.
 _PLAIN: dict[str, Callable[[int], BaseCodec]] = {
     "binary": lambda size: Binary(8 * size),
     "pq": ProductQuantizer,
     "opq": lambda size: ProductQuantizer(size, rotate=True),
-    "prq": lambda size: ResidualQuantizer(size, max(size // 8, 1)),
+    "prq": _residual,
 }
 
 
@@ -61,6 +68,8 @@ class Form(NamedTuple):
 _TRAINED = {
     "linear": Form(Linear, ProductQuantizer),
     "warped": Form(ResidualMLP, ProductQuantizer),
+    "linear residual": Form(Linear, _residual),
+    "warped residual": Form(ResidualMLP, _residual),
     "warped bits": Form(ResidualMLP, lambda size: Binary(), lambda size: 8 * size),
 }
 

@@ -29,8 +29,11 @@ def test_codes_are_fitted_to_every_other_document_and_a_run_goes_on(
     rows = read_results(given / "rows.jsonl")
     found = {(row.reducer, row.codec): row for row in rows if not row.baseline}
     plain = {("teacher", one) for one in ("float32", "rotated_binary_32", "pq_4", "opq_4", "rq_4")}
-    trained = {("linear", "pq_4"), ("warped", "pq_4"), ("warped bits", "binary")}
-    lists = {("linear, in lists", "pq_4"), ("warped, in lists", "pq_4")}
+    coded = {
+        (f"{head}{of}", code) for head in ("linear", "warped") for of, code in (("", "pq_4"), (" residual", "rq_4"))
+    }
+    trained = coded | {("warped bits", "binary")}
+    lists = {(f"{name}, in lists", code) for name, code in coded}
     assert set(found) == plain | trained | lists
     paired = [row for row in rows if row.baseline]
     assert {row.reducer for row in paired} == {name for name, _ in trained | lists}
