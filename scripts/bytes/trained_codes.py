@@ -2,14 +2,15 @@
 
     python scripts/bytes/trained_codes.py VECTORS SET... [--encoder minilm] [--bytes 16 32] [--seeds 0 1 2]
 
-A head of the teacher's width costs no byte where rows are stored as codes. *linear* turns and stretches the space
-that product quantizers divide, *warped* is the default head, which bends it; with *residual* both meet chains of eight
-residual codes, each for a part of the dimensions, and fit the longest; *warped bits* are the signs of a head that has a
-dimension for each bit. *in lists* are the same codes in inverted lists (``index=ivf``) of which a query visits a tenth,
-paired with all of them. Tables that codes share learn a small corpus by heart, so all is fitted to every other
-document, and to sentences of those, and all documents are coded and searched. Queries are float32, and meet what codes
-say. SET and VECTORS are as in ``scripts/quality/retrieval.py``. Appends rows to docs/results/trained_codes.jsonl, those
-that are there are not made again, and ends with their tables; what is trained is paired with the best code that is not.
+A head of the teacher's width costs no byte where rows are stored as codes. *linear* turns and stretches the space that
+product quantizers divide, *warped* is the default head, which bends it; with *residual* both meet chains of eight
+residual codes, each for a part of the dimensions, and fit far longer (``--forms``); *warped bits* are the signs of a
+head that has a dimension for each bit. *in lists* are the same codes in inverted lists (``index=ivf``) of which a query
+visits a tenth, paired with all of them. Tables that codes share learn a small corpus by heart, so all is fitted to
+every other document, and to sentences of those, and all documents are coded and searched. Queries are float32, and meet
+what codes say. SET and VECTORS are as in ``scripts/quality/retrieval.py``. Appends rows to
+docs/results/trained_codes.jsonl, those that are there are not made again, and ends with their tables; what is trained
+is paired with the best code that is not.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ _TRAINED = {
     "warped residual": Form(ResidualMLP, _residual),
     "warped bits": Form(ResidualMLP, lambda size: Binary(), lambda size: 8 * size),
 }
+#: Those that fit in minutes.
+_DEFAULT = ["linear", "warped", "warped bits"]
 
 
 def baselines(given: Collection, size: int) -> Iterator[Measurement]:
@@ -124,7 +127,7 @@ def main() -> None:
     made.add_argument("sets", nargs="+")
     made.add_argument("--encoder", default="minilm", help="minilm, mpnet, or what load_encoder takes")
     made.add_argument("--bytes", type=int, nargs="+", default=[16, 32])
-    made.add_argument("--forms", nargs="+", default=list(_TRAINED), choices=list(_TRAINED))
+    made.add_argument("--forms", nargs="+", default=_DEFAULT, choices=list(_TRAINED))
     args = parsed(made)
     faiss.omp_set_num_threads(args.threads)
     given = collection(args.sets, args.vectors, args.encoder)

@@ -165,8 +165,8 @@ def collection(sets: Sequence[str], vectors: Path, encoder: str) -> Collection:
         found.documents.extend(texts)
         found.sentences.extend(pseudo["text"])
         found.queries[data.name] = asked
-    rows, asked_rows, numbers = np.concatenate(documents), np.concatenate(sentences), np.concatenate(of)
-    return Collection(model.teacher, rows, asked_rows, numbers, queries, relevant, found)
+    rows, of_sentences, numbers = np.concatenate(documents), np.concatenate(sentences), np.concatenate(of)
+    return Collection(model.teacher, rows, of_sentences, numbers, queries, relevant, found)
 
 
 def _pseudo(path: Path, texts: list[str]) -> pd.DataFrame:

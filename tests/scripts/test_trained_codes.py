@@ -24,6 +24,7 @@ def test_codes_are_fitted_to_every_other_document_and_a_run_goes_on(
 
     monkeypatch.setitem(trained_codes._SHORT, "max_steps", 20)
     asked = ["trained_codes.py", str(given / "vectors"), str(given / "tiny"), "--bytes", str(SIZE), "--seeds", "0"]
+    asked += ["--forms", *trained_codes._TRAINED]
     monkeypatch.setattr(sys, "argv", [*asked, "--out", str(given / "rows.jsonl")])
     trained_codes.main()
     rows = read_results(given / "rows.jsonl")
