@@ -39,7 +39,7 @@ from projhead.report.tables import markdown
 from projhead.vectors import Vectors, unit_rows
 
 sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("", "quality"))  # where bench is, and the harness
-from harness import Collection, collection, parsed, parser, write
+from harness import Collection, collection, parsed, sets_parser, write
 
 from bench import timed
 
@@ -118,10 +118,7 @@ def measurement(
 
 
 def main() -> None:
-    made = parser(__doc__, "sparse_codes.jsonl")
-    made.add_argument("vectors", type=Path)
-    made.add_argument("sets", nargs="+")
-    made.add_argument("--encoder", default="minilm", help="minilm, mpnet, or what load_encoder takes")
+    made = sets_parser(__doc__, "sparse_codes.jsonl")
     made.add_argument("--bytes", type=int, nargs="+", default=[32, 64])
     made.add_argument("--atoms", type=int, default=2048)
     made.add_argument("--steps", type=int, default=300)

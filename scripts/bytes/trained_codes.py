@@ -38,7 +38,7 @@ from projhead.report.tables import markdown
 from projhead.vectors import Vectors, unit_rows
 
 sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("", "quality"))  # where bench is, and the harness
-from harness import RANKS, Collection, collection, parsed, parser, timed, write
+from harness import RANKS, Collection, collection, parsed, sets_parser, timed, write
 
 #: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
 _SHORT = {"n_queries": 256, "n_anchors": 128, "n_documents": 768, "max_steps": 300, "validation_rows": 256}
@@ -122,10 +122,7 @@ def _half_seen(found: list[Scores]) -> list[Scores]:
 
 
 def main() -> None:
-    made = parser(__doc__, "trained_codes.jsonl")
-    made.add_argument("vectors", type=Path)
-    made.add_argument("sets", nargs="+")
-    made.add_argument("--encoder", default="minilm", help="minilm, mpnet, or what load_encoder takes")
+    made = sets_parser(__doc__, "trained_codes.jsonl")
     made.add_argument("--bytes", type=int, nargs="+", default=[16, 32])
     made.add_argument("--forms", nargs="+", default=_DEFAULT, choices=list(_TRAINED))
     args = parsed(made)

@@ -49,6 +49,15 @@ def parser(description: str | None, out: str) -> argparse.ArgumentParser:
     return made
 
 
+def sets_parser(description: str | None, out: str) -> argparse.ArgumentParser:
+    """Return a parser of what benchmarks on retrieval sets take, for `collection`."""
+    made = parser(description, out)
+    made.add_argument("vectors", type=Path)
+    made.add_argument("sets", nargs="+")
+    made.add_argument("--encoder", default="minilm", help="minilm, mpnet, or what load_encoder takes")
+    return made
+
+
 def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
     """Return the arguments, with torch held to the threads."""
     args = made.parse_args()

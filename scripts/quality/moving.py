@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from harness import Collection, collection, done, parsed, parser, timed, write
+from harness import Collection, collection, done, parsed, sets_parser, timed, write
 from hydra.utils import instantiate
 
 from projhead import LearnedReducer, load_encoder
@@ -67,10 +67,7 @@ def seed_rows(
 
 
 def main() -> None:
-    made = parser(__doc__, "moving.jsonl")
-    made.add_argument("vectors", type=Path)
-    made.add_argument("sets", nargs="+")
-    made.add_argument("--encoder", default="minilm", help="minilm, mpnet, or a sentence-transformers model")
+    made = sets_parser(__doc__, "moving.jsonl")
     made.add_argument("--widths", type=int, nargs="+", default=[32])
     made.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of projhead train")
     args: argparse.Namespace = parsed(made)

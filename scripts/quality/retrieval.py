@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from harness import Collection, collection, done, other_baselines, parsed, parser, pca_forms, timed, write
+from harness import Collection, collection, done, other_baselines, parsed, pca_forms, sets_parser, timed, write
 
 from projhead import LearnedReducer
 from projhead.data import Scores
@@ -82,10 +82,7 @@ def said(rows: list[Result]) -> str:
 
 
 def main() -> None:
-    made = parser(__doc__, "retrieval.jsonl")
-    made.add_argument("vectors", type=Path)
-    made.add_argument("sets", nargs="+")
-    made.add_argument("--encoder", default="minilm", help="minilm, mpnet, or what load_encoder takes")
+    made = sets_parser(__doc__, "retrieval.jsonl")
     made.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128])
     made.add_argument("--alone", action="store_true", help="each set is a corpus of its own")
     made.add_argument("--nested", action="store_true", help="one head, whose first columns serve the smaller widths")

@@ -53,3 +53,12 @@ def test_an_encoder_that_hardly_moves_finds_what_the_teacher_finds(
 
     moving.main()
     assert read_results(given / "rows.jsonl") == rows
+
+    asked[asked.index(still[0])] = "student.optimizer.lr=1e-2"
+    monkeypatch.setattr(sys, "argv", [*asked, "--out", str(given / "moved.jsonl")])
+    moving.main()
+    moved = read_results(given / "moved.jsonl")
+    assert [one.value for one in moved if one.reducer == "learned"] == [
+        one.value for one in rows if one.reducer == "learned"
+    ]
+    assert next(one.value for one in moved if one.reducer == "moving" and not one.baseline) != found.value
