@@ -45,7 +45,6 @@ from projhead.encoders.minilm import MiniLM
 from projhead.encoders.reduced import Reduced
 from projhead.encoders.sentence_transformer import SentenceTransformerEncoder
 from projhead.evaluation.measurements import Measurement, result_rows
-from projhead.heads.linear import Linear
 from projhead.persistence.files import atomic_file
 from projhead.report.page import write_report
 from projhead.report.results import Result, append_results, read_results
@@ -56,15 +55,6 @@ from projhead.vectors import exact_top_k
 sys.path.append(str(Path(__file__).parents[1]))  # where bench is
 from bench import parser as bench_parser
 
-#: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
-STEPS = {
-    "n_queries": 256,
-    "n_anchors": 128,
-    "n_documents": 768,
-    "max_steps": 300,
-    "steps_per_epoch": 100,
-    "validation_rows": 256,
-}
 TOP_K = 10
 BYTES = [8, 16, 32, 48, 64, 96, 128, 256]
 
@@ -139,12 +129,12 @@ METHODS = {
     "pca_float16": Method("baseline", lambda d, size: size // 2, lambda size: Cast("float16")),
     "pca_int8": Method("baseline", lambda d, size: size, lambda size: Integer()),
     "pca_opq": Method("baseline", third, lambda size: ProductQuantizer(size, rotate=True)),
+    "pca_rq": Method("baseline", third, ResidualQuantizer),
     "learned_float16": Method("subject", lambda d, size: size // 2, lambda size: Cast("float16")),
     "learned_binary": Method("subject", bits, lambda size: Binary()),
     "learned_int8": Method("subject", lambda d, size: size, lambda size: Integer()),
-    "learned_pq": Method("subject", full, ProductQuantizer),
-    "learned_rq": Method("subject", full, ResidualQuantizer),
-    "learned_prq": Method("subject", full, Deep),
+    "learned_pq": Method("subject", third, ProductQuantizer),
+    "learned_rq": Method("subject", third, ResidualQuantizer),
 }
 
 
@@ -199,8 +189,8 @@ class Bench:
         return Coded(Reduced(self.teacher, pca), fitted_copy(codec, rows), trained=True)
 
     def _trained(self, width: int, codec: BaseCodec, seed: int) -> Coded:
-        through: dict[str, Any] = {"codec": codec, "head": Linear, **STEPS} if codec.learns else {}
-        reducer = LearnedReducer(width, random_state=seed, **through).fit(self.rows, queries=self.queries)
+        own = codec if codec.learns else None
+        reducer = LearnedReducer(width, codec=own, random_state=seed).fit(self.rows, queries=self.queries)
         return Coded(Reduced(self.teacher, reducer), reducer.codec_ or codec, trained=reducer.codec_ is not None)
 
     def add(self, subject: Subject, size: int) -> None:

@@ -1,16 +1,14 @@
-"""Heads trained through their codes, with a warp and without, beside codes of as many bytes, on sets as one corpus.
+"""Codes of rows that a trained head made, beside codes of the teacher's rows and PCA's, on sets as one corpus.
 
-    python scripts/bytes/trained_codes.py VECTORS SET... [--encoder minilm] [--bytes 16 32] [--seeds 0 1 2]
+    python scripts/bytes/trained_codes.py VECTORS SET... [--encoder minilm] [--bytes 8 16 32] [--seeds 0 1 2]
 
-A head of the teacher's width costs no byte where rows are stored as codes. *linear* turns and stretches the space that
-product quantizers divide, *warped* is the default head, which bends it; with *residual* both meet chains of eight
-residual codes, each for a part of the dimensions, and fit far longer (``--forms``); *warped bits* are the signs of a
-head that has a dimension for each bit. *in lists* are the same codes in inverted lists (``index=ivf``) of which a query
-visits a tenth, paired with all of them. Tables that codes share learn a small corpus by heart, so all is fitted to
-every other document, and to sentences of those, and all documents are coded and searched. Queries are float32, and meet
-what codes say. SET and VECTORS are as in ``scripts/quality/retrieval.py``. Appends rows to
-docs/results/trained_codes.jsonl, those that are there are not made again, and ends with their tables; what is trained
-is paired with the best code that is not.
+The head is trained first, to a width at which it still keeps most; then the codec is fitted to what it makes of rows,
+and both are tuned together where that helps. *bits* are the signs of a head that has a dimension for each bit. *in
+lists* are the same codes in inverted lists (``index=ivf``) of which a query visits a tenth, paired with all of them.
+Tables that codes share learn a small corpus by heart, so all is fitted to every other document, and to sentences of
+those, and all documents are coded and searched. Queries are float32, and meet what codes say. SET and VECTORS are as in
+``scripts/quality/retrieval.py``. Appends rows to docs/results/trained_codes.jsonl, those that are there are not made
+again, and ends with their tables; what is trained is paired with the best code that is not. Minutes are of fits.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,9 +29,8 @@ from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.data import Scores
 from projhead.evaluation.measurements import Measurement, result_rows
-from projhead.heads.linear import Linear
-from projhead.heads.residual_mlp import ResidualMLP
 from projhead.indexes.ivf import IvfIndex
+from projhead.reducers.pca import PCA
 from projhead.report.results import read_results
 from projhead.report.tables import markdown
 from projhead.vectors import Vectors, unit_rows
@@ -40,66 +38,59 @@ from projhead.vectors import Vectors, unit_rows
 sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("", "quality"))  # where bench is, and the harness
 from harness import RANKS, Collection, collection, parsed, sets_parser, timed, write
 
-#: Half the batch and three quarters of the steps of a float head serve codes as well, in a third of the time.
-_SHORT = {"n_queries": 256, "n_anchors": 128, "n_documents": 768, "max_steps": 300, "validation_rows": 256}
-
-
-def _residual(size: int) -> ResidualQuantizer:
-    """Return chains of eight residual codes: one chain of all fits many times as long."""
-    return ResidualQuantizer(size, max(size // 8, 1))
-
-
 #: What needs no training, by bytes.
 _PLAIN: dict[str, Callable[[int], BaseCodec]] = {
     "binary": lambda size: Binary(8 * size),
     "pq": ProductQuantizer,
     "opq": lambda size: ProductQuantizer(size, rotate=True),
-    "prq": _residual,
+    "rq": ResidualQuantizer,
 }
 
 
 class Form(NamedTuple):
-    """What is trained: the head, and from bytes to the codec and to the width that is coded, the teacher's if None."""
+    """From bytes to the codec, and to the width of the head whose rows are coded."""
 
-    head: type[Linear] | type[ResidualMLP]
     codec: Callable[[int], BaseCodec]
-    width: Callable[[int], int | None] = lambda size: None
+    width: Callable[[int], int]
 
 
+#: A byte says little of more than four dimensions by itself; in a chain it goes on where the others end.
 _TRAINED = {
-    "linear": Form(Linear, ProductQuantizer),
-    "warped": Form(ResidualMLP, ProductQuantizer),
-    "linear residual": Form(Linear, _residual),
-    "warped residual": Form(ResidualMLP, _residual),
-    "warped bits": Form(ResidualMLP, lambda size: Binary(), lambda size: 8 * size),
+    "pq": Form(ProductQuantizer, lambda size: 4 * size),
+    "rq": Form(ResidualQuantizer, lambda size: 64 if size <= 8 else 128),
+    "bits": Form(lambda size: Binary(), lambda size: 8 * size),
 }
-#: Those that fit in minutes.
-_DEFAULT = ["linear", "warped", "warped bits"]
 
 
-def baselines(given: Collection, size: int) -> Iterator[Measurement]:
-    """Yield codes of the full width, fitted to every other document."""
+def baselines(given: Collection, size: int) -> Iterator[tuple[Measurement, float]]:
+    """Yield codes of the teacher's rows and of PCA's, fitted to every other document, and the minutes of the fit."""
+    rows = unit_rows(given.documents)
     for make in _PLAIN.values():
-        codec = fitted_copy(make(size), unit_rows(given.documents[::2]))
-        yield measured(given, "teacher", codec, size, 0, unit_rows(given.documents), "baseline")
+        codec, minutes = timed(partial(fitted_copy, make(size), rows[::2]))
+        yield measured(given, "teacher", codec, size, 0, rows, "baseline"), minutes
+    for name in ("pq", "rq"):
+        form = _TRAINED[name]
+        pca = PCA(form.width(size), center=False).fit(given.documents[::2])
+        rows = pca.transform(given.documents)
+        queries = {of: pca.transform(asked) for of, asked in given.queries.items()}
+        codec, minutes = timed(partial(fitted_copy, form.codec(size), rows[::2]))
+        yield measured(given, "pca_uncentered", codec, size, 0, rows, "baseline", queries), minutes
 
 
-def trained(given: Collection, name: str, size: int, seed: int) -> tuple[list[Measurement], float]:
-    """Return what a head trained through its codec keeps, in lists too, and the minutes of its fit."""
+def trained(given: Collection, name: str, size: int, seed: int) -> tuple[list[Measurement], float, str]:
+    """Return what codes of a trained head's rows keep, in lists too, the minutes of the fit and what it says."""
     form, half = _TRAINED[name], given.of % 2 == 0
-    head = LearnedReducer(
-        form.width(size) or given.documents.shape[1],
-        codec=form.codec(size), head=form.head, random_state=seed, **_SHORT,
-    )  # fmt: skip
+    head = LearnedReducer(form.width(size), codec=form.codec(size), random_state=seed)
     fitted, minutes = timed(lambda: head.fit(given.documents[::2], queries=given.sentences[half]))
     queries = {of: fitted.transform(asked) for of, asked in given.queries.items()}
     rows = fitted.transform(given.documents)
-    one = measured(given, name, head.codec_, size, seed, rows, "subject", queries)
+    one = measured(given, f"learned, {name}", head.codec_, size, seed, rows, "subject", queries)
     if isinstance(head.codec_, Binary):
-        return [one], minutes
+        return [one], minutes, head.summary_
     index = IvfIndex(head.codec_, lists=(lists := int(len(rows) ** 0.5)), nprobe=max(lists // 10, 1)).build(rows)
     found = given.scores_found(lambda asked: index.search(asked, RANKS)[1], queries)
-    return [one, replace(one, reducer=f"{name}, in lists", scores=_half_seen(found), baselines=[one])], minutes
+    listed = replace(one, reducer=f"learned, {name}, in lists", scores=_half_seen(found), baselines=[one])
+    return [one, listed], minutes, head.summary_
 
 
 def measured(
@@ -123,8 +114,8 @@ def _half_seen(found: list[Scores]) -> list[Scores]:
 
 def main() -> None:
     made = sets_parser(__doc__, "trained_codes.jsonl")
-    made.add_argument("--bytes", type=int, nargs="+", default=[16, 32])
-    made.add_argument("--forms", nargs="+", default=_DEFAULT, choices=list(_TRAINED))
+    made.add_argument("--bytes", type=int, nargs="+", default=[8, 16, 32])
+    made.add_argument("--forms", nargs="+", default=list(_TRAINED), choices=list(_TRAINED))
     args = parsed(made)
     faiss.omp_set_num_threads(args.threads)
     given = collection(args.sets, args.vectors, args.encoder)
@@ -135,19 +126,22 @@ def main() -> None:
         full = Measurement("teacher", given.documents.shape[1], 0, _half_seen(given.scores()), role="reference")
         write(args.out, result_rows([full], given.teacher))
     for size in args.bytes:
-        left = [(name, seed) for name in args.forms for seed in args.seeds if (name, size, seed) not in there]
+        left = [
+            (name, seed) for name in args.forms for seed in args.seeds if (f"learned, {name}", size, seed) not in there
+        ]
         if not left:
             continue
-        others = list(baselines(given, size))
-        if ("teacher", size, 0) not in there:
-            write(args.out, result_rows(others, given.teacher))
-        beside = [replace(one, reducer=one.codec) for one in others]
+        beside = []
+        for one, minutes in baselines(given, size):
+            beside.append(replace(one, reducer=f"{one.reducer}, {one.codec}"))
+            if ("teacher", size, 0) not in there:
+                write(args.out, [replace(row, minutes=minutes) for row in result_rows([one], given.teacher)])
         for name, seed in left:
-            (one, *lists), minutes = trained(given, name, size, seed)
+            (one, *lists), minutes, summary = trained(given, name, size, seed)
             rows = result_rows([replace(one, baselines=beside), *lists], given.teacher)
             write(args.out, rows, minutes)
             kept = ", ".join(f"{row.task} {100 * row.value:+.1f} to {row.baseline}" for row in rows if row.baseline)
-            print(f"{size} bytes, {name}, seed {seed}: {kept}; {60 * minutes:.0f} s", flush=True)
+            print(f"{size} bytes, {name}, seed {seed}: {kept}; {60 * minutes:.0f} s; {summary}", flush=True)
     print(markdown(read_results(args.out)))
 
 

@@ -82,10 +82,10 @@ def other_baselines(k: int) -> list[Reducer]:
 
 
 def write(path: Path, rows: Iterable[Result], minutes: float = 0.0) -> None:
-    """Append rows with the command and the minutes of the fit, those of baselines with none."""
+    """Append rows with the command and the minutes of the fit, those of baselines with what they have."""
     command = shlex.join(["python", *sys.argv])
     append_results(
-        path, [replace(row, command=command, minutes=minutes if row.role == "subject" else 0.0) for row in rows]
+        path, [replace(row, command=command, minutes=minutes if row.role == "subject" else row.minutes) for row in rows]
     )
 
 

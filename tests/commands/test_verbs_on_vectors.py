@@ -114,7 +114,7 @@ def test_a_head_trained_through_its_codec_becomes_a_faiss_index_of_these_codes(r
         "train", *vectors, "n_components=24", "head=linear", "codec=pq:4",
         "trainer.max_steps=20", f"run_dir={run}", root=root,
     )  # fmt: skip
-    assert "through pq_4: 4 bytes a vector" in said
+    assert "stored as pq_4: 4 bytes a vector" in said
     assert {row.bytes_per_vector for row in read_results(run / "results.jsonl")} == {4}
     projhead(
         "export", *vectors, f"artifact={run / 'artifact'}", "export=faiss_codes", f"out={root / 'codes'}", root=root

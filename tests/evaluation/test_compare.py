@@ -79,7 +79,7 @@ def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_i
 def test_only_a_learned_head_is_trained_through_a_codec() -> None:
     expect_trained(LearnedReducer(16), ProductQuantizer(4), Path("last.ckpt"))
     expect_trained(PCA(16), None, None)
-    with pytest.raises(ValueError, match="expected reducer=learned to train through pq_4, got pca"):
+    with pytest.raises(ValueError, match="expected reducer=learned to train with pq_4, got pca"):
         expect_trained(PCA(16), ProductQuantizer(4), None)
     with pytest.raises(ValueError, match="expected reducer=learned to go on with a checkpoint, got pca"):
         expect_trained(PCA(16), None, Path("last.ckpt"))

@@ -66,7 +66,7 @@ def test_an_index_is_filled_from_it_and_it_stays_empty(rows: Vectors, tmp_path: 
 
 
 def test_heads_without_codes_and_codes_that_faiss_has_not_are_refused(rows: Vectors, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"not trained through a codec.*train with codec=pq:32"):
+    with pytest.raises(ValueError, match=r"not trained with a codec.*train with codec=pq:32"):
         FaissCodes().write(PCA(16).fit(rows), tmp_path, rows)
     with pytest.raises(ValueError, match="binary: FAISS has no such codes"):
         FaissCodes().write(trained(Binary(), rows), tmp_path, rows)

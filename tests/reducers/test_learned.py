@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,14 +182,6 @@ def asked() -> tuple[Vectors, Vectors, Vectors]:
     return documents, queries[:1200], queries[1200:]
 
 
-@pytest.fixture(scope="module")
-def plain(asked: tuple[Vectors, Vectors, Vectors]) -> Callable[[int], LearnedReducer]:
-    """Return what gives a copy of a head of a width that knows of no codec; it is trained once."""
-    documents, seen, _ = asked
-    trained = cache(lambda k: LearnedReducer(k, head=Linear, max_steps=100).fit(documents, queries=seen))
-    return lambda k: copy.deepcopy(trained(k))
-
-
 def _kept(reducer: LearnedReducer, codec: BaseCodec, documents: Vectors, queries: Vectors) -> float:
     _, true = exact_top_k(queries, documents, 10)
     stored = codec.decode(codec.encode(reducer.transform(documents)))
@@ -199,38 +190,47 @@ def _kept(reducer: LearnedReducer, codec: BaseCodec, documents: Vectors, queries
 
 
 @pytest.mark.parametrize(
-    "codec",
+    ("codec", "gains"),
     [
-        Binary(),
-        Integer(4, quantile=0.5),  # clips half of all values: training has to find better steps
-        ProductQuantizer(4),
-        ResidualQuantizer(2, beam=1),
+        (Binary(), 0.005),
+        (Integer(4, quantile=0.5), 0.02),  # clips half of all values: tuning has to find better steps
+        (ProductQuantizer(4), 0.005),
+        (ResidualQuantizer(2), 0.0),  # is fitted, and not trained through
+        (Cast("float16"), 0.0),
     ],
-    ids=lambda codec: codec.name,
+    ids=lambda value: getattr(value, "name", None),
 )
-def test_trained_through_its_codec_it_keeps_more_than_a_codec_fitted_to_the_same_head(
-    codec: BaseCodec,
-    asked: tuple[Vectors, Vectors, Vectors],
-    plain: Callable[[int], LearnedReducer],
-    tmp_path: Path,
+def test_a_head_and_its_codec_keep_more_than_the_head_and_a_codec_fitted_to_it(
+    codec: BaseCodec, gains: float, asked: tuple[Vectors, Vectors, Vectors], tmp_path: Path
 ) -> None:
     documents, seen, unseen = asked
-    k = 16 if codec.name == "int4" else 32
-    untrained = plain(k)
-    reduced = untrained.transform(documents)
-    turn = codec.rotation(reduced)  # the untrained one starts from as good a rotation
-    untrained.head_.projection.weight.data = (
-        torch.from_numpy(np.eye(k, dtype=np.float32) if turn is None else turn) @ untrained.head_.projection.weight.data
-    )
-    baseline = fitted_copy(codec, untrained.transform(documents))
-    trained = LearnedReducer(k, codec=codec, head=Linear, max_steps=100).fit(documents, queries=seen)
+    settings: dict[str, Any] = {"head": Linear, "max_steps": 100}
+    alone = LearnedReducer(16, **settings).fit(documents, queries=seen)
+    trained = LearnedReducer(16, codec=codec, **settings).fit(documents, queries=seen)
     assert not hasattr(codec, "dimension")  # what was given is left as it was
     found = _kept(trained, trained.codec_, documents, unseen)
-    assert found > _kept(untrained, baseline, documents, unseen) + 0.02
+    untuned = _kept(alone, fitted_copy(codec, alone.transform(documents)), documents, unseen)
+    assert found > untuned + gains if gains else found == untuned
+    assert ("and both tuned: +" in trained.summary_) == bool(gains)
     trained.save(tmp_path)
     loaded = load_reducer(tmp_path)
-    np.testing.assert_array_equal(loaded.codec_.encode(documents[:, :k]), trained.codec_.encode(documents[:, :k]))
+    codes = (one.codec_.encode(one.transform(documents)) for one in (loaded, trained))
+    np.testing.assert_array_equal(*codes)
     assert _kept(loaded, loaded.codec_, documents, unseen) == found
+
+
+def test_codes_that_tuning_makes_no_better_stay_as_they_were_fitted(
+    asked: tuple[Vectors, Vectors, Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents, seen, _ = asked
+    monkeypatch.setattr("projhead.reducers.coded._RATE", 10.0)  # ruins whatever it tunes
+    settings: dict[str, Any] = {"head": Linear, "max_steps": 30, "optimizer": partial(torch.optim.SGD, lr=10.0)}
+    alone = LearnedReducer(16, **settings).fit(documents, queries=seen)
+    trained = LearnedReducer(16, codec=ProductQuantizer(4), **settings).fit(documents, queries=seen)
+    assert "pq_4 fitted to it, tuning both gave -" in trained.summary_
+    codec = fitted_copy(ProductQuantizer(4), alone.transform(documents))
+    np.testing.assert_array_equal(trained.transform(documents), alone.transform(documents))
+    np.testing.assert_array_equal(trained.codec_.state["centroids"], codec.state["centroids"])
 
 
 def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> None:
@@ -238,8 +238,6 @@ def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> 
         LearnedReducer(16, nested=[4], codec=Binary()).fit(rows)
     with pytest.raises(ValueError, match="pq_5: expected rows of a width that is a multiple of 5 bytes, got 16"):
         LearnedReducer(16, codec=ProductQuantizer(5)).fit(rows)
-    with pytest.raises(ValueError, match="float16 has nothing that training could move"):
-        LearnedReducer(16, codec=Cast("float16")).fit(rows)
     LearnedReducer(16, codec=ProductQuantizer(4), max_steps=2).fit(rows).save(tmp_path)
     for changed, said in (
         ({"class": "projhead.codecs.pq.ProductQuantizer", "parameters": {"n_bytes": 8}}, "its codec does not fit"),

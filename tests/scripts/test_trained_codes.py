@@ -1,13 +1,15 @@
-"""Heads trained through their codes, in short, on made-up vectors of a few topics."""
+"""Codes of rows that a head made, in short, on made-up vectors of a few topics."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from projhead import LearnedReducer
 from projhead.codecs.binary import Binary
 from projhead.report.results import read_results
 from projhead.vectors import unit_rows
@@ -22,24 +24,22 @@ def test_codes_are_fitted_to_every_other_document_and_a_run_goes_on(
 ) -> None:
     import trained_codes
 
-    monkeypatch.setitem(trained_codes._SHORT, "max_steps", 20)
+    monkeypatch.setattr(trained_codes, "LearnedReducer", partial(LearnedReducer, max_steps=20))
     asked = ["trained_codes.py", str(given / "vectors"), str(given / "tiny"), "--bytes", str(SIZE), "--seeds", "0"]
-    asked += ["--forms", *trained_codes._TRAINED]
     monkeypatch.setattr(sys, "argv", [*asked, "--out", str(given / "rows.jsonl")])
     trained_codes.main()
     rows = read_results(given / "rows.jsonl")
     found = {(row.reducer, row.codec): row for row in rows if not row.baseline}
     plain = {("teacher", one) for one in ("float32", "rotated_binary_32", "pq_4", "opq_4", "rq_4")}
-    coded = {
-        (f"{head}{of}", code) for head in ("linear", "warped") for of, code in (("", "pq_4"), (" residual", "rq_4"))
-    }
-    trained = coded | {("warped bits", "binary")}
+    coded = {("learned, pq", "pq_4"), ("learned, rq", "rq_4")}
+    plain |= {("pca_uncentered", one) for one in ("pq_4", "rq_4")}
+    trained = coded | {("learned, bits", "binary")}
     lists = {(f"{name}, in lists", code) for name, code in coded}
     assert set(found) == plain | trained | lists
     paired = [row for row in rows if row.baseline]
     assert {row.reducer for row in paired} == {name for name, _ in trained | lists}
-    assert {row.baseline for row in paired if row.reducer == "warped, in lists"} == {"warped"}
-    assert all(row.minutes > 0 and row.bytes_per_vector == SIZE for row in paired)
+    assert {row.baseline for row in paired if row.reducer == "learned, pq, in lists"} == {"learned, pq"}
+    assert all(row.minutes > 0 and row.bytes_per_vector == SIZE for row in rows if row.role != "reference")
 
     documents, queries = (unit_rows(np.load(given / "vectors" / f"tiny_{of}.npy")) for of in ("documents", "queries"))
     codec = Binary(8 * SIZE).fit(documents[::2])

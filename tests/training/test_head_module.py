@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from projhead.codecs.pq import FakeQuantizedSums
+from projhead.codecs.pq import FakeQuantizedGroups
 from projhead.heads.linear import Linear
 from projhead.losses.neighbor_kl import NeighborKL
 from projhead.training.head_module import HeadModule
@@ -15,7 +15,7 @@ def test_tables_are_held_to_queries_as_to_documents(monkeypatch: pytest.MonkeyPa
     queries, documents = (torch.nn.functional.normalize(torch.randn(n, 8, generator=generator)) for n in (3, 5))
     head = Linear(8, 8)
     head.initialize(torch.eye(8))
-    fake = FakeQuantizedSums(torch.randn(2, 256, 4, generator=generator))
+    fake = FakeQuantizedGroups(torch.randn(2, 256, 4, generator=generator))
     module = HeadModule(
         head,
         NeighborKL(student_temperature=0.05),

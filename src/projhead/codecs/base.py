@@ -157,22 +157,12 @@ class BaseCodec(ABC):
             rows[start : start + _BLOCK] = unit_rows(part, f"rows decoded by {self.name}")
         return rows
 
-    def rotation(self, rows: Vectors) -> Vectors | None:
-        """Return the rotation (d, d) of rows (n, d) that is best before coding; None where it does not matter.
-
-        A head that is trained through the codec starts with it.
-        """
-        return None
-
-    def fake_quantized(self) -> FakeQuantized:
+    def fake_quantized(self) -> FakeQuantized | None:
         """Return the fitted codec as a torch module from rows (b, d) to what their codes say, to train through.
 
-        Raises
-        ------
-        ValueError
-            If there is nothing in it to learn.
+        None where there is nothing to train, or training it gains nothing.
         """
-        raise ValueError(f"{self.name} has nothing that training could move; train without a codec, and store in it")
+        return None
 
     def to_faiss(self, n_lists: int | None = None) -> Any:
         """Return the fitted codec as an empty, trained FAISS index whose metric is the inner product.
@@ -187,7 +177,7 @@ class BaseCodec(ABC):
         ValueError
             If FAISS has no such codes.
         """
-        raise ValueError(f"{self.name}: FAISS has no such codes for float queries; train through pq_32 or rq_16")
+        raise ValueError(f"{self.name}: FAISS has no such codes for float queries; train with pq_32 or rq_16")
 
     def load_trained(self, trained: FakeQuantized) -> Self:
         """Take over what the fake-quantized form of this codec learned."""

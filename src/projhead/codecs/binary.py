@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from projhead.codecs._faiss import itq_directions
 from projhead.codecs._fake_quantize import FakeQuantized, straight_through
 from projhead.codecs.base import BaseCodec, State
 from projhead.settings.ranges import Count, Seed
@@ -75,10 +74,6 @@ class Binary(BaseCodec):
         bits = np.unpackbits(codes, axis=1, count=len(low)).astype(bool)
         rows: NDArray[Any] = np.where(bits, high, low)
         return rows @ self.state["rotation"] if "rotation" in self.state else rows
-
-    def rotation(self, rows: Vectors) -> Vectors | None:
-        """Return the rotation that makes signs say most, where a bit is a dimension."""
-        return itq_directions(rows, rows.shape[1]) if self.n_bits is None else None
 
     def fake_quantized(self) -> FakeQuantizedBinary:
         """Return the fitted codec as a torch module."""

@@ -94,13 +94,9 @@ class ProductQuantizer(BaseCodec):
         rows: NDArray[Any] = parts.reshape(len(codes), self.dimension)
         return rows @ self.state["rotation"] if self.rotate else rows
 
-    def rotation(self, rows: Vectors) -> Vectors | None:
-        """Return the rotation after which groups of dimensions quantize best, where the codec has none itself."""
-        return None if self.rotate else opq_rotation(rows, self.n_bytes)
-
-    def fake_quantized(self) -> FakeQuantizedSums:
+    def fake_quantized(self) -> FakeQuantizedGroups:
         """Return the fitted codec as a torch module."""
-        return FakeQuantizedSums(**{name: torch.from_numpy(array) for name, array in self.state.items()})
+        return FakeQuantizedGroups(**{name: torch.from_numpy(array) for name, array in self.state.items()})
 
     def to_faiss(self, n_lists: int | None = None) -> Any:
         """Return the fitted codec as an empty index, its rotation before it; see `BaseCodec.to_faiss`."""
@@ -116,8 +112,8 @@ class ProductQuantizer(BaseCodec):
         return faiss.IndexPreTransform(rotation, index)
 
 
-class FakeQuantizedSums(FakeQuantized):
-    """The nearest centroid of each stage to what the stages before left, in each group of dimensions.
+class FakeQuantizedGroups(FakeQuantized):
+    """The nearest centroid in each group of dimensions.
 
     Centroids move with the loss while rows choose among them by distance, as in Zhan et al., "Jointly optimizing
     query encoder and product quantization", 2021; their choice is made anew in every step, as in van den Oord et
@@ -125,7 +121,7 @@ class FakeQuantizedSums(FakeQuantized):
 
     Parameters
     ----------
-    centroids : Tensor of shape (groups, 256, e) or (groups, stages, 256, e)
+    centroids : Tensor of shape (groups, 256, e)
         Where to start; k is groups times e.
     rotation : Tensor of shape (k, k), optional
         Applied to rows first, and undone.
@@ -142,17 +138,13 @@ class FakeQuantizedSums(FakeQuantized):
         self.rotation = None if rotation is None else nn.Parameter(rotation.clone())
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return the sums of the chosen centroids (b, k)."""
+        """Return the chosen centroids (b, k)."""
         turned = rows if self.rotation is None else rows @ self.rotation.T
-        centroids = self.centroids if self.centroids.ndim == 4 else self.centroids[:, None]
-        groups, stages, _, width = centroids.shape
-        left = turned.detach().view(-1, groups, width).transpose(0, 1)  # (groups, b, e)
-        total = torch.zeros_like(left)
-        for stage in range(stages):
-            table = centroids[:, stage]
-            with torch.no_grad():
-                away = table.square().sum(2)[:, None] - 2 * (left - total) @ table.transpose(1, 2)  # (groups, b, 256)
-                nearest = away.argmin(2, keepdim=True).expand(-1, -1, width)
-            total = total + table.gather(1, nearest)
-        decoded = straight_through(turned, total.transpose(0, 1).flatten(1))
+        groups, _, width = self.centroids.shape
+        with torch.no_grad():
+            parts = turned.view(-1, groups, width).transpose(0, 1)  # (groups, b, e)
+            away = self.centroids.square().sum(2)[:, None] - 2 * parts @ self.centroids.transpose(1, 2)
+            nearest = away.argmin(2, keepdim=True).expand(-1, -1, width)
+        chosen = self.centroids.gather(1, nearest)
+        decoded = straight_through(turned, chosen.transpose(0, 1).flatten(1))
         return decoded if self.rotation is None else decoded @ self.rotation

@@ -6,18 +6,14 @@ from typing import Any
 
 import faiss
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from projhead.codecs._faiss import lists_of_codes, matrix_products, opq_rotation
+from projhead.codecs._faiss import lists_of_codes, matrix_products
 from projhead.codecs.base import BaseCodec, State
-from projhead.codecs.pq import FakeQuantizedSums
 from projhead.settings.ranges import Count
 from projhead.vectors import Vectors
 
 _CENTROIDS = 256  # a byte each
-#: Rows for each stage from which on least squares helps: with hardly more rows than centroids it does great harm.
-_REFINED_ROWS = 2 * _CENTROIDS
 
 
 class ResidualQuantizer(BaseCodec):
@@ -25,9 +21,9 @@ class ResidualQuantizer(BaseCodec):
 
     Chen et al., "Approximate nearest neighbor search by residual vector quantization", 2010; with groups
     product-residual quantization (Babenko and Lempitsky, "Tree quantization for large-scale similarity search",
-    2015, compare such forms). Centroids are fitted again after all stages by least squares, where
-    there are twice as many rows. What all rows share is
-    large: ``256 * n_bytes * d / n_splits`` floats, which with few rows is as much as they are.
+    2015, compare such forms). Fitting centroids again after all stages by least squares takes three times as long, and
+    serves the rows that it sees alone: it is left out. What all rows share is large: ``256 * n_bytes * d / n_splits``
+    floats, which with few rows is as much as they are.
 
     Parameters
     ----------
@@ -78,8 +74,6 @@ class ResidualQuantizer(BaseCodec):
         found = []
         for part in self._groups(rows):
             quantizer = self._quantizer(part.shape[1])
-            if len(rows) >= _REFINED_ROWS * quantizer.M:
-                quantizer.train_type |= faiss.ResidualQuantizer.Train_refine_codebook
             quantizer.train(part)
             found.append(faiss.vector_to_array(quantizer.codebooks).reshape(-1, _CENTROIDS, part.shape[1]))
         return {"centroids": np.stack(found)}
@@ -105,14 +99,6 @@ class ResidualQuantizer(BaseCodec):
         parts = [sum(stage[byte] for byte, stage in zip(part.T, centroids, strict=True)) for part, centroids in groups]
         rows: NDArray[Any] = np.concatenate(parts, axis=1)
         return rows
-
-    def rotation(self, rows: Vectors) -> Vectors | None:
-        """Return the rotation after which groups of dimensions quantize best, where there are groups."""
-        return opq_rotation(rows, self.n_splits) if self.n_splits > 1 else None
-
-    def fake_quantized(self) -> FakeQuantizedSums:
-        """Return the fitted codec as a torch module."""
-        return FakeQuantizedSums(torch.from_numpy(self.state["centroids"]))
 
     def to_faiss(self, n_lists: int | None = None) -> Any:
         """Return the fitted codec as an empty index; see `BaseCodec.to_faiss`."""

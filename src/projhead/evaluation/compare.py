@@ -57,7 +57,7 @@ def compare(
         The teacher's vectors that unfitted reducers are fitted to; where not given, the store that the fitted ones
         saw.
     codecs : sequence of Codec
-        How documents are stored, besides in float32; heads that were trained through a codec are stored in that too.
+        How documents are stored, besides in float32; heads that were trained with a codec are stored in that too.
     calibration : Calibration, optional
         Texts that codecs are fitted to; each task's documents where not given.
     stores : path, optional

@@ -116,7 +116,7 @@ def held_out(
     train : ndarray of shape (m, e), optional
         Rows that codecs are fitted to; needed where there is a codec.
     codec : BaseCodec, optional
-        How documents are stored, in float32 where not given; a head that was trained through one is stored in that.
+        How documents are stored, in float32 where not given; a head that was trained with one is stored in that.
     searched : ndarray of shape (m, e), optional
         Rows in which held-out ones look for their neighbors too, a random choice of 20,000 at most.
     seed : int

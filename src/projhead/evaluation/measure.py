@@ -31,7 +31,7 @@ class Candidate:
     seed : int
         Of its training.
     codec : BaseCodec, optional
-        The one that it was trained through: it is stored in that, not in a fresh one of its kind.
+        The one that it was trained with: it is stored in that, not in a fresh one of its kind.
     baselines : sequence of Candidate
         What it is compared with: fitted to the same vectors, of the same width.
     """
@@ -76,7 +76,7 @@ def measure(
     teacher : Remembered
         The full-width reference.
     codecs : sequence of Codec
-        Those that candidates were trained through are used for them besides.
+        Those that candidates were trained with are used for them besides.
     calibration : Calibration, optional
         Texts that codecs are fitted to; each task's documents where not given.
     growth : Growth, optional

@@ -54,7 +54,7 @@ def train_head(
     teacher : Encoder
         What gave the vectors.
     codec : BaseCodec, optional
-        What the reducer is trained through.
+        What rows of the reducer are stored in: fitted to them, and tuned with it.
     resume : path, optional
         A checkpoint to go on from.
     max_test_rows : int
@@ -73,7 +73,7 @@ def train_head(
         told += f" and {len(vectors.queries):,} queries"
     if codec is not None:
         reducer.set_params(codec=codec)
-        told += f", through {codec.name}: {codec.bytes_per_vector(reducer.n_components)} bytes a vector"
+        told += f", stored as {codec.name}: {codec.bytes_per_vector(reducer.n_components)} bytes a vector"
     print(told)
     with one_pass():  # for the start, what the head is judged against and all baselines
         if isinstance(reducer, LearnedReducer):
@@ -92,7 +92,7 @@ def train_head(
 
 
 def expect_trained(reducer: Reducer, codec: BaseCodec | None, resume: Path | None) -> None:
-    """Refuse a codec to train through, and a checkpoint to go on from, where nothing is trained.
+    """Refuse a codec to train with, and a checkpoint to go on from, where nothing is trained.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def expect_trained(reducer: Reducer, codec: BaseCodec | None, resume: Path | Non
     if isinstance(reducer, LearnedReducer):
         return
     if codec is not None:
-        raise ValueError(f"codec: expected reducer=learned to train through {codec.name}, got {reducer.kind}")
+        raise ValueError(f"codec: expected reducer=learned to train with {codec.name}, got {reducer.kind}")
     if resume is not None:
         raise ValueError(f"ckpt_path: expected reducer=learned to go on with a checkpoint, got {reducer.kind}")
 
@@ -113,7 +113,7 @@ def expect_student(reducer: Reducer, codec: BaseCodec | None, teacher: Encoder) 
     Raises
     ------
     ValueError
-        If the head is in closed form or trained through a codec, lengths of the teacher's rows matter, or there are no
+        If the head is in closed form or trained with a codec, lengths of the teacher's rows matter, or there are no
         texts.
     """
     if not isinstance(reducer, LearnedReducer) or codec is not None:

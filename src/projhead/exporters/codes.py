@@ -1,4 +1,4 @@
-"""A head and the codec it was trained through, as one FAISS index."""
+"""A head and the codec it was trained with, as one FAISS index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FaissCodes:
     it stands, where projhead gives that unit length again: train with ``reducer.raw_codes=true`` for FAISS.
     """
 
-    title = "A projection head and the codes it was trained through, as one FAISS index"
+    title = "A projection head and the codes it was trained with, as one FAISS index"
     usage = """
 documents, queries = ..., ...  # the teacher's vectors, float32 (n, d), (q, d)
 
@@ -39,13 +39,13 @@ scores, numbers = index.search(queries, 10)
         Raises
         ------
         ValueError
-            If the head is not linear, or was not trained through a codec that FAISS has.
+            If the head is not linear, or was not trained with a codec that FAISS has.
         """
         import faiss
 
         if subject.codec_ is None:
             raise ValueError(
-                "the head was not trained through a codec, so there are no codes to export: train with codec=pq:32, "
+                "the head was not trained with a codec, so there are no codes to export: train with codec=pq:32, "
                 "or export=head_faiss"
             )
         index = faiss.IndexPreTransform(subject.codec_.to_faiss())

@@ -32,7 +32,7 @@ class IvfIndex(FaissIndex):
     """Codes of any codec that FAISS has, those of a trained one too, in inverted lists of which queries visit some.
 
     FAISS's ``"IVF1024,PQ32"`` codes what is left of a row beside the centroid of its list, by tables of its own. Here
-    codes stay what the codec made of the whole row (``by_residual=False``), so that what a head was trained through is
+    codes stay what the codec made of the whole row (``by_residual=False``), so that what a head was trained with is
     what is searched: as in Jégou et al., "Product quantization for nearest neighbor search", 2011, but for that.
     Scores are the codec's, of what a code says made unit length.
 

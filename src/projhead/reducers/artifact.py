@@ -14,7 +14,7 @@ from projhead.persistence.arrays import read_arrays
 from projhead.persistence.folder import in_place
 from projhead.persistence.record import CARD, Record, read_record
 
-#: Where the codec lies that a head was trained through.
+#: Where the codec lies that a head was trained with.
 CODEC = "codec"
 _KEYS = {"reducer", "head", "fitted", "teacher", "training"}
 

@@ -76,7 +76,7 @@ def fit_guarded(how: Any, given: Given, recipe: Recipe, resume: str | Path | Non
     trained = train_head(how, given, recipe, start, held_out, resume=resume)
     tried = _tried(how, trained.head, known, start, recipe, centered)
     if how.blend is None and not judged and len(given.pool) >= _FEW:
-        judged.append(measured(_judge(given, held_out, widths, seed), tried))
+        judged.append(measured(judge_of(given, held_out, widths, seed), tried))
     taken, gain, why = _chosen(how, recipe, tried, judged)
     if blind and tried[taken].is_pca:  # it was judged blind, and need not stay so
         tried = _tried(how, trained.head, given, start_of(given.rows, how.n_components), recipe, centered)
@@ -128,7 +128,7 @@ def _chosen(
     return names[best], {"gain, near": float(near), "gain, wide": float(wide)}, why
 
 
-def _judge(given: Given, held_out: NDArray[np.int64], widths: list[int], seed: int) -> Judge:
+def judge_of(given: Given, held_out: NDArray[np.int64], widths: list[int], seed: int) -> Judge:
     """Return what judges one head: held-out rows where there are any, the rows themselves where not."""
     from projhead.training.guard import Judge
 

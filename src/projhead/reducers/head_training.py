@@ -33,7 +33,7 @@ def train_head(
     how: Any,
     given: Given,
     recipe: Recipe,
-    start: NDArray[Any],
+    start: NDArray[Any] | nn.Module,
     held_out: NDArray[np.int64],
     *,
     fake: FakeQuantized | None = None,
@@ -49,7 +49,8 @@ def train_head(
     given : Given
     recipe : Recipe
         For all that the arguments leave open.
-    start : ndarray of shape (k, d)
+    start : ndarray of shape (k, d), or Module
+        A linear map, or a head that is copied and trained further.
     held_out : ndarray of int
         Numbers of the rows that validate.
     fake : FakeQuantized, optional
@@ -73,10 +74,13 @@ def train_head(
 
     torch.manual_seed(how.random_state)
     n, d = given.rows.shape
-    make_head = filled(how.head or ResidualMLP, hidden_features=recipe.hidden_features)
-    head = make_head(in_features=d, out_features=how.n_components)
-    _expect_whole(head)
-    head.initialize(torch.from_numpy(start).float())
+    if isinstance(start, nn.Module):
+        head: Any = copy.deepcopy(start).requires_grad_(True).train()
+    else:
+        make_head = filled(how.head or ResidualMLP, hidden_features=recipe.hidden_features)
+        head = make_head(in_features=d, out_features=how.n_components)
+        _expect_whole(head)
+        head.initialize(torch.from_numpy(start).float())
     make_loss = filled(how.loss or NeighborKL, teacher_temperatures=recipe.teacher_temperatures, weights=recipe.weights)
     loss = copy.deepcopy(how.loss) if isinstance(how.loss, nn.Module) else make_loss()
     # Few queries for the documents (a corpus of single sentences gives few) say little about the whole.
@@ -109,7 +113,8 @@ def train_head(
     )
     make = how.trainer and filled(how.trainer, max_steps=recipe.max_steps)
     history = History()
-    watchers = [history, StepProgress("judge" if alone else "train", stays=not alone)] if how.verbose else [history]
+    stage = "tune" if fake else "judge" if alone else "train"
+    watchers = [history, StepProgress(stage, stays=not alone)] if how.verbose else [history]
     callbacks, logger = (None, None) if alone else (how.callbacks, how.logger)
     divided = getattr(loss, "by_anchor", False)
     undivided = "" if divided else f"{type(loss).__name__} is no mean over anchors, of which each would take a part"

@@ -12,14 +12,12 @@ from numpy.typing import ArrayLike
 from projhead.codecs.base import BaseCodec
 from projhead.persistence.identity import EncoderIdentity
 from projhead.reducers.base import Reducer
+from projhead.reducers.coded import fit_codec
 from projhead.reducers.given import Given, checked_pairs
-from projhead.reducers.guarded import drawn, fit_guarded
-from projhead.reducers.head_training import train_head
+from projhead.reducers.guarded import fit_guarded
 from projhead.reducers.spectrum import one_pass
-from projhead.reducers.start import start_of
 from projhead.settings.ranges import Count, CountOrNone, Seed, Share, Weight
 from projhead.store.store import EmbeddingStore
-from projhead.training.codec_start import start_codec
 from projhead.training.recipe import Recipe, make_recipe, settled
 
 if TYPE_CHECKING:
@@ -48,8 +46,8 @@ class LearnedReducer(Reducer):
     nested : sequence of int, default=()
         Smaller widths at which the first components are to serve alone: one fit, several widths (`prefix`).
     codec : BaseCodec, optional
-        How documents will be stored: the head is trained through a copy of it, and the copy with the head, while
-        queries stay float. A head of the teacher's width then costs nothing but keeps most.
+        How documents will be stored, while queries stay float: a copy is fitted to what the trained head makes of
+        rows, and where it can be trained through both are tuned together, as far as held-out rows support it.
     head : callable, optional
         From ``in_features`` and ``out_features``, and ``hidden_features`` where it is left None, to a head module;
         a `ResidualMLP` where not given.
@@ -71,13 +69,13 @@ class LearnedReducer(Reducer):
         How far above all others the teacher's similarity of a query and its relevant document is put, where `fit` is
         given such pairs.
     raw_codes : bool
-        Train for scores of what codes say as it stands, as FAISS computes them (`BaseCodec.to_faiss`); where not, for
-        those of the codec, which gives it unit length.
+        Tune codes for scores of what they say as it stands, as FAISS computes them (`BaseCodec.to_faiss`); where not,
+        for those of the codec, which gives it unit length.
     distortion_weight : float
         What the codec's squared error counts beside the loss.
     blend : float, optional
         How much is kept of the way from the start to the trained head, unasked. Where not given held-out rows decide,
-        PCA among the choices. A head trained through a codec is kept whole.
+        PCA among the choices.
     max_steps : int, optional
         Optimizer steps; they follow the rows and the purpose where not given.
     steps_per_epoch : int, optional
@@ -242,22 +240,18 @@ class LearnedReducer(Reducer):
     def _recipe(self, given: Given) -> Recipe:
         """Return the recipe for the given rows, with the arguments that were set in place."""
         (n, d), q = given.rows.shape, 0 if given.queries is None else len(given.queries)
-        share = None if self.codec is not None else (min(self._widths) * max(self._widths)) ** 0.5 / d
-        recipe = make_recipe(self.purpose, n, q, share)
+        recipe = make_recipe(self.purpose, n, q, (min(self._widths) * max(self._widths)) ** 0.5 / d)
         asked = {name: set_ for name in recipe._fields if (set_ := getattr(self, name, None)) is not None}
         return recipe._replace(**asked | settled(self.head, "hidden_features") | settled(self.optimizer, "lr"))
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:
-        """Train the head through a codec, and a copy of the codec with it."""
-        fitted, weight = start_codec(codec, given.rows, start_of(given.rows, self.n_components))
-        fake = fitted.fake_quantized()
-        held_out = drawn(given.pool, min(self.validation_rows, len(given.pool) // 20), self.random_state)
-        trained = train_head(self, given, recipe, weight, held_out, fake=fake, resume=resume)
-        self.head_, self._training, ending, self.history_, made = trained
-        self._provenance |= made
-        self._training["purpose"] = recipe.purpose
-        self.codec_ = fitted.load_trained(fake)
-        self.summary_ = f"{recipe}; {ending}"
+        """Train the head, fit a copy of the codec to what it makes of rows, and tune both together."""
+        codec.layout(self.n_components)
+        self._fit_guarded(given, recipe, resume)
+        coded = fit_codec(self, given, recipe, self.head_, codec)
+        self.head_, self.codec_ = coded.head, coded.codec
+        self._training |= coded.numbers
+        self.summary_ += f"; {coded.summary}"
 
     def _fit_guarded(self, given: Given, recipe: Recipe, resume: str | Path | None) -> None:
         """Train the head, and keep as much of what it learned as serves rows that it did not learn from."""

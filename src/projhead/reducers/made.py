@@ -30,7 +30,7 @@ class Made:
         Up to 64 of the unit rows that were seen, which exports of the head alone are measured on; artifacts of older
         versions have none.
     codec_ : BaseCodec or None
-        The codec of reduced rows that the head was trained through.
+        The codec of reduced rows that the head was trained with.
     """
 
     teacher_: EncoderIdentity | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -39,13 +39,18 @@ class Judge:
         self.nearest = self._nearest(self.asked, self.documents)
 
     @torch.inference_mode()
-    def __call__(self, head: nn.Module) -> Vectors:
-        """Return each row's overlap (widths, neighborhoods, q) with the teacher's nearest, reduced by a head."""
-        asked, documents = head(self.asked), head(self.documents)
-        return np.stack([self._kept(asked[:, :k], documents[:, :k]) for k in self.widths])
+    def __call__(self, head: nn.Module, stored: Callable[[Vectors], Vectors] | None = None) -> Vectors:
+        """Return each row's overlap (widths, neighborhoods, q) with the teacher's nearest, reduced by a head.
 
-    def _kept(self, asked: Tensor, documents: Tensor) -> Vectors:
+        Documents are met as they are `stored`, where that is given: unit rows (m, k) to what is left of them.
+        """
+        asked, documents = head(self.asked), head(self.documents)
+        return np.stack([self._kept(asked[:, :k], documents[:, :k], stored) for k in self.widths])
+
+    def _kept(self, asked: Tensor, documents: Tensor, stored: Callable[[Vectors], Vectors] | None) -> Vectors:
         asked, documents = (nn.functional.normalize(rows, dim=1) for rows in (asked, documents))
+        if stored is not None:
+            documents = torch.from_numpy(stored(documents.numpy()))
         found = self._nearest(asked, documents)
         return np.stack([_shared(self.nearest[:, :k], found[:, :k]).numpy() for k in self.top_k])
 

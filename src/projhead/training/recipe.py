@@ -53,13 +53,12 @@ class Recipe(NamedTuple):
         return f"for {what}: {self.max_steps} steps at {self.lr:.1e}{hidden}"
 
 
-def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Recipe:
-    """Return the recipe for n rows, q query-like rows and a share k / d of the dimensions, None with a codec.
+def make_recipe(purpose: str | None, n: int, q: int, share: float) -> Recipe:
+    """Return the recipe for n rows, q query-like rows and a share k / d of the dimensions.
 
     Rows to come are met by what few rows cannot teach: the fewer there are, the nearer the head stays to its start, and
     wide neighborhoods count too. Rows that are searched are learned as hard as pays; the more dimensions are kept, the
-    nearer the start is to what is sought, and the fewer and smaller the steps that still come nearer. What is coded is
-    far from it at any width.
+    nearer the start is to what is sought, and the fewer and smaller the steps that still come nearer.
 
     Parameters
     ----------
@@ -83,9 +82,9 @@ def make_recipe(purpose: str | None, n: int, q: int, share: float | None) -> Rec
     root = (n + q) ** 0.5
     lr, width = _within(1e-3, 2e-5 * root, 4e-3), _hidden(22 * root)
     # Of a large corpus random documents are hardly near to a query: a step chooses from many, and fewer steps do.
-    chosen = n > 2 * _POOL and q > 0 and share is not None
+    chosen = n > 2 * _POOL and q > 0
     pool = _POOL if chosen else 0
-    if share is not None and share > _SMALL:
+    if share > _SMALL:
         return Recipe(
             "index", width, lr * (1 / (12 * share)) ** 0.5, round(_within(150, 3.2 * root, 600)),
             [0.05], [1.0], n_queries=512, n_anchors=128, n_documents=1024, document_pool=pool, blend=1.0,

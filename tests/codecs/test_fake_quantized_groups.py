@@ -4,39 +4,32 @@ import numpy as np
 import pytest
 import torch
 
-from projhead.codecs.base import BaseCodec
-from projhead.codecs.pq import FakeQuantizedSums, ProductQuantizer
-from projhead.codecs.residual import ResidualQuantizer
+from projhead.codecs.pq import FakeQuantizedGroups, ProductQuantizer
 from projhead.vectors import Vectors, unit_rows
 
 
-@pytest.mark.parametrize(
-    "codec", [ProductQuantizer(8), ProductQuantizer(8, rotate=True), ResidualQuantizer(4, beam=1)], ids=lambda c: c.name
-)
-def test_it_says_what_the_codec_says(codec: BaseCodec, rows: Vectors) -> None:
-    codec.fit(rows)
-    found = unit_rows(codec.fake_quantized()(torch.from_numpy(rows)).detach().numpy())
+@pytest.mark.parametrize("codec", [ProductQuantizer(8), ProductQuantizer(8, rotate=True)], ids=lambda c: c.name)
+def test_it_says_what_the_codec_says(codec: ProductQuantizer, rows: Vectors) -> None:
+    fake = codec.fit(rows).fake_quantized()
+    found = unit_rows(fake(torch.from_numpy(rows)).detach().numpy())
     np.testing.assert_allclose(found, codec.decode(codec.encode(rows)), atol=1e-5)
 
 
-def test_stages_choose_the_nearest_to_what_is_left_group_by_group() -> None:
+def test_each_group_of_dimensions_chooses_the_nearest_centroid() -> None:
     generator = np.random.default_rng(0)
-    centroids, rows = generator.normal(size=(2, 3, 256, 4)), generator.normal(size=(7, 8))
+    centroids, rows = generator.normal(size=(2, 256, 4)), generator.normal(size=(7, 8))
     expected = np.zeros((7, 8))
     for i in range(7):
         for group in range(2):
-            left = rows[i, 4 * group : 4 * group + 4].copy()
-            for stage in range(3):
-                nearest = ((left - centroids[group, stage]) ** 2).sum(1).argmin()
-                left -= centroids[group, stage, nearest]
-                expected[i, 4 * group : 4 * group + 4] += centroids[group, stage, nearest]
-    found = FakeQuantizedSums(torch.from_numpy(centroids))(torch.from_numpy(rows))
+            part = slice(4 * group, 4 * group + 4)
+            expected[i, part] = centroids[group, ((rows[i, part] - centroids[group]) ** 2).sum(1).argmin()]
+    found = FakeQuantizedGroups(torch.from_numpy(centroids))(torch.from_numpy(rows))
     np.testing.assert_allclose(found.detach(), expected)
 
 
 def test_gradients_go_straight_to_rows_and_to_the_chosen_centroids_only() -> None:
     generator = torch.Generator().manual_seed(0)
-    fake = FakeQuantizedSums(torch.randn(2, 256, 3, generator=generator, dtype=torch.float64))
+    fake = FakeQuantizedGroups(torch.randn(2, 256, 3, generator=generator, dtype=torch.float64))
     rows = torch.randn(5, 6, generator=generator, dtype=torch.float64, requires_grad=True)
     slope = torch.randn(5, 6, generator=generator, dtype=torch.float64)
     (fake(rows) * slope).sum().backward()
@@ -51,7 +44,7 @@ def test_gradients_go_straight_to_rows_and_to_the_chosen_centroids_only() -> Non
 
 
 def test_the_distortion_moves_centroids_and_not_rows() -> None:
-    fake = FakeQuantizedSums(torch.randn(2, 256, 3, generator=torch.Generator().manual_seed(0)))
+    fake = FakeQuantizedGroups(torch.randn(2, 256, 3, generator=torch.Generator().manual_seed(0)))
     rows = torch.randn(5, 6, generator=torch.Generator().manual_seed(1), requires_grad=True)
     (rows - fake(rows)).square().sum().backward()
     assert rows.grad is not None

@@ -1,0 +1,87 @@
+"""Fit a codec to what a trained head makes of rows, and tune both together as far as held-out rows support it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from projhead.codecs.base import BaseCodec, fitted_copy, sample_rows
+from projhead.reducers.given import Given
+from projhead.reducers.guarded import drawn, judge_of
+from projhead.reducers.head_training import train_head
+from projhead.training.recipe import Recipe
+from projhead.vectors import Vectors, unit_rows
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Steps and rate of a tuning: both are near already. A step compares fewer rows, as coding them costs more.
+_STEPS, _RATE = 200, 3e-4
+_QUERIES, _ANCHORS, _DOCUMENTS = 512, 256, 1024
+#: Rows that judge, at most.
+_JUDGING = 2000
+
+
+class Coded(NamedTuple):
+    """A head and the codec of its rows, what tuning them gained, and a summary."""
+
+    head: nn.Module
+    codec: BaseCodec
+    numbers: dict[str, float]
+    summary: str
+
+
+def fit_codec(how: Any, given: Given, recipe: Recipe, head: nn.Module, codec: BaseCodec) -> Coded:
+    """Return a trained head and a copy of a codec that fit each other.
+
+    A head that is trained first and coded then keeps more than one that meets its codec from the start, where what is
+    lost by codes hides what is lost by the head. Tuning adds a little where a codec can be trained through.
+
+    Parameters
+    ----------
+    how : LearnedReducer
+        Its arguments say how both are tuned.
+    given : Given
+    recipe : Recipe
+        Of the head's training.
+    head : Module
+        Trained.
+    codec : BaseCodec
+    """
+    held_out = drawn(given.pool, min(_JUDGING, len(given.pool) // 10), how.random_state)
+    fitted = fitted_copy(codec, _reduced(head, sample_rows(given.rows)))
+    fake = fitted.fake_quantized()
+    if fake is None or not len(held_out):
+        return Coded(head, fitted, {}, f"{fitted.name} fitted to it")
+    judge = judge_of(given, held_out, [how.n_components], how.random_state)
+    before = judge(head, _stored(fitted, how.raw_codes))
+    short = recipe._replace(
+        lr=min(_RATE, recipe.lr), max_steps=min(_STEPS, recipe.max_steps),
+        n_queries=min(_QUERIES, recipe.n_queries), n_anchors=min(_ANCHORS, recipe.n_anchors),
+        n_documents=min(_DOCUMENTS, recipe.n_documents), document_pool=0,
+    )  # fmt: skip
+    tuned = train_head(how, given, short, head, held_out, fake=fake, alone=True).head
+    learned = copy(fitted).load_trained(fake)
+    gain = (judge(tuned, _stored(learned, how.raw_codes)) - before).mean((0, 2))  # of neighborhoods, the near one first
+    said = f"{100 * gain[0]:+.1f} points of near and {100 * gain[1]:+.1f} of wide neighborhoods"
+    if gain.mean() <= 0:
+        return Coded(head, fitted, {}, f"{fitted.name} fitted to it, tuning both gave {said}")
+    numbers = {"gain of tuned codes, near": float(gain[0]), "gain of tuned codes, wide": float(gain[1])}
+    return Coded(tuned, learned, numbers, f"{fitted.name} fitted to it, and both tuned: {said}")
+
+
+def _stored(codec: BaseCodec, raw: bool) -> Callable[[Vectors], Vectors]:
+    """Return what makes of rows what a codec says of them, at unit length or as it stands."""
+    if raw:
+        return lambda rows: codec._decode(codec.encode(rows))
+    return lambda rows: codec.decode(codec.encode(rows))
+
+
+def _reduced(head: nn.Module, rows: NDArray[Any]) -> Vectors:
+    import torch
+
+    with torch.inference_mode():
+        return unit_rows(head(torch.from_numpy(unit_rows(rows))).numpy())
