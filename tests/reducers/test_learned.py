@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +10,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from tests.conftest import edit
 
-from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.codecs.binary import Binary
-from projhead.codecs.cast import Cast
-from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
-from projhead.codecs.residual import ResidualQuantizer
 from projhead.encoders.lifted import lifted
 from projhead.heads.linear import Linear
 from projhead.heads.residual_mlp import ResidualMLP
@@ -170,67 +165,6 @@ def test_judged_documents_move_up(rows: Vectors) -> None:
 def test_pairs_that_name_nothing_are_refused(rows: Vectors, pairs: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="pairs: expected"):
         LearnedReducer(8, max_steps=1).fit(rows, queries=rows[:40], pairs=pairs)
-
-
-@pytest.fixture(scope="module")
-def asked() -> tuple[Vectors, Vectors, Vectors]:
-    """Documents, queries to train with and queries to test with: near documents, and all in few directions more."""
-    generator = np.random.default_rng(3)
-    documents = unit_rows(generator.normal(size=(900, 32)))
-    near = documents[generator.integers(900, size=1500)] + generator.normal(size=(1500, 32)) * 0.2
-    queries = unit_rows(near * np.geomspace(2, 0.1, 32))
-    return documents, queries[:1200], queries[1200:]
-
-
-def _kept(reducer: LearnedReducer, codec: BaseCodec, documents: Vectors, queries: Vectors) -> float:
-    _, true = exact_top_k(queries, documents, 10)
-    stored = codec.decode(codec.encode(reducer.transform(documents)))
-    _, found = exact_top_k(reducer.transform(queries), stored, 10)
-    return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(true, found, strict=True)]))
-
-
-@pytest.mark.parametrize(
-    ("codec", "gains"),
-    [
-        (Binary(), 0.005),
-        (Integer(4, quantile=0.5), 0.02),  # clips half of all values: tuning has to find better steps
-        (ProductQuantizer(4), 0.005),
-        (ResidualQuantizer(2), 0.0),  # is fitted, and not trained through
-        (Cast("float16"), 0.0),
-    ],
-    ids=lambda value: getattr(value, "name", None),
-)
-def test_a_head_and_its_codec_keep_more_than_the_head_and_a_codec_fitted_to_it(
-    codec: BaseCodec, gains: float, asked: tuple[Vectors, Vectors, Vectors], tmp_path: Path
-) -> None:
-    documents, seen, unseen = asked
-    settings: dict[str, Any] = {"head": Linear, "max_steps": 100}
-    alone = LearnedReducer(16, **settings).fit(documents, queries=seen)
-    trained = LearnedReducer(16, codec=codec, **settings).fit(documents, queries=seen)
-    assert not hasattr(codec, "dimension")  # what was given is left as it was
-    found = _kept(trained, trained.codec_, documents, unseen)
-    untuned = _kept(alone, fitted_copy(codec, alone.transform(documents)), documents, unseen)
-    assert found > untuned + gains if gains else found == untuned
-    assert ("and both tuned: +" in trained.summary_) == bool(gains)
-    trained.save(tmp_path)
-    loaded = load_reducer(tmp_path)
-    codes = (one.codec_.encode(one.transform(documents)) for one in (loaded, trained))
-    np.testing.assert_array_equal(*codes)
-    assert _kept(loaded, loaded.codec_, documents, unseen) == found
-
-
-def test_codes_that_tuning_makes_no_better_stay_as_they_were_fitted(
-    asked: tuple[Vectors, Vectors, Vectors], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    documents, seen, _ = asked
-    monkeypatch.setattr("projhead.reducers.coded._RATE", 10.0)  # ruins whatever it tunes
-    settings: dict[str, Any] = {"head": Linear, "max_steps": 30, "optimizer": partial(torch.optim.SGD, lr=10.0)}
-    alone = LearnedReducer(16, **settings).fit(documents, queries=seen)
-    trained = LearnedReducer(16, codec=ProductQuantizer(4), **settings).fit(documents, queries=seen)
-    assert "pq_4 fitted to it, tuning both gave -" in trained.summary_
-    codec = fitted_copy(ProductQuantizer(4), alone.transform(documents))
-    np.testing.assert_array_equal(trained.transform(documents), alone.transform(documents))
-    np.testing.assert_array_equal(trained.codec_.state["centroids"], codec.state["centroids"])
 
 
 def test_a_codec_that_does_not_fit_is_refused(rows: Vectors, tmp_path: Path) -> None:

@@ -250,11 +250,12 @@ def same_codec(one: Any, other: Any) -> bool:
     )
 
 
-def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return as many rows as a codec needs to be fitted, always the same; all where there are no more."""
-    if len(rows) <= FIT_ROWS:
-        return rows[:]
-    chosen: NDArray[Any] = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:FIT_ROWS])]
+def sample_rows(rows: NDArray[Any], without: NDArray[np.int64] | None = None) -> NDArray[Any]:
+    """Return as many rows as a codec needs to be fitted, always the same: all of few, or all others."""
+    numbers = np.arange(len(rows)) if without is None else np.delete(np.arange(len(rows)), without)
+    if len(numbers) > FIT_ROWS:
+        numbers = np.sort(np.random.default_rng(0).permutation(numbers)[:FIT_ROWS])
+    chosen: NDArray[Any] = rows[numbers]
     return chosen
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -51,8 +53,11 @@ def fit_codec(how: Any, given: Given, recipe: Recipe, head: nn.Module, codec: Ba
         Trained.
     codec : BaseCodec
     """
-    held_out = drawn(given.pool, min(_JUDGING, len(given.pool) // 10), how.random_state)
-    fitted = fitted_copy(codec, _reduced(head, sample_rows(given.rows)))
+    tunable = type(codec).fake_quantized is not BaseCodec.fake_quantized
+    held_out = drawn(given.pool, min(_JUDGING, len(given.pool) // 10) if tunable else 0, how.random_state)
+    # Centroids learn rows by heart: fitted to those that judge, they would seem a point better than they are.
+    blind = len(held_out) > 0 and given.queries is None
+    fitted = fitted_copy(codec, _reduced(head, sample_rows(given.rows, without=held_out if blind else None)))
     fake = fitted.fake_quantized()
     if fake is None or not len(held_out):
         return Coded(head, fitted, {}, f"{fitted.name} fitted to it")
@@ -63,14 +68,26 @@ def fit_codec(how: Any, given: Given, recipe: Recipe, head: nn.Module, codec: Ba
         n_queries=min(_QUERIES, recipe.n_queries), n_anchors=min(_ANCHORS, recipe.n_anchors),
         n_documents=min(_DOCUMENTS, recipe.n_documents), document_pool=0,
     )  # fmt: skip
-    tuned = train_head(how, given, short, head, held_out, fake=fake, alone=True).head
+    tuned = train_head(_tuning(how, short), given, short, head, held_out, fake=fake, alone=True).head
     learned = copy(fitted).load_trained(fake)
     gain = (judge(tuned, _stored(learned, how.raw_codes)) - before).mean((0, 2))  # of neighborhoods, the near one first
     said = f"{100 * gain[0]:+.1f} points of near and {100 * gain[1]:+.1f} of wide neighborhoods"
     if gain.mean() <= 0:
+        if blind:  # it was judged blind, and need not stay so
+            fitted = fitted_copy(codec, _reduced(head, sample_rows(given.rows)))
         return Coded(head, fitted, {}, f"{fitted.name} fitted to it, tuning both gave {said}")
     numbers = {"gain of tuned codes, near": float(gain[0]), "gain of tuned codes, wide": float(gain[1])}
     return Coded(tuned, learned, numbers, f"{fitted.name} fitted to it, and both tuned: {said}")
+
+
+def _tuning(how: Any, recipe: Recipe) -> Any:
+    """Return the arguments of a fit with the rate and the steps of its tuning, where others were asked of the fit."""
+    tuning = copy(how)
+    for name, argument in (("optimizer", "lr"), ("trainer", "max_steps")):
+        make = getattr(how, name)
+        if make is not None and argument in inspect.signature(make).parameters:
+            setattr(tuning, name, partial(make, **{argument: getattr(recipe, argument)}))
+    return tuning
 
 
 def _stored(codec: BaseCodec, raw: bool) -> Callable[[Vectors], Vectors]:

@@ -242,6 +242,8 @@ class LearnedReducer(Reducer):
         (n, d), q = given.rows.shape, 0 if given.queries is None else len(given.queries)
         recipe = make_recipe(self.purpose, n, q, (min(self._widths) * max(self._widths)) ** 0.5 / d)
         asked = {name: set_ for name in recipe._fields if (set_ := getattr(self, name, None)) is not None}
+        if (steps := settled(self.trainer, "max_steps").get("max_steps", 0)) > 0:
+            asked["max_steps"] = steps
         return recipe._replace(**asked | settled(self.head, "hidden_features") | settled(self.optimizer, "lr"))
 
     def _fit_coded(self, given: Given, recipe: Recipe, codec: BaseCodec, resume: str | Path | None) -> None:

@@ -111,7 +111,7 @@ def _within(least: float, value: float, most: float) -> float:
 
 
 def settled(make: Callable[..., Any] | None, name: str) -> dict[str, Any]:
-    """Return an argument of the recipe that what makes a head or an optimizer has settled; 0 where it takes none."""
+    """Return an argument of the recipe that what makes a head, an optimizer or a trainer has settled; 0 where none."""
     if make is None:
         return {}
     parameters = inspect.signature(make).parameters
