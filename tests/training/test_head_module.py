@@ -38,6 +38,8 @@ def test_tables_are_held_to_queries_as_to_documents(monkeypatch: pytest.MonkeyPa
     expected = loss(queries @ stored.T, queries @ documents.T, nothing) + 2 * away.mean()
     expected = expected + 0.5 * loss(documents[:2] @ stored.T, documents[:2] @ documents.T, self_mask)
     assert total == pytest.approx(expected.item(), rel=1e-5)  # and what is compared with documents stays float
+    parts = [module.loss_of_part(batch, number, 2)[0].item() for number in range(2)]
+    assert sum(parts) / 2 == pytest.approx(total, rel=1e-5)
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0])
