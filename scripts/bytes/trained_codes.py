@@ -3,11 +3,13 @@
     python scripts/bytes/trained_codes.py VECTORS SET... [--encoder minilm] [--bytes 8 16 32] [--seeds 0 1 2]
 
 The head is trained first, to a width at which it still keeps most; then the codec is fitted to what it makes of rows,
-and both are tuned together where that helps. *bits* are the signs of a head that has a dimension for each bit. *in
-lists* are the same codes in inverted lists (``index=ivf``) of which a query visits a tenth, paired with all of them.
-Tables that codes share learn a small corpus by heart, so all is fitted to every other document, and to sentences of
-those, and all documents are coded and searched. Queries are float32, and meet what codes say. SET and VECTORS are as in
-``scripts/quality/retrieval.py``. Appends rows to docs/results/trained_codes.jsonl, those that are there are not made
+and both are tuned together where that helps. *bits* are the signs of a head that has a dimension for each bit, *int8*
+is of one that has one for each byte. *in lists* are the same codes in inverted lists (``index=ivf``) of which a query
+visits a tenth, paired with all of them. Tables that codes share learn a small corpus by heart, so all is fitted to
+every other document, and to sentences of those, and all documents are coded and searched. Queries are float32, and
+meet what codes say. SET and VECTORS are as in ``scripts/quality/retrieval.py``.
+
+Appends rows to docs/results/trained_codes.jsonl, those that are there are not made
 again, and ends with their tables; what is trained is paired with the best code that is not. Minutes are of fits.
 """
 
@@ -25,6 +27,7 @@ import faiss
 from projhead import LearnedReducer
 from projhead.codecs.base import BaseCodec, fitted_copy
 from projhead.codecs.binary import Binary
+from projhead.codecs.integer import Integer
 from projhead.codecs.pq import ProductQuantizer
 from projhead.codecs.residual import ResidualQuantizer
 from projhead.data import Scores
@@ -43,7 +46,7 @@ _PLAIN: dict[str, Callable[[int], BaseCodec]] = {
     "binary": lambda size: Binary(8 * size),
     "pq": ProductQuantizer,
     "opq": lambda size: ProductQuantizer(size, rotate=True),
-    "rq": ResidualQuantizer,
+    "rq": lambda size: ResidualQuantizer(size, n_splits=max(size // 32, 1)),
 }
 
 
@@ -57,8 +60,9 @@ class Form(NamedTuple):
 #: A byte says little of more than four dimensions by itself; in a chain it goes on where the others end.
 _TRAINED = {
     "pq": Form(ProductQuantizer, lambda size: 4 * size),
-    "rq": Form(ResidualQuantizer, lambda size: 64 if size <= 8 else 128),
+    "rq": Form(_PLAIN["rq"], lambda size: 64 if size <= 8 else 128),
     "bits": Form(lambda size: Binary(), lambda size: 8 * size),
+    "int8": Form(lambda size: Integer(), lambda size: size),
 }
 
 
@@ -68,7 +72,7 @@ def baselines(given: Collection, size: int) -> Iterator[tuple[Measurement, float
     for make in _PLAIN.values():
         codec, minutes = timed(partial(fitted_copy, make(size), rows[::2]))
         yield measured(given, "teacher", codec, size, 0, rows, "baseline"), minutes
-    for name in ("pq", "rq"):
+    for name in ("pq", "rq", "int8"):
         form = _TRAINED[name]
         pca = PCA(form.width(size), center=False).fit(given.documents[::2])
         rows = pca.transform(given.documents)
@@ -85,7 +89,7 @@ def trained(given: Collection, name: str, size: int, seed: int) -> tuple[list[Me
     queries = {of: fitted.transform(asked) for of, asked in given.queries.items()}
     rows = fitted.transform(given.documents)
     one = measured(given, f"learned, {name}", head.codec_, size, seed, rows, "subject", queries)
-    if isinstance(head.codec_, Binary):
+    if isinstance(head.codec_, Binary | Integer):
         return [one], minutes, head.summary_
     index = IvfIndex(head.codec_, lists=(lists := int(len(rows) ** 0.5)), nprobe=max(lists // 10, 1)).build(rows)
     found = given.scores_found(lambda asked: index.search(asked, RANKS)[1], queries)
@@ -126,8 +130,9 @@ def main() -> None:
         full = Measurement("teacher", given.documents.shape[1], 0, _half_seen(given.scores()), role="reference")
         write(args.out, result_rows([full], given.teacher))
     for size in args.bytes:
+        narrower = [name for name in args.forms if _TRAINED[name].width(size) <= given.documents.shape[1]]
         left = [
-            (name, seed) for name in args.forms for seed in args.seeds if (f"learned, {name}", size, seed) not in there
+            (name, seed) for name in narrower for seed in args.seeds if (f"learned, {name}", size, seed) not in there
         ]
         if not left:
             continue

@@ -32,8 +32,8 @@ def test_codes_are_fitted_to_every_other_document_and_a_run_goes_on(
     found = {(row.reducer, row.codec): row for row in rows if not row.baseline}
     plain = {("teacher", one) for one in ("float32", "rotated_binary_32", "pq_4", "opq_4", "rq_4")}
     coded = {("learned, pq", "pq_4"), ("learned, rq", "rq_4")}
-    plain |= {("pca_uncentered", one) for one in ("pq_4", "rq_4")}
-    trained = coded | {("learned, bits", "binary")}
+    plain |= {("pca_uncentered", one) for one in ("pq_4", "rq_4", "int8")}
+    trained = coded | {("learned, bits", "binary"), ("learned, int8", "int8")}
     lists = {(f"{name}, in lists", code) for name, code in coded}
     assert set(found) == plain | trained | lists
     paired = [row for row in rows if row.baseline]
