@@ -122,7 +122,7 @@ def main() -> None:
             measured: list[Measurement] = []
             for one in visits(index, head.transform(asked), true, args.visited):
                 all_codes, scores = measured[:1], [Scores(f"{n:,} rows", "overlap@10", one.overlap)]
-                role, codec = "subject" if all_codes else "reference", head.codec_.name
+                role, codec = "subject" if all_codes else "baseline", head.codec_.name
                 found = Measurement(one.name, head.n_components, seed, scores, all_codes, codec, args.bytes, role)
                 measured.append(found)
                 table.append([f"{n:,}", seed, one.name, f"{one.compared:.1%}", one.overlap.mean(), one.seconds])
