@@ -9,8 +9,8 @@ visits a tenth, paired with all of them. Tables that codes share learn a small c
 every other document, and to sentences of those, and all documents are coded and searched. Queries are float32, and
 meet what codes say. SET and VECTORS are as in ``scripts/quality/retrieval.py``.
 
-Appends rows to docs/results/trained_codes.jsonl, those that are there are not made
-again, and ends with their tables; what is trained is paired with the best code that is not. Minutes are of fits.
+Appends rows to docs/results/trained_codes.jsonl, those that are there are not made again, and ends with their tables;
+what is trained is paired with the best code that is not. Minutes are of fits.
 """
 
 from __future__ import annotations

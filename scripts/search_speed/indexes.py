@@ -35,6 +35,8 @@ from projhead.store.store import EmbeddingStore
 from projhead.vectors import Vectors, unit_rows
 
 sys.path.append(str(Path(__file__).parents[1]))  # where bench is
+from lists import BLOCK, grown
+
 from bench import in_turns, machine, timed
 from bench import parser as bench_parser
 
@@ -76,10 +78,8 @@ def rows_of(args: argparse.Namespace) -> tuple[Vectors, Vectors, int]:
     given = given[generator.permutation(len(given))]
     queries, own = given[: args.queries], given[args.queries :][: args.n]
     rows = np.empty((args.n, given.shape[1]), np.float32)
-    for start in range(0, args.n, len(own)):
-        part = own[: args.n - start]
-        noise = generator.standard_normal(part.shape, dtype=np.float32) * (args.noise / part.shape[1] ** 0.5)
-        rows[start : start + len(part)] = part if not start else unit_rows(part + noise)
+    for number, block in enumerate(grown(own, args.n, args.noise)):
+        rows[number * BLOCK :][: len(block)] = block
     return rows, queries, len(own)
 
 

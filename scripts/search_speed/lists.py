@@ -39,7 +39,8 @@ from harness import RANKS, parsed, parser, write
 
 from bench import machine, timed
 
-_BLOCK = 50_000
+#: Rows made at once.
+BLOCK = 50_000
 
 
 class Blocks(ArrayRows):
@@ -47,14 +48,14 @@ class Blocks(ArrayRows):
 
     def blocks(self) -> Iterator[NDArray[np.float16]]:
         """Yield all rows."""
-        yield from np.array_split(self.array, -(-len(self) // _BLOCK))
+        yield from np.array_split(self.array, -(-len(self) // BLOCK))
 
 
 def grown(rows: NDArray[np.floating], n: int, noise: float) -> Iterator[Vectors]:
     """Yield n unit rows by blocks, those that are there first; more are the same with noise of a length."""
     generator = np.random.default_rng(0)
-    for start in range(0, n, _BLOCK):
-        numbers = np.arange(start, min(start + _BLOCK, n))
+    for start in range(0, n, BLOCK):
+        numbers = np.arange(start, min(start + BLOCK, n))
         block = unit_rows(rows[numbers % len(rows)])
         far = generator.standard_normal(block.shape, dtype=np.float32) * (noise / block.shape[1] ** 0.5)
         yield unit_rows(np.where((numbers >= len(rows))[:, None], block + far, block))

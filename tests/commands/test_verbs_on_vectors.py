@@ -107,9 +107,9 @@ def test_a_killed_training_goes_on_to_the_same_metric(root: Path) -> None:
     assert values[0] == pytest.approx(values[1], abs=1e-6)
 
 
-def test_a_head_trained_through_its_codec_becomes_a_faiss_index_of_these_codes(root: Path) -> None:
+def test_a_head_trained_with_its_codec_becomes_a_faiss_index_of_these_codes(root: Path) -> None:
     vectors = ["encoder=precomputed", f"encoder.path={root / 'vectors.npy'}"]
-    run = root / "through-codec"
+    run = root / "with-codec"
     said = projhead(
         "train", *vectors, "n_components=24", "head=linear", "codec=pq:4",
         "trainer.max_steps=20", f"run_dir={run}", root=root,

@@ -49,9 +49,7 @@ def test_what_runs_share_is_measured_once_and_what_only_looks_alike_is_told_apar
     ]
 
 
-def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_it(
-    tmp_path: Path, rows: Vectors
-) -> None:
+def test_a_head_is_measured_in_the_codec_it_was_trained_with_and_pca_beside_it(tmp_path: Path, rows: Vectors) -> None:
     np.save(tmp_path / "rows.npy", rows)
     encoder = Precomputed(str(tmp_path / "rows.npy"))
     teacher = encoder.identity
@@ -76,7 +74,7 @@ def test_a_head_is_measured_in_the_codec_it_was_trained_through_and_pca_beside_i
     assert difference.value == pytest.approx(trained.value - values["pca", "binary"].value)
 
 
-def test_only_a_learned_head_is_trained_through_a_codec() -> None:
+def test_only_a_learned_head_is_trained_with_a_codec() -> None:
     expect_trained(LearnedReducer(16), ProductQuantizer(4), Path("last.ckpt"))
     expect_trained(PCA(16), None, None)
     with pytest.raises(ValueError, match="expected reducer=learned to train with pq_4, got pca"):

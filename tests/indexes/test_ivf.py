@@ -83,7 +83,7 @@ def test_a_query_sees_the_lists_nearest_to_it_alone(rows: Vectors) -> None:
         assert (found == -1).any()  # there are no 400 in three lists
 
 
-def test_a_head_trained_through_its_codec_is_searched_by_its_own_tables(rows: Vectors, tmp_path: Path) -> None:
+def test_a_head_trained_with_its_codec_is_searched_by_its_own_tables(rows: Vectors, tmp_path: Path) -> None:
     head = LearnedReducer(32, codec=ProductQuantizer(8), max_steps=5).fit(rows)
     reduced = head.transform(rows)
     index = IvfIndex(head.codec_, lists=8, nprobe=8).build(reduced[:500])

@@ -30,7 +30,7 @@ def test_a_part_of_the_lists_is_paired_with_all_codes(
             return super().fit(*args, **kwargs)
 
     monkeypatch.setattr(lists, "LearnedReducer", partial(Noted, max_steps=20))
-    monkeypatch.setattr(lists, "_BLOCK", 150)
+    monkeypatch.setattr(lists, "BLOCK", 150)
     np.save(tmp_path / "vectors.npy", rows)
     out = tmp_path / "lists.jsonl"
     asked = ["--rows", "400", "1000", "--bytes", "4", "--visited", "0.1", "--queries", "100", "--seeds", "3"]

@@ -8,11 +8,12 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from projhead.codecs.base import BaseCodec, fitted_copy, sample_rows
 from projhead.reducers.given import Given
-from projhead.reducers.guarded import drawn, judge_of
+from projhead.reducers.guarded import JUDGING, drawn, judge_of
 from projhead.reducers.head_training import train_head
 from projhead.training.recipe import Recipe
 from projhead.vectors import Vectors, unit_rows
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 #: Steps and rate of a tuning: both are near already. A step compares fewer rows, as coding them costs more.
 _STEPS, _RATE = 200, 3e-4
 _QUERIES, _ANCHORS, _DOCUMENTS = 512, 256, 1024
-#: Rows that judge, at most.
-_JUDGING = 2000
 
 
 class Coded(NamedTuple):
@@ -53,28 +52,27 @@ def fit_codec(how: Any, given: Given, recipe: Recipe, head: nn.Module, codec: Ba
         Trained.
     codec : BaseCodec
     """
-    tunable = type(codec).fake_quantized is not BaseCodec.fake_quantized
-    held_out = drawn(given.pool, min(_JUDGING, len(given.pool) // 10) if tunable else 0, how.random_state)
-    # Centroids learn rows by heart: fitted to those that judge, they would seem a point better than they are.
-    blind = len(held_out) > 0 and given.queries is None
-    fitted = fitted_copy(codec, _reduced(head, sample_rows(given.rows, without=held_out if blind else None)))
-    fake = fitted.fake_quantized()
+    fitted = fitted_copy(codec, _reduced(head, given.rows))
+    held_out = drawn(given.pool, min(JUDGING, len(given.pool) // 10), how.random_state)
+    start, fake = fitted, fitted.fake_quantized()
+    if fake is not None and given.queries is None:
+        # Centroids learn rows by heart: fitted to those that judge, they would seem a point better than they are.
+        start = fitted_copy(codec, _reduced(head, given.rows, without=held_out))
+        fake = start.fake_quantized()
     if fake is None or not len(held_out):
         return Coded(head, fitted, {}, f"{fitted.name} fitted to it")
     judge = judge_of(given, held_out, [how.n_components], how.random_state)
-    before = judge(head, _stored(fitted, how.raw_codes))
+    before = judge(head, _stored(start, how.raw_codes))
     short = recipe._replace(
         lr=min(_RATE, recipe.lr), max_steps=min(_STEPS, recipe.max_steps),
         n_queries=min(_QUERIES, recipe.n_queries), n_anchors=min(_ANCHORS, recipe.n_anchors),
         n_documents=min(_DOCUMENTS, recipe.n_documents), document_pool=0,
     )  # fmt: skip
     tuned = train_head(_tuning(how, short), given, short, head, held_out, fake=fake, alone=True).head
-    learned = copy(fitted).load_trained(fake)
+    learned = copy(start).load_trained(fake)
     gain = (judge(tuned, _stored(learned, how.raw_codes)) - before).mean((0, 2))  # of neighborhoods, the near one first
     said = f"{100 * gain[0]:+.1f} points of near and {100 * gain[1]:+.1f} of wide neighborhoods"
     if gain.mean() <= 0:
-        if blind:  # it was judged blind, and need not stay so
-            fitted = fitted_copy(codec, _reduced(head, sample_rows(given.rows)))
         return Coded(head, fitted, {}, f"{fitted.name} fitted to it, tuning both gave {said}")
     numbers = {"gain of tuned codes, near": float(gain[0]), "gain of tuned codes, wide": float(gain[1])}
     return Coded(tuned, learned, numbers, f"{fitted.name} fitted to it, and both tuned: {said}")
@@ -97,8 +95,10 @@ def _stored(codec: BaseCodec, raw: bool) -> Callable[[Vectors], Vectors]:
     return lambda rows: codec.decode(codec.encode(rows))
 
 
-def _reduced(head: nn.Module, rows: NDArray[Any]) -> Vectors:
+def _reduced(head: nn.Module, rows: NDArray[Any], without: NDArray[np.int64] | None = None) -> Vectors:
+    """Return what a head makes of as many rows as a codec needs."""
     import torch
 
+    rows = sample_rows(rows, without)
     with torch.inference_mode():
         return unit_rows(head(torch.from_numpy(unit_rows(rows))).numpy())

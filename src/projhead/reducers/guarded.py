@@ -29,7 +29,7 @@ _THIRDS, _ENOUGH = 3000, 600
 #: From here on PCA knows no row by heart.
 _MANY = 100_000
 #: Rows that judge, and documents among which queries are judged, at most.
-_JUDGING, _AMONG = 2000, 20_000
+JUDGING, _AMONG = 2000, 20_000
 
 
 class Kept(NamedTuple):
@@ -100,7 +100,7 @@ def _validating(how: Any, given: Given, recipe: Recipe) -> NDArray[np.int64]:
     if how.blend is not None:
         return drawn(given.pool, min(how.validation_rows, n // 20), how.random_state)
     spared = given.queries is not None or (unseen and n >= _SPARE)
-    return drawn(given.pool, min(_JUDGING, n // (10 if unseen else 20)) if spared else 0, how.random_state)
+    return drawn(given.pool, min(JUDGING, n // (10 if unseen else 20)) if spared else 0, how.random_state)
 
 
 def _tried(
@@ -133,9 +133,9 @@ def judge_of(given: Given, held_out: NDArray[np.int64], widths: list[int], seed:
     from projhead.training.guard import Judge
 
     if given.queries is None:
-        numbers = held_out if len(held_out) else drawn(given.rows, min(2 * _JUDGING, len(given.rows)), seed)
+        numbers = held_out if len(held_out) else drawn(given.rows, min(2 * JUDGING, len(given.rows)), seed)
         return Judge(unit_rows(given.rows[numbers]), None, widths)
-    numbers = held_out if len(held_out) else drawn(given.queries, min(_JUDGING, len(given.queries)), seed)
+    numbers = held_out if len(held_out) else drawn(given.queries, min(JUDGING, len(given.queries)), seed)
     documents = drawn(given.rows, min(_AMONG, len(given.rows)), seed)
     return Judge(unit_rows(given.queries[numbers]), unit_rows(given.rows[documents]), widths)
 
